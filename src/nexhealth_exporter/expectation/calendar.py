@@ -1,0 +1,56 @@
+"""Which local dates are holidays, and how sure it is that an office rests on them."""
+
+from datetime import date
+from functools import lru_cache
+
+import holidays
+
+SURE_IN_THE_US = frozenset(
+    {
+        "New Year's Day",
+        "Memorial Day",
+        "Independence Day",
+        "Independence Day (observed)",
+        "Labor Day",
+        "Thanksgiving Day",
+        "Christmas Day",
+    }
+)
+"""On the other national days most offices work, so those count half."""
+
+ORDINARY, HALF, REST = 1.0, 0.5, 0.0
+
+
+def weight(codes: tuple[str, ...], day: date) -> float:
+    """The factor on the expectation of that local date: 1 ordinary, 0.5 half, 0 sure rest.
+
+    Codes are of a country ("US", "USA") or a country and its state ("US-MA"), as the
+    holidays library has them; an unknown code has no holidays. A state's own days are
+    sure, since somebody configured them.
+    """
+    return min((_weights(code, day.year).get(day, ORDINARY) for code in codes), default=ORDINARY)
+
+
+@lru_cache(maxsize=1024)
+def _weights(code: str, year: int) -> dict[date, float]:
+    country, _, state = code.partition("-")
+    national = _named(country, None, year)
+    weights = {day: _national_weight(country, name) for day, name in national.items()}
+    if state:
+        own = _named(country, state, year)
+        weights |= {day: REST for day in own if day not in national}
+    return weights
+
+
+def _named(country: str, state: str | None, year: int) -> dict[date, str]:
+    try:
+        return dict(holidays.country_holidays(country, subdiv=state, years=year))
+    except NotImplementedError:
+        # The library's word for a country or state that it does not have.
+        return {}
+
+
+def _national_weight(country: str, name: str) -> float:
+    if country not in {"US", "USA"}:
+        return REST
+    return REST if SURE_IN_THE_US.intersection(name.split("; ")) else HALF

@@ -1,0 +1,194 @@
+"""The expectation of a sync as a function of time, its sum, and the inverse of the sum.
+
+It is constant in pieces. A piece follows from the office's local day: closure, holiday,
+or the ordinary plan of that weekday. Pieces are made for one UTC day at a time and
+kept in a bounded cache, so evaluating costs next to nothing while nothing changes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+from nexhealth_exporter.expectation import calendar
+from nexhealth_exporter.expectation.schedule import DAY, DayPlan, Span, joined
+from nexhealth_exporter.expectation.zone import pieces_of_day
+from nexhealth_exporter.model import Reason, Source
+
+HORIZON = 400 * DAY
+"""How far a sum or a deadline reaches, in seconds; beyond it nothing is claimed."""
+
+_EARLIEST = 0.0
+_LATEST = 4_102_444_800.0
+"""1970 to 2100: outside it a mark is nonsense, and calendars need not be asked."""
+
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_THURSDAY = 3
+
+
+class Segment(NamedTuple):
+    """From `start` until `end` (UTC) the expectation is `value`; `reason` if it is below half."""
+
+    start: float
+    end: float
+    value: float
+    reason: Reason | None
+
+    @property
+    def is_expected(self) -> bool:
+        """True when the sync should be refreshing: the expectation is at least half."""
+        return self.value >= 0.5
+
+
+class Running(NamedTuple):
+    """Unexpected lag as a straight line: `value + rate * (t - at)`, valid until `until`."""
+
+    value: float
+    at: float
+    rate: float
+    until: float
+
+    def after(self, now: float) -> float:
+        """The unexpected lag at `now`, in seconds; `now` must not be later than `until`."""
+        return self.value + self.rate * max(0.0, now - self.at)
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """When a sync is expected to run. Compared by identity, so that one can serve many syncs.
+
+    `days` are the seven ordinary days of `schedule.DayPlan`, Monday first.
+    `holidays` are codes for `calendar.weight`; empty for a sync that keeps its pattern on them.
+    `closures` are inclusive ranges of local dates.
+    """
+
+    source: Source
+    schedule: str
+    timezone: str
+    days: tuple[DayPlan, ...]
+    holidays: tuple[str, ...] = ()
+    closures: tuple[tuple[date, date], ...] = ()
+
+    def day_plan(self, day: date) -> DayPlan:
+        """The plan of a local date, holidays and closures applied."""
+        if any(first <= day <= last for first, last in self.closures):
+            return (Span(0, DAY, 0.0, Reason.CLOSURE),)
+        ordinary = self.days[day.weekday()]
+        factor = calendar.weight(self.holidays, day)
+        if factor == calendar.ORDINARY:
+            return ordinary
+        if factor == calendar.REST:
+            return (Span(0, DAY, 0.0, Reason.HOLIDAY),)
+        return joined(_halved(span, factor) for span in ordinary)
+
+    def segments(self, start: float) -> Iterator[Segment]:
+        """Adjoining segments from `start` on, for as long as they are asked for."""
+        day = int(_clamped(start) // DAY)
+        while True:
+            for segment in _segments_of_day(self, day):
+                if segment.end > start:
+                    yield segment
+            day += 1
+
+    def at(self, now: float) -> Segment:
+        """The segment that holds `now`, whole: it may span days."""
+        first = self._piece(now)
+        start, end = first.start, first.end
+        for piece in self.segments(first.end):
+            if not _alike(piece, first) or piece.start > now + HORIZON:
+                break
+            end = piece.end
+        day = int(start // DAY)
+        while start > now - HORIZON:
+            earlier = [p for p in _segments_of_day(self, day) if p.end <= start]
+            for piece in reversed(earlier):
+                if not _alike(piece, first):
+                    return Segment(start, end, first.value, first.reason)
+                start = piece.start
+            day -= 1
+        return Segment(start, end, first.value, first.reason)
+
+    def _piece(self, now: float) -> Segment:
+        now = _clamped(now)
+        return next(p for p in _segments_of_day(self, int(now // DAY)) if p.end > now)
+
+    def unexpected(self, mark: float, now: float) -> float:
+        """The expectation added up from `mark` to `now`, in seconds: never negative.
+
+        Only the last `HORIZON` seconds count: what is older tells nothing more.
+        """
+        start, now = _clamped(max(mark, now - HORIZON)), _clamped(now)
+        if start >= now:
+            return 0.0
+        first, last = int(start // DAY), int(now // DAY)
+        whole = sum(_sum_of_day(self, day) for day in range(first, last))
+        return whole - self._sum_until(start) + self._sum_until(now)
+
+    def _sum_until(self, t: float) -> float:
+        """The sum from the start of the UTC day of `t` to `t`."""
+        total = 0.0
+        for start, end, value, _ in _segments_of_day(self, int(t // DAY)):
+            if t <= start:
+                break
+            total += value * (min(end, t) - start)
+        return total
+
+    def running(self, mark: float, now: float) -> Running:
+        """Unexpected lag since `mark`, ready to be evaluated cheaply until it bends."""
+        if mark > now:
+            return Running(0.0, mark, 0.0, mark)
+        piece = self._piece(now)
+        return Running(self.unexpected(mark, now), now, piece.value, piece.end)
+
+    def deadline(self, mark: float, allowance: float) -> float | None:
+        """The first instant at which the unexpected lag since `mark` reaches `allowance`.
+
+        None when it is not reached within `HORIZON`.
+        """
+        left = allowance
+        for start, end, value, _ in self.segments(_clamped(mark)):
+            begin = max(start, mark)
+            if value > 0 and left <= value * (end - begin):
+                return begin + left / value
+            left -= value * (end - begin)
+            if end - mark > HORIZON:
+                return None
+        return None  # pragma: no cover - segments never end
+
+
+@lru_cache(maxsize=16384)
+def _segments_of_day(expectation: Expectation, day: int) -> tuple[Segment, ...]:
+    segments: list[Segment] = []
+    for start, end, offset in pieces_of_day(expectation.timezone, day):
+        first = int((start + offset) // DAY)
+        last = int((end + offset - 1) // DAY)
+        for local in range(first, last + 1):
+            midnight = local * DAY - offset
+            plan = expectation.day_plan(date.fromordinal(_EPOCH_ORDINAL + local))
+            for span in plan:
+                begin, until = max(start, midnight + span.start), min(end, midnight + span.end)
+                if begin < until:
+                    segments.append(Segment(begin, until, span.value, span.reason))
+    return tuple(segments)
+
+
+@lru_cache(maxsize=65536)
+def _sum_of_day(expectation: Expectation, day: int) -> float:
+    return sum(s.value * (s.end - s.start) for s in _segments_of_day(expectation, day))
+
+
+def _halved(span: Span, factor: float) -> Span:
+    value = span.value * factor
+    reason = span.reason
+    if reason is None and value < 0.5:
+        reason = Reason.HOLIDAY
+    return span._replace(value=value, reason=reason)
+
+
+def _alike(one: Segment, other: Segment) -> bool:
+    return one.value == other.value and one.reason == other.reason
+
+
+def _clamped(t: float) -> float:
+    return min(max(t, _EARLIEST), _LATEST)

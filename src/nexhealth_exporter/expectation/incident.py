@@ -1,0 +1,45 @@
+"""Fleet incidents: when so many syncs of one type fall silent that the cause is not an office."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from nexhealth_exporter.model import IntegrationType
+
+FEWEST = 10
+BEGINS, ENDS = 0.30, 0.15
+"""Shares of the syncs that are expected up; the gap keeps an incident from flapping."""
+
+
+class Silence(NamedTuple):
+    """A sync that is expected up: since when it has used half of its warning allowance.
+
+    `since` is None while either of its marks is fresher than that.
+    """
+
+    integration_type: IntegrationType
+    since: float | None
+
+
+def incidents(
+    before: Mapping[IntegrationType, float], expected_up: Iterable[Silence], at: float
+) -> dict[IntegrationType, float]:
+    """The incidents that last at the instant `at`, by type, each with its start.
+
+    The start is the instant at which enough syncs had fallen silent. It follows from
+    the marks alone, so a restarted exporter and a second replica tell the same.
+    """
+    up: dict[IntegrationType, int] = {}
+    silent: dict[IntegrationType, list[float]] = {}
+    for integration_type, since in expected_up:
+        up[integration_type] = up.get(integration_type, 0) + 1
+        if since is not None and since <= at:
+            silent.setdefault(integration_type, []).append(since)
+    lasting: dict[IntegrationType, float] = {}
+    for integration_type, expected in up.items():
+        instants = sorted(silent.get(integration_type, ()))
+        needed = max(FEWEST, -(-expected * BEGINS // 1))
+        if integration_type in before and len(instants) >= expected * ENDS:
+            lasting[integration_type] = before[integration_type]
+        elif len(instants) >= needed:
+            lasting[integration_type] = instants[int(needed) - 1]
+    return lasting

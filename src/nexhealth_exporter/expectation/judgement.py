@@ -1,0 +1,102 @@
+"""What follows from a sync's marks: state, deadlines, and whether it is overdue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nexhealth_exporter.expectation.expectation import Expectation, Running
+from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.model import Operation, Severity, State, Sync
+
+NOT_IN_USE_AFTER = 14.0 * DAY
+"""A direction that rests this long while the other moves is not in use: no page for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One direction of a sync. Instants and durations in seconds.
+
+    `anchor` is what lag counts from: the mark, or when the sync (or a mark that lies in
+    the future) was first seen. `deadline` lacks a severity that cannot or shall not fire.
+    """
+
+    operation: Operation
+    mark: float | None
+    anchor: float
+    allowance: Mapping[Severity, float]
+    deadline: Mapping[Severity, float]
+    expectation: Expectation
+    half_used_at: float | None
+    """When half of the warning allowance was used up; None if that never happens."""
+
+    def lag(self, now: float) -> float | None:
+        """Age of the mark; None without a mark, never negative."""
+        return None if self.mark is None else max(0.0, now - self.mark)
+
+    def unexpected(self, now: float) -> float | None:
+        """Lag that expected downtime does not explain; None without a mark."""
+        return None if self.mark is None else self.expectation.unexpected(self.mark, now)
+
+    def running(self, now: float) -> Running | None:
+        """The unexpected lag as a line from `now` on; None without a mark."""
+        return None if self.mark is None else self.expectation.running(self.mark, now)
+
+    def is_overdue(self, severity: Severity, last_success: float | None) -> bool:
+        """True when a successful poll came after the deadline and the mark had not moved."""
+        deadline = self.deadline.get(severity)
+        return deadline is not None and last_success is not None and deadline <= last_success
+
+
+def anchor_of(mark: float | None, first_seen: float, mark_seen: float) -> float:
+    """What lag counts from, as an instant.
+
+    A mark in the future counts from when it was first met: else it would hide an outage.
+    """
+    if mark is None:
+        return first_seen
+    return min(mark, mark_seen)
+
+
+def state_of(sync: Sync, anchors: Mapping[Operation, float], at: float, after: float) -> State:
+    """Whether the sync is judged at all, at the poll's instant `at`.
+
+    `after` is the age in seconds at which a sync whose marks both rest is abandoned.
+    """
+    if sync.inactive:
+        return State.INACTIVE
+    if all(at - anchor > after for anchor in anchors.values()):
+        return State.ABANDONED
+    return State.ACTIVE
+
+
+def severities_of(
+    operation: Operation, anchors: Mapping[Operation, float], at: float
+) -> tuple[Severity, ...]:
+    """Which severities this direction can reach: a direction not in use is a ticket at most."""
+    other = next(anchor for op, anchor in anchors.items() if op is not operation)
+    resting = at - anchors[operation] > NOT_IN_USE_AFTER
+    if resting and at - other <= NOT_IN_USE_AFTER:
+        return (Severity.WARNING,)
+    return tuple(Severity)
+
+
+def judge(
+    operation: Operation,
+    mark: float | None,
+    anchor: float,
+    expectation: Expectation,
+    allowance: Mapping[Severity, float],
+    severities: tuple[Severity, ...],
+) -> Judgement:
+    """Deadlines from the anchor forwards through the expectation."""
+    deadlines = {s: expectation.deadline(anchor, allowance[s]) for s in severities}
+    return Judgement(
+        operation=operation,
+        mark=mark,
+        anchor=anchor,
+        allowance=allowance,
+        deadline={s: at for s, at in deadlines.items() if at is not None},
+        expectation=expectation,
+        half_used_at=expectation.deadline(anchor, allowance[Severity.WARNING] / 2)
+        if severities
+        else None,
+    )

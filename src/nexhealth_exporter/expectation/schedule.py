@@ -1,0 +1,109 @@
+"""Hours of a week in local time, and the plan of a day that follows from them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from nexhealth_exporter.model import IntegrationType, Reason
+
+DAY = 86400
+HOUR = 3600
+
+Window = tuple[int, int]
+"""From and until, seconds of a local day: 0 <= from < until <= 86400."""
+
+
+class Span(NamedTuple):
+    """A part of a local day; `value` is the expectation, `reason` is set where it is below half."""
+
+    start: int
+    end: int
+    value: float
+    reason: Reason | None
+
+
+DayPlan = tuple[Span, ...]
+"""Adjoining spans that cover a local day from 0 to 86400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Configured hours. Windows are local wall time, Monday first, split at midnight.
+
+    `holidays` are codes such as "US" or "US-MA"; None takes those of the office's country,
+    an empty tuple means none. `closures` are inclusive ranges of local dates.
+    """
+
+    name: str
+    windows: tuple[tuple[Window, ...], ...]
+    lunch: tuple[Window, ...] = ()
+    holidays: tuple[str, ...] | None = None
+    closures: tuple[tuple[date, date], ...] = ()
+
+    @property
+    def is_always_on(self) -> bool:
+        """True when every minute of the week is within the hours."""
+        return all(_merged(day) == ((0, DAY),) for day in self.windows)
+
+
+_WORKDAY: tuple[Window, ...] = ((8 * HOUR, 17 * HOUR),)
+
+DEFAULT_HOURS = Schedule(
+    name="default",
+    windows=(_WORKDAY,) * 5 + ((), ()),
+    lunch=((12 * HOUR, 14 * HOUR),),
+)
+"""What is assumed of an office of which nothing is known yet."""
+
+
+def week_plan(schedule: Schedule, integration_type: IntegrationType) -> tuple[DayPlan, ...]:
+    """The seven ordinary days, Monday first. Only browser-based syncs rest over lunch.
+
+    A sync of unknown type is taken for browser-based: the cautious reading.
+    """
+    lunch = () if integration_type is IntegrationType.SERVER else schedule.lunch
+    return tuple(
+        _day_plan(windows, lunch, is_weekend=weekday >= 5)
+        for weekday, windows in enumerate(schedule.windows)
+    )
+
+
+def _day_plan(windows: Iterable[Window], lunch: Iterable[Window], *, is_weekend: bool) -> DayPlan:
+    hours = _merged(windows)
+    rest = Reason.WEEKEND if is_weekend and not hours else Reason.CLOSED
+    edges = sorted({0, DAY, *(edge for window in (*hours, *lunch) for edge in window)})
+    spans: list[Span] = []
+    for start, end in zip(edges, edges[1:], strict=False):
+        if not _within(start, hours):
+            spans.append(Span(start, end, 0.0, rest))
+        elif _within(start, lunch):
+            spans.append(Span(start, end, 0.0, Reason.LUNCH))
+        else:
+            spans.append(Span(start, end, 1.0, None))
+    return joined(spans)
+
+
+def joined(spans: Iterable[Span]) -> DayPlan:
+    """The same plan with equal neighbours made one."""
+    plan: list[Span] = []
+    for span in spans:
+        if plan and plan[-1][2:] == span[2:]:
+            plan[-1] = plan[-1]._replace(end=span.end)
+        else:
+            plan.append(span)
+    return tuple(plan)
+
+
+def _within(second: int, windows: Iterable[Window]) -> bool:
+    return any(start <= second < end for start, end in windows)
+
+
+def _merged(windows: Iterable[Window]) -> tuple[Window, ...]:
+    merged: list[Window] = []
+    for start, end in sorted(windows):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)

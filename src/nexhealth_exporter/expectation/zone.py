@@ -1,0 +1,56 @@
+"""Local time of a zone as pieces of constant offset, exact across every change of clocks."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
+
+from nexhealth_exporter.expectation.schedule import DAY
+
+
+class Piece(NamedTuple):
+    """From `start` until `end` (UTC) local wall time is UTC plus `offset` seconds."""
+
+    start: float
+    end: float
+    offset: float
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def is_zone(name: str | None) -> bool:
+    """True for a name in the zone database. Checked by name, so no path is ever opened."""
+    return name is not None and name in _known_zones()
+
+
+@lru_cache(maxsize=8192)
+def pieces_of_day(zone: str, day: int) -> tuple[Piece, ...]:
+    """The pieces of the UTC day number `day` (days since 1970): one, or two on a change."""
+    start, end = float(day * DAY), float((day + 1) * DAY)
+    return tuple(_pieces(ZoneInfo(zone), start, end))
+
+
+def _pieces(zone: ZoneInfo, start: float, end: float) -> Iterator[Piece]:
+    offset = _offset(zone, start)
+    if _offset(zone, end) == offset:
+        yield Piece(start, end, offset)
+        return
+    before, after = start, end
+    while after - before > 1:
+        middle = (before + after) // 2
+        if _offset(zone, middle) == offset:
+            before = middle
+        else:
+            after = middle
+    yield Piece(start, after, offset)
+    if after < end:
+        yield Piece(after, end, _offset(zone, after))
+
+
+def _offset(zone: ZoneInfo, at: float) -> float:
+    offset = datetime.fromtimestamp(at, UTC).astimezone(zone).utcoffset()
+    return offset.total_seconds() if offset is not None else 0.0
