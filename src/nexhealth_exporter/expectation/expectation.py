@@ -19,12 +19,14 @@ from nexhealth_exporter.model import Reason, Source
 HORIZON = 400 * DAY
 """How far a sum or a deadline reaches, in seconds; beyond it nothing is claimed."""
 
+EXPECTED = 0.5
+"""From here on a sync counts as expected up."""
+
 _EARLIEST = 0.0
 _LATEST = 4_102_444_800.0
 """1970 to 2100: outside it a mark is nonsense, and calendars need not be asked."""
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-_THURSDAY = 3
 
 
 class Segment(NamedTuple):
@@ -38,7 +40,7 @@ class Segment(NamedTuple):
     @property
     def is_expected(self) -> bool:
         """True when the sync should be refreshing: the expectation is at least half."""
-        return self.value >= 0.5
+        return self.value >= EXPECTED
 
 
 class Running(NamedTuple):
@@ -93,7 +95,7 @@ class Expectation:
 
     def at(self, now: float) -> Segment:
         """The segment that holds `now`, whole: it may span days."""
-        first = self._piece(now)
+        first = self.piece(now)
         start, end = first.start, first.end
         for piece in self.segments(first.end):
             if not _alike(piece, first) or piece.start > now + HORIZON:
@@ -109,7 +111,8 @@ class Expectation:
             day -= 1
         return Segment(start, end, first.value, first.reason)
 
-    def _piece(self, now: float) -> Segment:
+    def piece(self, now: float) -> Segment:
+        """The part of that segment within the UTC day of `now`: cheap, for value and reason."""
         now = _clamped(now)
         return next(p for p in _segments_of_day(self, int(now // DAY)) if p.end > now)
 
@@ -138,7 +141,7 @@ class Expectation:
         """Unexpected lag since `mark`, ready to be evaluated cheaply until it bends."""
         if mark > now:
             return Running(0.0, mark, 0.0, mark)
-        piece = self._piece(now)
+        piece = self.piece(now)
         return Running(self.unexpected(mark, now), now, piece.value, piece.end)
 
     def deadline(self, mark: float, allowance: float) -> float | None:
@@ -181,7 +184,7 @@ def _sum_of_day(expectation: Expectation, day: int) -> float:
 def _halved(span: Span, factor: float) -> Span:
     value = span.value * factor
     reason = span.reason
-    if reason is None and value < 0.5:
+    if reason is None and value < EXPECTED:
         reason = Reason.HOLIDAY
     return span._replace(value=value, reason=reason)
 

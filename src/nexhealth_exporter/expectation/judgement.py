@@ -12,21 +12,41 @@ NOT_IN_USE_AFTER = 14.0 * DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """One direction of a sync. Instants and durations in seconds.
+class Basis:
+    """What the judgement of one direction rests on. Instants and durations in seconds.
 
     `anchor` is what lag counts from: the mark, or when the sync (or a mark that lies in
-    the future) was first seen. `deadline` lacks a severity that cannot or shall not fire.
+    the future) was first seen. `severities` are those that this direction can reach.
     """
 
-    operation: Operation
     mark: float | None
     anchor: float
-    allowance: Mapping[Severity, float]
-    deadline: Mapping[Severity, float]
     expectation: Expectation
+    allowance: Mapping[Severity, float]
+    severities: tuple[Severity, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What follows for one direction of a sync.
+
+    `deadline` lacks a severity that cannot or shall not fire. `half_used_at` is the
+    instant at which half of the warning allowance was used up, None if it never is.
+    """
+
+    basis: Basis
+    deadline: Mapping[Severity, float]
     half_used_at: float | None
-    """When half of the warning allowance was used up; None if that never happens."""
+
+    @property
+    def mark(self) -> float | None:
+        """The API's mark."""
+        return self.basis.mark
+
+    @property
+    def allowance(self) -> Mapping[Severity, float]:
+        """Seconds of unexpected lag that are tolerated, by severity."""
+        return self.basis.allowance
 
     def lag(self, now: float) -> float | None:
         """Age of the mark; None without a mark, never negative."""
@@ -34,11 +54,11 @@ class Judgement:
 
     def unexpected(self, now: float) -> float | None:
         """Lag that expected downtime does not explain; None without a mark."""
-        return None if self.mark is None else self.expectation.unexpected(self.mark, now)
+        return None if self.mark is None else self.basis.expectation.unexpected(self.mark, now)
 
     def running(self, now: float) -> Running | None:
         """The unexpected lag as a line from `now` on; None without a mark."""
-        return None if self.mark is None else self.expectation.running(self.mark, now)
+        return None if self.mark is None else self.basis.expectation.running(self.mark, now)
 
     def is_overdue(self, severity: Severity, last_success: float | None) -> bool:
         """True when a successful poll came after the deadline and the mark had not moved."""
@@ -79,24 +99,18 @@ def severities_of(
     return tuple(Severity)
 
 
-def judge(
-    operation: Operation,
-    mark: float | None,
-    anchor: float,
-    expectation: Expectation,
-    allowance: Mapping[Severity, float],
-    severities: tuple[Severity, ...],
-) -> Judgement:
-    """Deadlines from the anchor forwards through the expectation."""
-    deadlines = {s: expectation.deadline(anchor, allowance[s]) for s in severities}
+def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
+    """Deadlines from the anchor forwards through the expectation.
+
+    A judgement on the very same basis is kept: deadlines do not change for lack of news.
+    """
+    if before is not None and before.basis == basis:
+        return before
+    expectation, anchor, allowance = basis.expectation, basis.anchor, basis.allowance
+    deadlines = {s: expectation.deadline(anchor, allowance[s]) for s in basis.severities}
+    half = allowance[Severity.WARNING] / 2
     return Judgement(
-        operation=operation,
-        mark=mark,
-        anchor=anchor,
-        allowance=allowance,
+        basis=basis,
         deadline={s: at for s, at in deadlines.items() if at is not None},
-        expectation=expectation,
-        half_used_at=expectation.deadline(anchor, allowance[Severity.WARNING] / 2)
-        if severities
-        else None,
+        half_used_at=expectation.deadline(anchor, half) if basis.severities else None,
     )

@@ -1,5 +1,6 @@
 """Hours of a week in local time, and the plan of a day that follows from them."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +10,7 @@ from nexhealth_exporter.model import IntegrationType, Reason
 
 DAY = 86400
 HOUR = 3600
+SATURDAY = 5
 
 Window = tuple[int, int]
 """From and until, seconds of a local day: 0 <= from < until <= 86400."""
@@ -64,7 +66,7 @@ def week_plan(schedule: Schedule, integration_type: IntegrationType) -> tuple[Da
     """
     lunch = () if integration_type is IntegrationType.SERVER else schedule.lunch
     return tuple(
-        _day_plan(windows, lunch, is_weekend=weekday >= 5)
+        _day_plan(windows, lunch, is_weekend=weekday >= SATURDAY)
         for weekday, windows in enumerate(schedule.windows)
     )
 
@@ -74,7 +76,7 @@ def _day_plan(windows: Iterable[Window], lunch: Iterable[Window], *, is_weekend:
     rest = Reason.WEEKEND if is_weekend and not hours else Reason.CLOSED
     edges = sorted({0, DAY, *(edge for window in (*hours, *lunch) for edge in window)})
     spans: list[Span] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         if not _within(start, hours):
             spans.append(Span(start, end, 0.0, rest))
         elif _within(start, lunch):
