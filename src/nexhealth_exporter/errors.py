@@ -35,9 +35,13 @@ class StateError(ExporterError):
 
 
 class PollError(ExporterError):
-    """NexHealth did not give an answer that can be used."""
+    """NexHealth did not give an answer that can be used; `status` is the HTTP status, if any."""
 
     reason: ClassVar[str] = "other"
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Timeout(PollError):
