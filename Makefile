@@ -1,0 +1,64 @@
+# One word per task. Every task prepares what it needs; nothing has to be installed before.
+PYTHON ?= python3
+RUN := .venv/bin
+PYTEST := $(RUN)/pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types format tools lock clean
+
+help:  ## list the tasks
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+# --- run it ---------------------------------------------------------------------------------
+
+demo: .venv/.runtime  ## a simulated fleet and its page: open the address that it prints
+	@$(RUN)/nexhealth-exporter demo
+
+setup: .venv/.dev  ## the virtual environment .venv, checked by hash
+
+.venv/.runtime: constraints/runtime.txt constraints/build.txt pyproject.toml
+	@$(PYTHON) tools/venv.py constraints/runtime.txt constraints/build.txt && touch $@
+
+.venv/.dev: constraints/dev.txt .venv/.runtime
+	@$(PYTHON) tools/venv.py constraints/dev.txt && touch $@
+
+tools:  ## the real Prometheus, Alertmanager, Helm, kubectl and Chromium, into .tools
+	@$(PYTHON) tools/fetch.py
+
+# --- check it -------------------------------------------------------------------------------
+
+check: lint types test  ## everything that can fail
+
+lint: setup  ## style, spelling, import floors
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/lint-imports --no-cache
+	$(RUN)/codespell
+	$(RUN)/yamllint --strict .
+
+types: setup  ## mypy, strict
+	$(RUN)/mypy
+
+test: setup  ## code alone and end to end; needs no root and no container
+	@$(PYTHON) tools/fetch.py prometheus
+	$(PYTEST) -n 2 -m "not alerts and not browser and not chart and not image"
+
+# --- change it ------------------------------------------------------------------------------
+
+format: setup  ## let ruff lay out the code
+	$(RUN)/ruff check --fix
+	$(RUN)/ruff format
+
+COMPILE = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-header --upgrade
+
+lock:  ## renew constraints/ from pyproject.toml: versions and hashes, no addresses
+	@$(PYTHON) -m venv .tools/uv && .tools/uv/bin/pip install --quiet --upgrade uv
+	$(COMPILE) pyproject.toml --output-file constraints/runtime.txt
+	$(COMPILE) pyproject.toml --group dev --constraints constraints/runtime.txt \
+		--output-file constraints/dev.txt
+	$(COMPILE) --group build --constraints constraints/dev.txt --output-file constraints/build.txt
+	@! grep -nE '//|^ *-[^-]|--(index|find|extra)' constraints/*.txt
+
+clean:  ## remove everything that is made here
+	rm -rf .venv .tools dist .*_cache .hypothesis .coverage*
