@@ -58,7 +58,7 @@ class Simulator:
     it runs.
     """
 
-    def __init__(  # noqa: PLR0913 -- all but the first have defaults and go by name
+    def __init__(
         self,
         offices: Iterable[Office],
         *,
