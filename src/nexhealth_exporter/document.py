@@ -1,0 +1,252 @@
+"""A YAML file that the operator wrote: its values, and the line of each for the errors."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, ClassVar, NamedTuple, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from nexhealth_exporter.errors import ConfigError
+
+Place = tuple[str | int, ...]
+"""Where a value stands: the keys and indexes that lead to it."""
+
+DEEPEST = 20
+"""An alias within its own anchor would never end."""
+
+MOST_VALUES = 500_000
+
+_YAML = "tag:yaml.org,2002:"
+_KINDS = {
+    "string_type": "text",
+    "bool_type": "true or false, without quotes",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+}
+
+
+class Problem(NamedTuple):
+    """What is wrong with the value at that place, and the remedy, as the end of a sentence."""
+
+    place: Place
+    text: str
+
+
+class Table(BaseModel):
+    """A mapping of the file with known keys. `example`, and those of fields, are told as remedies.
+
+    `unsupported` are keys that the file's format has and we have not, with what to do instead.
+    """
+
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    example: ClassVar[str] = ""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+TableT = TypeVar("TableT", bound=Table)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the file `name` says, and the line on which each value begins, counted from 1."""
+
+    name: str
+    value: dict[str, Any]
+    lines: Mapping[Place, int]
+
+    def line(self, place: Place) -> int:
+        """The line of that place, or of the nearest that holds it."""
+        while place not in self.lines:
+            place = place[:-1]
+        return self.lines[place]
+
+    def error(self, problems: Iterable[Problem]) -> ConfigError:
+        """All problems as one error, in the order of their lines."""
+        ordered = sorted(problems, key=lambda problem: self.line(problem.place))
+        return ConfigError("\n".join(self._sentence(problem) for problem in ordered))
+
+    def _sentence(self, problem: Problem) -> str:
+        end = "" if problem.text.endswith("?") else "."
+        shown = dotted(problem.place)
+        words = f"{shown} {problem.text}" if shown else problem.text
+        return f"{self.name}:{self.line(problem.place)}: {words}{end}"
+
+    def read_as(self, model: type[TableT]) -> TableT:
+        """The values as that table. Raises ConfigError that tells all that is wrong."""
+        try:
+            return model.model_validate(self.value)
+        except ValidationError as e:
+            errors = e.errors(include_url=False, include_input=False)
+            raise self.error(_problem(model, error) for error in errors) from None
+
+
+def read_text(path: Path) -> str:
+    """The file's text. Raises ConfigError when it cannot be read."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as e:
+        raise ConfigError(f"{path} cannot be read: {e.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from None
+
+
+def parse(text: str, name: str) -> Document:
+    """The document, which must be a mapping; an empty one is an empty mapping.
+
+    YAML 1.2, so that 08:00 and no are text. Raises ConfigError for bad syntax, keys given
+    twice and keys without value.
+    """
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as e:
+        line = e.problem_mark.line + 1 if e.problem_mark else 1
+        what = ", ".join(part for part in (e.context, e.problem) if part)
+        raise ConfigError(
+            f"{name}:{line}: is not YAML: {what}; check indentation and quotes."
+        ) from None
+    except YAMLError as e:
+        raise ConfigError(f"{name}: is not YAML: {str(e).splitlines()[0]}.") from None
+    reading = _Reading(name)
+    value = {} if node is None else reading.value(node, (), 1)
+    document = Document(name, value if isinstance(value, dict) else {}, {(): 1} | reading.lines)
+    if not isinstance(value, dict):
+        raise document.error([Problem((), "the file must be a mapping of keys to values")])
+    if reading.problems:
+        raise document.error(reading.problems)
+    return document
+
+
+def dotted(place: Place) -> str:
+    """A place as people write it: `institutions[0].match`."""
+    words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return words.removeprefix(".")
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The remedy for a misspelt word: the nearest known one, else what else to do."""
+    close = difflib.get_close_matches(word, sorted(known), n=1)
+    return f"did you mean {close[0]}?" if close else otherwise
+
+
+class _Reading:
+    """One walk through the nodes, which notes lines and problems on its way."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: dict[Place, int] = {}
+        self.problems: list[Problem] = []
+
+    def value(self, node: Node, place: Place, line: int) -> Any:  # noqa: ANN401 - what YAML holds
+        self.lines[place] = line
+        if len(place) > DEEPEST or len(self.lines) > MOST_VALUES:
+            raise ConfigError(f"{self.name}:{line}: is nested too deeply, or holds too much.")
+        if isinstance(node, MappingNode):
+            return dict(self._pairs(node, place))
+        if isinstance(node, SequenceNode):
+            return [self.value(item, (*place, i), _line(item)) for i, item in enumerate(node.value)]
+        return self._scalar(node, place, str(node.tag).removeprefix(_YAML))
+
+    def _pairs(self, node: MappingNode, place: Place) -> Iterator[tuple[str, Any]]:
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), _line(key)
+            if not isinstance(key, ScalarNode) or key.tag == _YAML + "merge":
+                self.lines[(*place, "<<")] = line
+                self._wrong((*place, "<<"), "is not a plain key; write out the keys that it means")
+                continue
+            if name in seen:
+                self._wrong((*place, name), f"is given again on line {line}; keep one")
+                continue
+            seen[name] = line
+            yield name, self.value(value, (*place, name), line)
+
+    def _scalar(self, node: Node, place: Place, kind: str) -> Any:  # noqa: ANN401
+        text = str(node.value)
+        if kind == "bool":
+            return text.lower() == "true"
+        if kind == "int":
+            return _integer(text)
+        if kind == "null":
+            if place:
+                self._wrong(place, "has no value; write one, or remove the key")
+            return {} if not place else ""
+        if kind == "float":
+            return text if "." not in text.strip(".") else float(text.replace("_", ""))
+        if kind not in {"str", "timestamp"}:
+            self._wrong(place, f"has the tag {node.tag}; write a plain value")
+        return text
+
+    def _wrong(self, place: Place, text: str) -> None:
+        self.problems.append(Problem(place, text))
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _integer(text: str) -> int:
+    digits = text.replace("_", "")
+    try:
+        return int(digits, 0)
+    except ValueError:
+        return int(digits)
+
+
+def _problem(model: type[Table], error: ErrorDetails) -> Problem:
+    place = tuple(part for part in error["loc"] if part != "[key]")
+    kind = str(error["type"])
+    if kind == "extra_forbidden":
+        table, _ = _at(model, place[:-1])
+        if table and place[-1] in table.unsupported:
+            return Problem(place, f"is not supported; {table.unsupported[str(place[-1])]}")
+        known = list(table.model_fields) if table else []
+        remedy = did_you_mean(str(place[-1]), known, f"the keys here are {', '.join(known)}")
+        return Problem(place, f"is not a key here; {remedy}")
+    if kind == "missing":
+        _, field = _at(model, place)
+        example = field.examples[0] if field and field.examples else ".."
+        return Problem(place[:-1], f"lacks {place[-1]}; write {place[-1]}: {example}")
+    if kind in _KINDS:
+        table, field = _at(model, place)
+        example = f", such as {table.example}" if table and table.example else _such_as(field)
+        return Problem(place, f"must be {_KINDS[kind]}{example}")
+    return Problem(place, str(error.get("ctx", {}).get("error", error["msg"])))
+
+
+def _such_as(field: FieldInfo | None) -> str:
+    return f", such as {field.examples[0]}" if field and field.examples else ""
+
+
+def _at(model: type[Table], place: Place) -> tuple[type[Table] | None, FieldInfo | None]:
+    """The table and the field at that place of the model, as far as it has them."""
+    table: type[Table] | None = model
+    field: FieldInfo | None = None
+    inside: Any = model
+    for part in place:
+        if table is not None:
+            field = table.model_fields.get(str(part))
+            inside = field.annotation if field else None
+        else:
+            # Within a list or mapping: its items are of the last type argument.
+            inside = get_args(_given(inside))[-1] if get_args(_given(inside)) else None
+            field = None
+        inside = _given(inside)
+        table = inside if isinstance(inside, type) and issubclass(inside, Table) else None
+    return table, field
+
+
+def _given(annotation: Any) -> Any:  # noqa: ANN401 - a type expression
+    """The type without `| None`."""
+    if get_origin(annotation) in {Union, UnionType}:
+        return next(part for part in get_args(annotation) if part is not type(None))
+    return annotation

@@ -1,0 +1,121 @@
+"""What the configuration file means for an institution and for a sync."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from nexhealth_exporter.expectation.allowance import AllowanceRules, Bounds
+from nexhealth_exporter.expectation.schedule import Schedule
+from nexhealth_exporter.model import Institution, IntegrationType
+from nexhealth_exporter.rules.matching import Entries, T
+from nexhealth_exporter.rules.schema import ClosureEntry, Entry, Leaf
+from nexhealth_exporter.rules.words import DateRange
+
+SyncFacts = tuple[str, IntegrationType]
+"""What a match may ask of a sync: its product's display name and its integration type."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRules:
+    """What is configured for one sync; None and empty leave it to learning and defaults.
+
+    `closures` are those announced for it apart from the schedule's own.
+    """
+
+    schedule: Schedule | None = None
+    timezone: str | None = None
+    allowance: AllowanceRules = field(default_factory=dict)
+    closures: tuple[DateRange, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The file in force; without one, nothing is configured.
+
+    `text` is the file's own, `lines` has the line of each entry.
+    """
+
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    institutions: Entries[Entry] = field(default_factory=Entries)
+    closures: Entries[ClosureEntry] = field(default_factory=Entries)
+    name: str = ""
+    text: str = ""
+    lines: Mapping[tuple[str, int], int] = field(default_factory=dict)
+
+    def for_sync(self, institution: Institution, facts: SyncFacts) -> SyncRules:
+        """For each key, the first entry that matches and has it; closures of all that match."""
+        schedule: str | None = None
+        timezone: str | None = None
+        allowance: dict[Leaf, Bounds] = {}
+        for _, matcher, entry in self.institutions.of_institution(institution):
+            if not matcher.sync(*facts):
+                continue
+            schedule = schedule or entry.schedule
+            timezone = timezone or entry.timezone
+            for leaf, bounds in entry.allowance.leaves() if entry.allowance else ():
+                allowance.setdefault(leaf, bounds)
+        closures = {
+            days
+            for _, matcher, entry in self.closures.of_institution(institution)
+            if matcher.sync(*facts)
+            for days in entry.days
+        }
+        return SyncRules(
+            self.schedules[schedule] if schedule else None,
+            timezone,
+            allowance,
+            tuple(sorted(closures)),
+        )
+
+    def group(self, institution: Institution, syncs: Iterable[SyncFacts] = ()) -> str:
+        """The group of the institution; empty when none is configured.
+
+        A match that asks for emr or integration type holds if any one of `syncs` fits it.
+        """
+        known = tuple(syncs)
+        for _, matcher, entry in self.institutions.of_institution(institution):
+            fits = not entry.match.asks_for_sync or any(matcher.sync(*sync) for sync in known)
+            if entry.group is not None and fits:
+                return entry.group
+        return ""
+
+    def monitored(self, institution: Institution) -> bool:
+        """Whether the institution is to be polled at all."""
+        for _, _, entry in self.institutions.of_institution(institution):
+            if entry.monitored is not None:
+                return entry.monitored
+        return True
+
+    def unmatched(
+        self, fleet: Iterable[tuple[Institution, Iterable[SyncFacts]]]
+    ) -> tuple[str, ...]:
+        """A sentence for each entry that matches nothing in the fleet, and each idle schedule."""
+        known = [(institution, tuple(syncs)) for institution, syncs in fleet]
+        sentences = [
+            *self._idle("institutions", self.institutions, known),
+            *self._idle("closures", self.closures, known),
+        ]
+        used = {entry.schedule for entry in self.institutions.items}
+        sentences += [
+            f"{self.name}: schedules.{name} is used by no entry."
+            for name in self.schedules
+            if name not in used
+        ]
+        return tuple(sentences)
+
+    def _idle(
+        self,
+        section: str,
+        entries: Entries[T],
+        fleet: Iterable[tuple[Institution, tuple[SyncFacts, ...]]],
+    ) -> Iterator[str]:
+        busy = {
+            position
+            for institution, syncs in fleet
+            for position, matcher, entry in entries.of_institution(institution)
+            if not entry.match.asks_for_sync or any(matcher.sync(*sync) for sync in syncs)
+        }
+        for position, entry in enumerate(entries.items):
+            if position not in busy:
+                line = self.lines[section, position]
+                asked = str(entry.match) or "everything"
+                yield f"{self.name}:{line}: {section}[{position}] ({asked}) matches nothing."

@@ -1,0 +1,234 @@
+"""The shape of the configuration file."""
+
+import zoneinfo
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
+
+from nexhealth_exporter.document import Table, did_you_mean
+from nexhealth_exporter.expectation.allowance import Bounds
+from nexhealth_exporter.expectation.schedule import Schedule, Window
+from nexhealth_exporter.model import IntegrationType, Operation, Severity
+from nexhealth_exporter.rules import words
+
+LONGEST_LABEL = 200
+
+Leaf = tuple[IntegrationType, Operation, Severity]
+"""What one allowance is for."""
+
+
+def _timezone(name: str) -> str:
+    known = zoneinfo.available_timezones()
+    if name not in known:
+        remedy = did_you_mean(name, known, "write one such as America/Chicago")
+        raise ValueError(f'has "{name}", which is not a time zone; {remedy}')
+    return name
+
+
+def _label(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > LONGEST_LABEL:
+        raise ValueError(f"must be a word or a few, at most {LONGEST_LABEL} characters")
+    return text.strip()
+
+
+def _integration_type(value: object) -> IntegrationType:
+    try:
+        return IntegrationType(str(value))
+    except ValueError:
+        hint = "; the API's onprem is server here" if value == "onprem" else ""
+        raise ValueError(f"must be server, cloud or unknown{hint}") from None
+
+
+def _ids(value: object) -> frozenset[int]:
+    numbers = value if isinstance(value, list) else [value]
+    if not numbers or not all(type(number) is int for number in numbers):
+        raise ValueError("must be a number or a list of numbers, such as 12 or [12, 15]")
+    return frozenset(numbers)
+
+
+def _each_day_once(hours: "Hours") -> "Hours":
+    named = [day for days in hours for day in days]
+    again = sorted({day for day in named if named.count(day) > 1})
+    if again:
+        raise ValueError(f"names {words.WEEKDAYS[again[0]]} twice; name each day once")
+    return hours
+
+
+def _any(days: list[words.DateRange]) -> list[words.DateRange]:
+    if not days:
+        raise ValueError('is empty; name a day, such as ["2026-11-27"]')
+    return days
+
+
+Days = Annotated[tuple[int, ...], PlainValidator(words.weekdays)]
+Windows = Annotated[tuple[Window, ...], PlainValidator(words.windows)]
+Hours = dict[Days, Windows]
+Dates = Annotated[words.DateRange, PlainValidator(words.dates)]
+Span = Annotated[Bounds, PlainValidator(words.bounds)]
+
+
+class ScheduleTable(Table):
+    """The hours of offices that keep the same ones."""
+
+    example = '{hours: {mon-fri: "08:00-17:00"}}'
+
+    hours: Annotated[Hours, AfterValidator(_each_day_once)] = Field(
+        examples=['{mon-fri: "08:00-17:00"}']
+    )
+    lunch: Windows = ()
+    holidays: Annotated[tuple[str, ...], PlainValidator(words.holiday_codes)] | None = None
+    closures: list[Dates] = Field(default=[], examples=['["2026-12-24..2027-01-02"]'])
+
+    def schedule(self, name: str) -> Schedule:
+        """The schedule as the core wants it."""
+        pairs = [(day, w) for days, windows in self.hours.items() for w in windows for day in days]
+        # Lunch is the same on each day, so what lies after midnight is too.
+        lunch = words.split_at_midnight((0, window) for window in self.lunch)
+        return Schedule(
+            name=name,
+            windows=words.split_at_midnight(pairs),
+            lunch=tuple(sorted({window for day in lunch for window in day})),
+            holidays=self.holidays,
+            closures=tuple(self.closures),
+        )
+
+
+class Match(Table):
+    """Which institutions or syncs an entry is about; all that is given must fit."""
+
+    example = '{subdomain: "smile-*"}, or {} for all'
+
+    subdomain: str | None = Field(None, examples=['"smile-*"'])
+    id: Annotated[frozenset[int], PlainValidator(_ids)] | None = None
+    emr: str | None = Field(None, examples=["Dentrix"])
+    integration_type: Annotated[IntegrationType, PlainValidator(_integration_type)] | None = None
+
+    @property
+    def asks_for_sync(self) -> bool:
+        """True when it looks at a sync and not at the institution alone."""
+        return self.emr is not None or self.integration_type is not None
+
+    def __str__(self) -> str:
+        """The conditions in words."""
+        ids = None if self.id is None else ", ".join(map(str, sorted(self.id)))
+        given = {
+            "subdomain": self.subdomain,
+            "id": ids,
+            "emr": self.emr,
+            "integration_type": self.integration_type,
+        }
+        return ", ".join(f"{key} {value}" for key, value in given.items() if value is not None)
+
+
+class Pair(Table):
+    """Both severities of one direction."""
+
+    example = "{warning: 45m, critical: 2h..5h}"
+
+    warning: Span | None = None
+    critical: Span | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Pair":
+        if self.warning and self.critical and not _precedes(self.warning, self.critical):
+            raise ValueError("lets critical come before warning; make critical the longer one")
+        return self
+
+    def of(self, severity: Severity) -> Bounds | None:
+        """The allowance of that severity, if given."""
+        return self.warning if severity is Severity.WARNING else self.critical
+
+
+def _precedes(warning: Bounds, critical: Bounds) -> bool:
+    return warning.low <= critical.low and warning.high <= critical.high
+
+
+class Directions(Pair):
+    """Allowances of one integration type: for both directions, or for one."""
+
+    read: Pair | None = None
+    write: Pair | None = None
+
+    def leaves(self) -> Iterator[tuple[Operation, Severity, Bounds]]:
+        """Every allowance that is given; that of a direction before that of both."""
+        for operation, own in ((Operation.READ, self.read), (Operation.WRITE, self.write)):
+            for severity in Severity:
+                span = (own.of(severity) if own else None) or self.of(severity)
+                if span:
+                    yield operation, severity, span
+
+
+class Allowance(Table):
+    """How much unexpected lag is tolerated, per integration type."""
+
+    example = "{server: {warning: 45m, critical: 4h}}"
+
+    server: Directions | None = None
+    cloud: Directions | None = None
+    unknown: Directions | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Allowance":
+        if not any(True for _ in self.leaves()):
+            raise ValueError("is empty; write one such as {server: {warning: 45m}}")
+        return self
+
+    def leaves(self) -> Iterator[tuple[Leaf, Bounds]]:
+        """Every allowance that is given."""
+        given = {
+            IntegrationType.SERVER: self.server,
+            IntegrationType.CLOUD: self.cloud,
+            IntegrationType.UNKNOWN: self.unknown,
+        }
+        for integration_type, directions in given.items():
+            for operation, severity, span in directions.leaves() if directions else ():
+                yield (integration_type, operation, severity), span
+
+
+class Entry(Table):
+    """What is said of the syncs or institutions that match."""
+
+    example = "{match: {}, schedule: standard}"
+
+    match: Match = Field(examples=["{} for all"])
+    schedule: str | None = Field(None, examples=["standard"])
+    timezone: Annotated[str, AfterValidator(_timezone)] | None = Field(
+        None, examples=["America/Chicago"]
+    )
+    group: Annotated[str, AfterValidator(_label)] | None = Field(None, examples=["east-team"])
+    monitored: bool | None = None
+    allowance: Allowance | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Entry":
+        keys = [key for key in type(self).model_fields if key != "match"]
+        if all(getattr(self, key) is None for key in keys):
+            raise ValueError(f"says nothing; give it one of {', '.join(keys)}")
+        if self.monitored is not None and self.match.asks_for_sync:
+            raise ValueError(
+                "decides monitored by emr or integration_type, which are not known before an "
+                "institution is polled; match it by subdomain or id"
+            )
+        return self
+
+
+class ClosureEntry(Table):
+    """Days on which the syncs that match rest."""
+
+    example = '{match: {}, days: ["2026-11-27"]}'
+
+    match: Match = Field(examples=["{} for all"])
+    days: Annotated[list[Dates], AfterValidator(_any)] = Field(examples=['["2026-11-27"]'])
+
+
+class ConfigFile(Table):
+    """The whole file."""
+
+    schedules: dict[str, ScheduleTable] = Field(
+        default={}, examples=['{standard: {hours: {mon-fri: "08:00-17:00"}}}']
+    )
+    institutions: list[Entry] = Field(default=[], examples=["[{match: {}, schedule: standard}]"])
+    closures: list[ClosureEntry] = Field(
+        default=[], examples=['[{match: {}, days: ["2026-11-27"]}]']
+    )

@@ -1,0 +1,25 @@
+"""What the operator sets by environment variable or flag: the only place that knows their names."""
+
+from nexhealth_exporter.settings.api_key import ApiKey
+from nexhealth_exporter.settings.loading import add_arguments, load, overrides
+from nexhealth_exporter.settings.masked import masked
+from nexhealth_exporter.settings.model import Settings, flag, is_secret, variable
+from nexhealth_exporter.settings.table import markdown_table
+from nexhealth_exporter.settings.values import ListenAddress, LogFormat, LogLevel, PollScope
+
+__all__ = [
+    "ApiKey",
+    "ListenAddress",
+    "LogFormat",
+    "LogLevel",
+    "PollScope",
+    "Settings",
+    "add_arguments",
+    "flag",
+    "is_secret",
+    "load",
+    "markdown_table",
+    "masked",
+    "overrides",
+    "variable",
+]

@@ -1,0 +1,49 @@
+"""The API key as it is now."""
+
+from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.settings import values
+from nexhealth_exporter.settings.model import Settings, variable
+
+
+class ApiKey:
+    """Called for the key whenever it is sent; its file is read anew, so that it can be rotated.
+
+    While the file cannot be used, as for a moment during a rotation, the last good key
+    stays in force. Only if there never was one, the call raises ConfigError.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._file = settings.api_key_file
+        self._key = settings.api_key.get_secret_value() if settings.api_key else None
+
+    def __call__(self) -> str:
+        """The key."""
+        if self._file is not None:
+            try:
+                self._key = self._read()
+            except ConfigError:
+                if self._key is None:
+                    raise
+        if self._key is None:
+            raise ConfigError(
+                f"{variable('api_key')} is not set; set it, or {variable('api_key_file')}, "
+                "to the key of the NexHealth developer portal."
+            )
+        return self._key
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The keys that must not be seen in a log."""
+        return (self._key,) if self._key else ()
+
+    def _read(self) -> str:
+        name = variable("api_key_file")
+        try:
+            return values.key(self._file.read_text("utf-8") if self._file else "")
+        except OSError as e:
+            # Its path is not told: a key that was put there by mistake must not be shown.
+            raise ConfigError(f"{name} cannot be read: {e.strerror}.") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{name} does not hold text.") from None
+        except ValueError as e:
+            raise ConfigError(f"{name} {e}.") from None

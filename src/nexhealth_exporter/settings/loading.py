@@ -1,0 +1,130 @@
+"""From environment and flags to settings; a flag wins over a variable."""
+
+import argparse
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource
+
+from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.settings.model import PREFIX, Settings, flag, is_secret, variable
+from nexhealth_exporter.settings.table import default_text
+
+# What Kubernetes puts into every pod of a namespace for a Service named nexhealth-exporter or
+# nexhealth-exporter-anything. Only with such a value: PORT=9000 is somebody's mistake.
+_SERVICE = re.compile(r"(?:\w+_)?SERVICE_(?:HOST|PORT(?:_\w+)?)")
+_PORT = re.compile(r"(?:\w+_)?PORT(?:_\d+_(?:TCP|UDP|SCTP)(?P<part>_PROTO|_PORT|_ADDR)?)?")
+_PORT_VALUE = re.compile(r"(?:tcp|udp|sctp)://.*", re.IGNORECASE)
+
+
+def load(overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """The settings; `overrides` are those given as flags, by field name.
+
+    An empty text counts as not set. Raises ConfigError with one sentence, on a line of
+    its own, for everything that is wrong; no sentence shows a value.
+    """
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): value for name, value in environ.items() if value}
+    given: dict[str, Any] = source()
+    if overrides.get("api_key_file"):
+        given.pop("api_key", None)
+    given |= overrides
+    given = {name: value for name, value in given.items() if value != ""}
+    problems = [*_unknown(environ), *_passwords(overrides)]
+    try:
+        settings = Settings(**given)
+    except ValidationError as e:
+        problems += _sentences(e, overrides)
+        raise ConfigError("\n".join(problems)) from None
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser a flag for each setting that is not a secret."""
+    group = parser.add_argument_group(
+        "settings", "Each is also an environment variable; the flag wins."
+    )
+    for name, field in Settings.model_fields.items():
+        if is_secret(field):
+            continue
+        extra = field.json_schema_extra
+        default = default_text(field)
+        words = [
+            (field.description or "").replace("`", "").replace("%", "%%"),
+            f"[{variable(name)}{f', default {default}' if default else ''}]",
+        ]
+        group.add_argument(
+            flag(name),
+            dest=name,
+            default=argparse.SUPPRESS,
+            metavar=str(extra["metavar"]) if isinstance(extra, dict) else None,
+            help=" ".join(words),
+        )
+
+
+def overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were given as flags, for `load`."""
+    return {name: value for name, value in vars(arguments).items() if name in Settings.model_fields}
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    known = [variable(name) for name in Settings.model_fields]
+    names = sorted(name for name in environ if name.upper().startswith(PREFIX))
+    return [
+        f"{name} is not a setting; {_remedy(name, known)}"
+        for name in names
+        if name.upper() not in known and not _is_injected(name.upper(), environ[name])
+    ]
+
+
+def _remedy(name: str, known: list[str]) -> str:
+    # Without the common prefix, else every name would be near to every other.
+    words = {one.removeprefix(PREFIX): one for one in known}
+    close = difflib.get_close_matches(name.upper().removeprefix(PREFIX), words, n=1, cutoff=0.5)
+    return f"did you mean {words[close[0]]}?" if close else "remove it."
+
+
+def _is_injected(name: str, value: str) -> bool:
+    rest = name.removeprefix(PREFIX)
+    if _SERVICE.fullmatch(rest):
+        return True
+    port = _PORT.fullmatch(rest)
+    return port is not None and (port["part"] is not None or bool(_PORT_VALUE.fullmatch(value)))
+
+
+def _passwords(overrides: Mapping[str, Any]) -> list[str]:
+    given = str(overrides.get("prometheus_url", ""))
+    try:
+        holds_password = urlsplit(given).username is not None
+    except ValueError:
+        return []
+    name = "prometheus_url"
+    if not holds_password:
+        return []
+    reason = "must not hold a password, which the process list would show"
+    return [f"{flag(name)} {reason}; set {variable(name)} instead."]
+
+
+def _sentences(errors: ValidationError, overrides: Mapping[str, Any]) -> list[str]:
+    sentences: list[str] = []
+    for error in errors.errors(include_url=False, include_input=False):
+        if not error["loc"]:
+            sentences += str(error["ctx"]["error"]).splitlines()
+            continue
+        name = str(error["loc"][0])
+        shown = flag(name) if name in overrides else variable(name)
+        text = _text(error)
+        sentences.append(f"{shown} {text}" if text.endswith("?") else f"{shown} {text}.")
+    return sentences
+
+
+def _text(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    if error["type"] == "enum":
+        return f"must be {error['ctx']['expected'].replace(chr(39), '')}"
+    return str(error["ctx"]["error"])

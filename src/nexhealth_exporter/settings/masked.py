@@ -1,0 +1,40 @@
+"""The configuration in force as text for people, without its secrets."""
+
+import re
+
+from pydantic import SecretStr
+
+from nexhealth_exporter.settings.model import Settings, variable
+
+MASK = "<secret>"
+
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+_BCRYPT = re.compile(r"\$2[a-z]?\$\d*\$?[./A-Za-z0-9]*")
+
+
+def masked(settings: Settings, rules_text: str = "", web_config_text: str = "") -> str:
+    """Settings as variables, then both files as they are in force; secrets are masked."""
+    lines = [
+        f"{variable(name)}={_shown(getattr(settings, name))}" for name in Settings.model_fields
+    ]
+    parts = ["# Settings", *lines]
+    for title, text in (("config_file", rules_text), ("web_config_file", web_config_text)):
+        if text:
+            parts += ["", f"# {variable(title)}", _without_secrets(text, settings).rstrip("\n")]
+    return "\n".join(parts) + "\n"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return MASK
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    return _PASSWORD.sub(f"{MASK}@", str(getattr(value, "pattern", value)))
+
+
+def _without_secrets(text: str, settings: Settings) -> str:
+    if settings.api_key is not None:
+        text = text.replace(settings.api_key.get_secret_value(), MASK)
+    return _BCRYPT.sub(MASK, _PASSWORD.sub(f"{MASK}@", text))

@@ -1,0 +1,246 @@
+"""Every setting, with its default and its description."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from nexhealth_exporter.settings import values
+from nexhealth_exporter.settings.values import ListenAddress, LogFormat, LogLevel, PollScope
+
+PREFIX = "NEXHEALTH_EXPORTER_"
+
+INTERVALS_BEFORE_STALE = 3
+
+DAY = 86400.0
+
+Seconds = Annotated[float, BeforeValidator(values.seconds)]
+Count = Annotated[int, BeforeValidator(values.count)]
+Positive = Annotated[int, BeforeValidator(values.positive)]
+Url = Annotated[str, BeforeValidator(values.url)]
+UrlWithCredentials = Annotated[str, BeforeValidator(values.url_with_credentials)]
+Pattern = Annotated[re.Pattern[str], BeforeValidator(values.pattern)]
+File = Annotated[Path, BeforeValidator(values.path)]
+
+
+class Pace(NamedTuple):
+    """How many calls this process may make in any second and in any minute."""
+
+    per_second: int
+    per_minute: int
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def flag(name: str) -> str:
+    """The flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """True for a setting that has no flag, since flags can be seen in the process list."""
+    return field.annotation is not None and SecretStr in getattr(
+        field.annotation, "__args__", (field.annotation,)
+    )
+
+
+def _set(default: object, metavar: str, description: str) -> Any:  # noqa: ANN401 - as Field
+    return Field(default, description=description, json_schema_extra={"metavar": metavar})
+
+
+def _three_intervals_or(least: float, given: dict[str, Any]) -> float:
+    interval = float(given.get("poll_interval_seconds", 0))
+    return max(least, INTERVALS_BEFORE_STALE * interval)
+
+
+class Settings(BaseSettings):
+    """The settings in force. Durations are seconds; None stands for what is not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        enable_decoding=False,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    api_key: Annotated[SecretStr, BeforeValidator(values.key)] | None = _set(
+        None, "KEY", "The key of the NexHealth API. It, or its file, is all that `serve` requires."
+    )
+    api_key_file: File | None = _set(
+        None,
+        "FILE",
+        "A file that holds the key instead; it is read again when it changes.",
+    )
+    api_url: Url = _set("https://nexhealth.info", "URL", "Where the NexHealth API is.")
+    api_version: Annotated[str, BeforeValidator(values.header_word)] = _set(
+        "v3.0.0", "VERSION", "The API's version, sent as `Nex-Api-Version`."
+    )
+    api_timeout_seconds: Seconds = _set(
+        10.0,
+        "SECONDS",
+        "Limits connecting, each silence while reading, and the whole of a call for one "
+        "institution; not the whole of a large answer.",
+    )
+    api_max_concurrency: Positive = _set(50, "N", "How many calls may be under way at once.")
+    api_requests_per_second: Positive = _set(
+        50,
+        "N",
+        "The most calls in any second, for all shards together: half of what NexHealth allows, "
+        "because your own product uses the same key.",
+    )
+    api_requests_per_minute: Positive = _set(
+        1000, "N", "The most calls in any minute, for all shards together."
+    )
+    api_calls_budget: Count = _set(
+        30000,
+        "N",
+        "How many calls in 30 days are to be spent at most; 0 is unlimited. The default is what "
+        "is reported to be free.",
+    )
+    poll_scope: Annotated[PollScope, BeforeValidator(values.lowered)] = _set(
+        PollScope.AUTO,
+        "SCOPE",
+        "`institution`: one call for each institution. `fleet`: one call for all of them. "
+        "`auto`: `institution` while that fits the budget, else `fleet`.",
+    )
+    poll_interval_seconds: Seconds = _set(
+        300.0,
+        "SECONDS",
+        "How often every institution is polled. If a round cannot fit, the interval stretches.",
+    )
+    inventory_interval_seconds: Seconds = _set(
+        3600.0,
+        "SECONDS",
+        "How often institutions and locations are listed, with their names and time zones.",
+    )
+    stale_after_seconds: Seconds = Field(
+        default_factory=lambda given: _three_intervals_or(DAY, given),
+        description="How long the last known answer is served while polls fail, so that an outage "
+        "of the API does not resolve open pages. At least 3 poll intervals; if these are "
+        "longer, that is the default.",
+        json_schema_extra={"metavar": "SECONDS"},
+    )
+    abandoned_after_seconds: Seconds = _set(
+        30 * DAY,
+        "SECONDS",
+        "A sync whose marks are both older than this is taken for abandoned and not judged.",
+    )
+    include: Pattern | None = _set(
+        None, "REGEX", "Only institutions whose whole subdomain matches are watched."
+    )
+    exclude: Pattern | None = _set(
+        None, "REGEX", "Institutions whose whole subdomain matches are not watched."
+    )
+    default_timezone: Annotated[str, BeforeValidator(values.timezone)] = _set(
+        "America/New_York", "ZONE", "The time zone of an office that has no usable one of its own."
+    )
+    default_country: Annotated[str, BeforeValidator(values.country)] = _set(
+        "US", "CODE", "The country of an office that names none, for its holidays."
+    )
+    shard: Count = _set(
+        0, "N", "Which part of the institutions this process watches, counted from 0."
+    )
+    shards: Positive = _set(1, "N", "Into how many parts the institutions are divided.")
+    state_file: File | None = _set(
+        None,
+        "FILE",
+        "The SQLite database for what is learned. Without it, that is kept in memory only.",
+    )
+    prometheus_url: UrlWithCredentials | None = Field(
+        None,
+        description="A Prometheus to learn from at start if the state is empty. An address with a "
+        "password can be set by variable only.",
+        json_schema_extra={"metavar": "URL"},
+        repr=False,
+    )
+    config_file: File | None = _set(
+        None, "FILE", "The YAML file of schedules, institutions and closures."
+    )
+    web_config_file: File | None = _set(
+        None, "FILE", "TLS and basic auth, in the file format of Prometheus' exporters."
+    )
+    listen_address: Annotated[ListenAddress, BeforeValidator(values.listen_address)] = _set(
+        ListenAddress("0.0.0.0", 10639),  # noqa: S104 - a container is reached from outside
+        "HOST:PORT",
+        "Where pages and metrics are served. Port 0 takes any that is free.",
+    )
+    external_url: Url | None = _set(
+        None, "URL", "The address by which people reach this exporter, for links."
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(values.lowered)] = _set(
+        LogLevel.INFO, "LEVEL", "`debug`, `info`, `warning` or `error`."
+    )
+    log_format: Annotated[LogFormat, BeforeValidator(values.lowered)] = _set(
+        LogFormat.LOGFMT, "FORMAT", "`logfmt` or `json`."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is given
+        init_settings: PydanticBaseSettingsSource,
+        *others: PydanticBaseSettingsSource,  # noqa: ARG003
+        **named: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in counts: the environment is read by `load`, as an argument."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "Settings":
+        contradictions = [*self._keys(), *self._times(), *self._shares()]
+        if contradictions:
+            raise ValueError("\n".join(contradictions))
+        return self
+
+    def _keys(self) -> list[str]:
+        if self.api_key is None or self.api_key_file is None:
+            return []
+        return [f"{variable('api_key')} and {variable('api_key_file')} are both set; keep one."]
+
+    def _times(self) -> list[str]:
+        least = INTERVALS_BEFORE_STALE * self.poll_interval_seconds
+        if self.stale_after_seconds >= least:
+            return []
+        name, interval = variable("stale_after_seconds"), variable("poll_interval_seconds")
+        return [
+            f"{name} must be at least 3 intervals, here {least:.0f}; raise it, or lower {interval}."
+        ]
+
+    def _shares(self) -> list[str]:
+        wrong = []
+        if self.shard >= self.shards:
+            wrong.append(
+                f"{variable('shard')} must be lower than {variable('shards')}, which is "
+                f"{self.shards}; shards are counted from 0."
+            )
+        wrong += [
+            f"{variable('shards')} must not be more than {variable(name)}, which is {rate}; "
+            "each shard needs a call of its own."
+            for name in ("api_requests_per_second", "api_requests_per_minute")
+            if self.shards > (rate := getattr(self, name))
+        ]
+        return wrong
+
+    @property
+    def pace(self) -> Pace:
+        """The rates of this shard; the parts of all shards add up to the whole."""
+        return Pace(
+            self._part(self.api_requests_per_second), self._part(self.api_requests_per_minute)
+        )
+
+    def _part(self, whole: int) -> int:
+        return whole // self.shards + (self.shard < whole % self.shards)
+
+    def watches(self, subdomain: str) -> bool:
+        """True if include and exclude let this institution pass (the shard is not asked)."""
+        if self.include is not None and not self.include.fullmatch(subdomain):
+            return False
+        return self.exclude is None or not self.exclude.fullmatch(subdomain)
