@@ -127,7 +127,7 @@ class Poller:
         return _now() - self._alive_at < STALLED_SECONDS
 
     def reload(self, policy: Policy, watches: Callable[[Institution], bool]) -> None:
-        """Judge by a new policy from now on; deadlines follow at once, polls with the next round."""
+        """Judge by a new policy at once; what is watched follows with the next round."""
         self._apply()
         self._policy = policy
         self._watches = watches

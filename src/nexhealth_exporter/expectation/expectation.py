@@ -147,10 +147,10 @@ class Expectation:
     def deadline(self, mark: float, allowance: float) -> float | None:
         """The first instant at which the unexpected lag since `mark` reaches `allowance`.
 
-        None when it is not reached within `HORIZON`.
+        None when it is not reached within `HORIZON`. A mark before 1970 counts from there.
         """
-        left = allowance
-        for start, end, value, _ in self.segments(_clamped(mark)):
+        left, mark = allowance, _clamped(mark)
+        for start, end, value, _ in self.segments(mark):
             begin = max(start, mark)
             if value > 0 and left <= value * (end - begin):
                 return begin + left / value
