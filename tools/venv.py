@@ -58,7 +58,14 @@ def main(files: list[str]) -> None:
         have_ensurepip()
         print(f"Making .venv with Python {sysconfig.get_python_version()}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+    ]
     chosen = [argument for file in files for argument in ("--requirement", file)]
     print(f"Installing {', '.join(files)} into .venv", flush=True)
     editable = ["--no-deps", "--no-build-isolation", "--editable", "."]
