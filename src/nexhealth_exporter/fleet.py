@@ -4,7 +4,7 @@ A `Fleet` is frozen and replaced whole: new = old.after(polls). Nothing in it de
 the clock; whoever draws it brings the instant.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nexhealth_exporter.expectation.allowance import AllowanceRules, allowances
@@ -42,12 +42,16 @@ class Hours:
     is_fallback: bool
 
 
+SyncFacts = tuple[str, IntegrationType]
+"""What a group may depend on: a sync's product and its integration type."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the operator and the defaults say, as the fleet needs it. Durations in seconds."""
 
     hours: Callable[[Institution, Sync, IntegrationType], Hours]
-    group: Callable[[Institution], str]
+    group: Callable[[Institution, Sequence[SyncFacts]], str]
     stale_after: float
     abandoned_after: float
 
@@ -187,21 +191,18 @@ class Fleet:
 
 
 def _renamed(before: Standing | None, institution: Institution, policy: Policy) -> Standing:
-    group = policy.group(institution)
     if before is None:
-        return Standing(institution, group)
-    if before.institution == institution and before.group == group:
+        return Standing(institution, policy.group(institution, ()))
+    if before.institution == institution:
         return before
-    return _rejudged(replace(before, institution=institution, group=group), policy)
+    return _rejudged(replace(before, institution=institution), policy)
 
 
 def _rejudged(standing: Standing, policy: Policy) -> Standing:
-    group = policy.group(standing.institution)
-    if standing.syncs is None or standing.last_success is None:
-        return replace(standing, group=group)
-    at = standing.last_success
-    syncs = tuple(_standing(standing.institution, s.sync, s, at, policy) for s in standing.syncs)
-    return replace(standing, group=group, syncs=syncs)
+    syncs, at = standing.syncs, standing.last_success
+    if syncs is not None and at is not None:
+        syncs = tuple(_standing(standing.institution, s.sync, s, at, policy) for s in syncs)
+    return _grouped(replace(standing, syncs=syncs), policy)
 
 
 def _polled(before: Standing, poll: Poll, policy: Policy) -> Standing:
@@ -212,7 +213,13 @@ def _polled(before: Standing, poll: Poll, policy: Policy) -> Standing:
         _standing(before.institution, sync, known.get(sync.name), poll.at, policy)
         for sync in poll.syncs
     )
-    return replace(before, syncs=syncs, last_poll=poll.at, last_success=poll.at, failure=None)
+    after = replace(before, syncs=syncs, last_poll=poll.at, last_success=poll.at, failure=None)
+    return _grouped(after, policy)
+
+
+def _grouped(standing: Standing, policy: Policy) -> Standing:
+    facts = [(s.sync.emr, s.integration_type) for s in standing.syncs or ()]
+    return replace(standing, group=policy.group(standing.institution, facts))
 
 
 def _failed(before: Standing, poll: Poll, stale_after: float) -> Standing:

@@ -31,7 +31,7 @@ class _Hours:
     shared: dict[Hashable, Expectation] = field(default_factory=dict)
 
     def __call__(self, institution: Institution, sync: Sync, kind: IntegrationType) -> Hours:
-        own = self.rules.for_sync(institution, sync.emr, kind)
+        own = self.rules.for_sync(institution, (sync.emr, kind))
         zone = own.timezone or _zone_of(institution, sync)
         timezone = zone or self.defaults.timezone
         return Hours(
@@ -50,7 +50,7 @@ class _Hours:
         if key not in self.shared:
             self.shared[key] = Expectation(
                 source=Source.CONFIGURED if own.schedule else Source.DEFAULT,
-                schedule=own.schedule_name or "",
+                schedule=own.schedule.name if own.schedule else "",
                 timezone=timezone,
                 days=week_plan(schedule, kind),
                 holidays=holidays,
@@ -63,7 +63,7 @@ class _Hours:
             return schedule.holidays
         if schedule.is_always_on:
             return ()
-        return (institution.country or self.defaults.country,)
+        return ((institution.country or self.defaults.country).upper(),)
 
 
 def policy(rules: Rules, defaults: Defaults) -> Policy:
