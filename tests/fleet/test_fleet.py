@@ -1,0 +1,307 @@
+"""What polls do to the fleet, and the edges of judging."""
+
+from dataclasses import replace
+
+import pytest
+
+from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
+from nexhealth_exporter.model import (
+    IntegrationType,
+    Location,
+    Reason,
+    Severity,
+    Source,
+    State,
+    Sync,
+)
+from tests.expectation.conftest import at
+from tests.fleet.conftest import CLOUD, DAY, SERVER, World, marked, office
+
+TEN = at("2026-03-04 10:00")  # a Wednesday
+ALWAYS_ON = """
+schedules:
+  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
+institutions:
+  - {match: {}, schedule: always-on}
+"""
+
+
+def test_a_sync_is_overdue_once_a_poll_after_the_deadline_finds_the_same_mark(
+    world: World,
+) -> None:
+    world.configure(ALWAYS_ON)
+    stopped = marked(SERVER, TEN)
+
+    for minutes, severity in ((44, None), (45, "warning"), (239, "warning"), (240, "critical")):
+        world.poll(TEN + minutes * MINUTE, stopped)
+        assert world.overdue() == severity
+
+    world.poll(TEN + 241 * MINUTE, marked(SERVER, TEN + 240.5 * MINUTE))
+    assert world.overdue() is None
+
+
+def test_one_direction_that_stops_makes_the_sync_overdue(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    world.poll(TEN, marked(SERVER, TEN))
+
+    world.poll(TEN + HOUR, marked(SERVER, TEN, write_at=TEN + HOUR))
+
+    assert world.overdue() == Severity.WARNING
+
+
+def test_while_we_are_blind_nothing_becomes_overdue_and_nothing_resolves(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    world.poll(TEN, marked(SERVER, TEN))
+    world.poll(TEN, marked(SERVER, TEN - 5 * HOUR), institution="molars")
+
+    for hour in range(1, 12):
+        world.fail(TEN + hour * HOUR)
+        world.fail(TEN + hour * HOUR, institution="molars")
+        assert world.overdue() is None
+        assert world.overdue("molars") == Severity.CRITICAL
+
+    world.poll(TEN + 12 * HOUR, marked(SERVER, TEN))
+    world.poll(TEN + 12 * HOUR, marked(SERVER, TEN + 11.9 * HOUR), institution="molars")
+    assert world.overdue() == Severity.CRITICAL
+    assert world.overdue("molars") is None
+
+
+def test_a_failing_institution_keeps_its_last_answer_until_it_is_stale(world: World) -> None:
+    world.poll(TEN, marked(SERVER, TEN))
+
+    world.fail(TEN + DAY)
+    assert world.fleet.standings["smiles"].syncs is not None
+    assert world.fleet.standings["smiles"].failure == "timeout"
+
+    world.fail(TEN + DAY + 1)
+    assert world.fleet.standings["smiles"].syncs is None
+
+
+def test_vanished_institutions_and_syncs_go_and_new_ones_come(world: World) -> None:
+    world.poll(TEN, marked(SERVER, TEN), institution="molars")
+    world.poll(TEN, marked(SERVER, TEN))
+    second = marked(replace(SERVER, name="Second"), TEN)
+
+    world.poll(TEN + 300, second)
+    assert [s.sync.name for _, s in world.fleet.syncs()] == ["Main", "Second"]
+
+    world.watch(office("smiles"))
+    assert list(world.fleet.standings) == ["smiles"]
+    assert world.sync().sync.name == "Second"
+
+
+def test_a_poll_of_an_institution_that_is_no_longer_watched_changes_nothing(world: World) -> None:
+    world.poll(TEN, marked(SERVER, TEN))
+    world.watch(office("molars"))
+
+    world.fail(TEN + 1)
+
+    assert list(world.fleet.standings) == ["molars"]
+
+
+def test_an_answer_without_integration_type_keeps_the_last_known_one(world: World) -> None:
+    world.poll(TEN, marked(replace(SERVER, integration_type=None), TEN))
+    assert world.sync().integration_type is IntegrationType.UNKNOWN
+
+    world.poll(TEN + 300, marked(CLOUD, TEN + 300))
+    world.poll(TEN + 600, marked(replace(SERVER, integration_type=None), TEN + 600))
+    assert world.sync().integration_type is IntegrationType.CLOUD
+
+
+def test_a_sync_that_never_reads_becomes_overdue_from_when_it_was_first_seen(
+    world: World,
+) -> None:
+    world.configure(ALWAYS_ON)
+    world.poll(TEN, marked(SERVER, None, write_at=TEN))
+    read = world.sync().read
+
+    assert read.lag(TEN + HOUR) is None
+    assert read.unexpected(TEN + HOUR) is None
+    assert read.deadline == {"warning": TEN + 45 * MINUTE, "critical": TEN + 4 * HOUR}
+
+    world.poll(TEN + 5 * HOUR, marked(SERVER, None, write_at=TEN + 5 * HOUR))
+    assert world.overdue() == Severity.CRITICAL
+
+
+def test_a_mark_in_the_future_has_no_negative_lag_and_hides_no_outage(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    future = marked(SERVER, TEN + 300 * DAY)
+    world.poll(TEN, future)
+
+    assert world.sync().read.lag(TEN) == 0
+    assert world.sync().read.unexpected(TEN) == 0
+
+    world.poll(TEN + 5 * HOUR, future)
+    assert world.overdue() == Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("age_of_other", "severities"), [(0.0, {"warning"}), (15 * DAY, {"warning", "critical"})]
+)
+def test_a_direction_not_moved_in_14_days_while_the_other_did_is_a_ticket_at_most(
+    world: World, age_of_other: float, severities: set[str]
+) -> None:
+    world.poll(TEN, marked(SERVER, TEN - 14.1 * DAY, write_at=TEN - age_of_other))
+
+    assert set(world.sync().read.deadline) == severities
+    assert set(world.sync().write.deadline) == {"warning", "critical"}
+
+
+def test_a_sync_with_both_marks_older_than_30_days_is_abandoned_and_not_judged(
+    world: World,
+) -> None:
+    world.poll(TEN, marked(SERVER, TEN - 31 * DAY, write_at=TEN - 29 * DAY))
+    assert world.sync().state is State.ACTIVE
+
+    world.poll(TEN, marked(SERVER, TEN - 31 * DAY))
+    assert world.sync().state is State.ABANDONED
+    assert world.sync().read.deadline == world.sync().write.deadline == {}
+    assert world.overdue() is None
+
+
+def test_a_sync_of_which_all_locations_are_inactive_is_not_judged(world: World) -> None:
+    closed = Location(1, inactive=True)
+    idle = replace(SERVER, locations=(closed,))
+    half = replace(SERVER, locations=(closed, Location(2)))
+
+    world.poll(TEN, marked(idle, TEN - DAY))
+    assert (world.sync().state, world.overdue()) == (State.INACTIVE, None)
+
+    world.poll(TEN, marked(half, TEN - DAY))
+    assert world.sync().state is State.ACTIVE
+
+
+def test_of_an_unfamiliar_office_four_and_nine_hours_are_tolerated(world: World) -> None:
+    world.poll(TEN, marked(SERVER, TEN))
+
+    sync = world.sync()
+
+    assert sync.expectation.source is Source.DEFAULT
+    assert sync.read.allowance == {"warning": 4 * HOUR, "critical": 9 * HOUR}
+    assert sync.read.deadline["warning"] == TEN + 4 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("sync", "expected"),
+    [
+        (SERVER, {"warning": 45 * MINUTE, "critical": 4 * HOUR}),
+        (CLOUD, {"warning": 150 * MINUTE, "critical": 6 * HOUR}),
+        (replace(SERVER, integration_type=None), {"warning": 150 * MINUTE, "critical": 6 * HOUR}),
+    ],
+)
+def test_the_allowance_follows_the_integration_type(
+    world: World, sync: Sync, expected: dict[str, float]
+) -> None:
+    world.configure(ALWAYS_ON)
+    world.poll(TEN, marked(sync, TEN))
+
+    assert world.sync().write.allowance == expected
+
+
+def test_a_configured_allowance_is_exact_and_a_range_sets_the_bounds(world: World) -> None:
+    world.poll(TEN, marked(SERVER, TEN))
+    world.configure(
+        """
+institutions:
+  - match: {}
+    allowance: {server: {warning: 10m, critical: 5h..6h}}
+"""
+    )
+
+    assert world.sync().read.allowance == {"warning": 10 * MINUTE, "critical": 6 * HOUR}
+
+
+def test_an_unusable_zone_falls_back_and_a_configured_one_wins(world: World) -> None:
+    world.watch(office("smiles", "Mars/Olympus"), office("molars", None))
+    world.poll(TEN, marked(SERVER, TEN))
+    world.poll(TEN, marked(SERVER, TEN), institution="molars")
+
+    for institution in ("smiles", "molars"):
+        assert world.sync(institution).hours.is_fallback
+        assert world.sync(institution).expectation.timezone == "America/New_York"
+
+    world.configure("institutions: [{match: {subdomain: smiles}, timezone: America/Denver}]")
+    assert world.sync().expectation.timezone == "America/Denver"
+    assert not world.sync().hours.is_fallback
+    assert world.sync("molars").hours.is_fallback
+
+
+def test_over_several_zones_that_of_most_active_locations_holds(world: World) -> None:
+    zones = ("America/Chicago", "America/Denver", "America/Denver")
+    places = tuple(Location(i, zone) for i, zone in enumerate(zones))
+    closed = (places[0], *(replace(place, inactive=True) for place in places[1:]))
+    served = replace(SERVER, locations=tuple(Location(i) for i in range(3)))
+
+    world.watch(replace(office("smiles"), locations=places))
+    world.poll(TEN, marked(served, TEN))
+    assert world.sync().expectation.timezone == "America/Denver"
+
+    world.watch(replace(office("smiles"), locations=closed))
+    assert world.sync().expectation.timezone == "America/Chicago"
+
+
+def test_an_announced_closure_moves_the_deadline_at_once(world: World) -> None:
+    world.poll(TEN, marked(SERVER, TEN))
+    before = world.sync().read.deadline["critical"]
+
+    world.configure("closures: [{match: {subdomain: smiles}, days: ['2026-03-04..2026-03-06']}]")
+
+    assert world.sync().expectation.at(TEN).reason is Reason.CLOSURE
+    # Nine open hours from Monday's opening on.
+    assert world.sync().read.deadline["critical"] == at("2026-03-09 17:00") > before
+
+
+def test_over_new_year_a_sync_that_rests_is_not_missed(world: World) -> None:
+    closing = at("2026-12-31 17:00")
+    world.poll(closing, marked(SERVER, closing))
+
+    world.poll(at("2027-01-04 09:00"), marked(SERVER, closing))
+
+    # 1 January is a Friday: one open hour since, on Monday.
+    assert world.sync().read.unexpected(at("2027-01-04 09:00")) == HOUR
+    assert world.overdue() is None
+
+
+def test_ten_syncs_of_which_a_third_falls_silent_together_are_a_fleet_incident(
+    world: World,
+) -> None:
+    world.configure(ALWAYS_ON)
+    names = [f"office-{i}" for i in range(40)]
+    world.watch(*(office(name) for name in names))
+
+    def poll(minutes: float, silent: int) -> None:
+        now = TEN + minutes * MINUTE
+        for position, name in enumerate(names):
+            mark = TEN if position < silent else now
+            world.poll(now, marked(SERVER, mark), institution=name)
+        world.fleet = world.fleet.with_incidents()
+
+    half = TEN + 22.5 * MINUTE
+    poll(23, silent=11)
+    assert world.fleet.incidents == {}
+    poll(24, silent=12)
+    assert world.fleet.incidents == {"server": half}
+    poll(60, silent=6)
+    assert world.fleet.incidents == {"server": half}
+    poll(61, silent=5)
+    assert world.fleet.incidents == {}
+
+
+def test_an_incident_neither_begins_nor_ends_while_we_are_blind(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    names = [f"office-{i}" for i in range(20)]
+    for name in names:
+        world.poll(TEN, marked(SERVER, TEN), institution=name)
+    for hour in range(1, 5):
+        for name in names:
+            world.fail(TEN + hour * HOUR, institution=name)
+        world.fleet = world.fleet.with_incidents()
+        assert world.fleet.incidents == {}
+
+
+def test_nine_silent_syncs_are_no_fleet_incident(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    for i in range(9):
+        world.poll(TEN + HOUR, marked(SERVER, TEN), institution=f"office-{i}")
+
+    assert world.fleet.with_incidents().incidents == {}
