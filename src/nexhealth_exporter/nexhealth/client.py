@@ -1,0 +1,270 @@
+"""The calls: the inventory, the syncs of one institution, the syncs of all."""
+
+import logging
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from yarl import URL
+
+from nexhealth_exporter.errors import (
+    AuthFailed,
+    Forbidden,
+    Malformed,
+    NotFound,
+    OtherFailure,
+    PollError,
+    ServerError,
+    Throttled,
+)
+from nexhealth_exporter.model import Institution, Inventory, Sync
+from nexhealth_exporter.nexhealth import payload
+from nexhealth_exporter.nexhealth.exchange import Call, Exchange, Meter, Response
+from nexhealth_exporter.nexhealth.pacer import Pacer
+from nexhealth_exporter.nexhealth.retry import Allowance, Limit, retrying
+from nexhealth_exporter.nexhealth.text import scrubbed
+from nexhealth_exporter.nexhealth.token import Authenticator
+
+logger = logging.getLogger(__name__)
+
+MIB = 1024 * 1024
+LARGE = 256 * MIB
+"""Bytes of the largest answer about all institutions."""
+
+_SMALL_LIMIT = 2.0
+_LARGE_LIMIT = 30.0
+"""How many times the timeout of one call a question may take, retries and waits included."""
+
+OK, REDIRECTED, REFUSED, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 300, 400, 429, 500
+
+_LONGEST_PAUSE = 300.0
+_FIRST_PAUSE = 1.0
+_LONGEST_OWN_PAUSE = 60.0
+"""Seconds for which a 429 holds every call: what it asks for, or else doubling waits."""
+
+_WARNINGS_KEPT = 100
+"""Different warnings of the API that are remembered, so that each is logged once."""
+
+_REFUSALS: Mapping[int, type[PollError]] = {
+    401: AuthFailed,
+    403: Forbidden,
+    404: NotFound,
+    429: Throttled,
+}
+_MEANINGS: Mapping[int, str] = {
+    401: "the key or the token was refused",
+    403: "the key may not see this, the subdomain is misspelled, or this version is refused",
+    404: "unknown to this key, or the version header was not accepted",
+    429: "too many requests",
+}
+
+
+class NexHealth:
+    """NexHealth's API for one key; an async context manager.
+
+    `url` is where it is, `api_key` gives the key as it is now, `version` goes into
+    `Nex-Api-Version`. `timeout` (seconds) limits connecting, each silence while reading, and
+    the whole of a call about one institution; retries and their waits may take as long again.
+    `clock` gives POSIX seconds. Every method raises leaves of `PollError`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: Callable[[], str],
+        *,
+        version: str,
+        timeout: float,
+        max_concurrency: int,
+        pacer: Pacer,
+        meter: Meter,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._timeout = timeout
+        self._pacer = pacer
+        self._meter = meter
+        self._clock = clock
+        self._allowance = Allowance()
+        self._throttles = 0
+        self._told: set[tuple[str, str]] = set()
+        self._exchange = Exchange(
+            version=version,
+            timeout=timeout,
+            max_concurrency=max_concurrency,
+            pacer=pacer,
+            meter=meter,
+        )
+        self._authenticator = Authenticator(
+            self._authenticate, api_key, clock=clock, on_token=meter.token_expires
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._exchange.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._exchange.__aexit__(kind, error, traceback)
+
+    @property
+    def held_token(self) -> bool:
+        """Whether an unexpired token is at hand."""
+        return self._authenticator.is_held
+
+    async def inventory(self) -> Inventory:
+        """Every institution that the key can see, with its locations and their time zones.
+
+        A key that may use only one of the two endpoints gets what that one tells.
+        """
+        found: list[list[Institution]] = []
+        refused: list[PollError] = []
+        for endpoint in ("institutions", "locations"):
+            try:
+                answer = await self._ask(self._large(endpoint))
+            except (Forbidden, NotFound) as error:
+                refused.append(error)
+                found.append([])
+                facts = {"endpoint": endpoint, "error": str(error)}
+                logger.warning("an endpoint of the inventory is refused", extra=facts)
+            else:
+                found.append(await payload.institutions(answer, self._meter.rejected))
+        if len(refused) == len(found):
+            raise refused[0]
+        return payload.merged(*found)
+
+    async def syncs(self, institution: Institution) -> tuple[Sync, ...]:
+        """The syncs of one institution, in the order of the answer."""
+        subdomain = quote(institution.subdomain, safe="")
+        url = URL(f"{self._url}/sync_status?subdomain={subdomain}", encoded=True)
+        answer = await self._ask(Call("sync_status", url, max_bytes=MIB))
+        return await payload.syncs(answer, institution, self._meter.rejected)
+
+    async def fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
+        """The syncs of all in one call, by subdomain; what the inventory lacks is left out."""
+        answer = await self._ask(self._large("sync_status"))
+        return await payload.fleet(answer, inventory, self._meter.rejected)
+
+    def _large(self, endpoint: str) -> Call:
+        url = URL(f"{self._url}/{endpoint}", encoded=True)
+        return Call(endpoint, url, max_bytes=LARGE, is_small=False)
+
+    # One question: a call and its retries
+
+    async def _ask(self, call: Call) -> payload.Answer:
+        await self._authenticator.token()  # others may wait long for it; that is not our time
+        return await self._persist(call, self._authorized)
+
+    async def _authenticate(self, key: str) -> str:
+        call = Call("authenticates", URL(f"{self._url}/authenticates", encoded=True), "POST")
+
+        async def ask(call: Call, limit: Limit) -> payload.Answer:
+            return await self._sent(call, key, limit)
+
+        return payload.bearer_token(await self._persist(call, ask))
+
+    async def _persist(
+        self, call: Call, ask: Callable[[Call, Limit], Awaitable[payload.Answer]]
+    ) -> payload.Answer:
+        seconds = self._timeout * (_SMALL_LIMIT if call.is_small else _LARGE_LIMIT)
+        async with Limit(seconds) as limit:
+            answer: payload.Answer = await retrying(limit, self._pacer, self._allowance)(
+                ask, call, limit
+            )
+        self._allowance.succeeded()
+        return answer
+
+    async def _authorized(self, call: Call, limit: Limit) -> payload.Answer:
+        token = await self._authenticator.token()
+        try:
+            return await self._sent(call, f"Bearer {token.value}", limit)
+        except AuthFailed:
+            other = await self._authenticator.instead_of(token)
+            if other is None:
+                raise
+        try:
+            answer = await self._sent(call, f"Bearer {other.value}", limit)
+        except AuthFailed:
+            self._authenticator.replaced(helped=False)
+            raise
+        self._authenticator.replaced(helped=True)
+        return answer
+
+    async def _sent(self, call: Call, authorization: str, limit: Limit) -> payload.Answer:
+        response = await self._exchange.send(call, authorization, limit.start)
+        if response.status == TOO_MANY_REQUESTS:
+            self._pause(response.retry_after)
+        else:
+            self._throttles = 0
+        if not OK <= response.status < REDIRECTED:
+            raise self._refusal(response)
+        answer = payload.answer(response.body)
+        if not answer.ok:
+            said = self._scrubbed(answer.error) or "nothing more"
+            raise ServerError(f"The API says code: false, and {said}.", response.status)
+        self._tell(call.endpoint, answer)
+        return answer
+
+    def _pause(self, retry_after: str | None) -> None:
+        """Hold every call: the limits belong to the key."""
+        seconds = seconds_told(retry_after, self._clock())
+        if seconds is None:
+            if self._pacer.paused_for:
+                return  # another call of the same burst has seen to it
+            seconds = min(_FIRST_PAUSE * 2.0 ** min(self._throttles, 20), _LONGEST_OWN_PAUSE)
+            seconds *= random.uniform(0.75, 1.0)  # noqa: S311 -- no secret
+            self._throttles += 1
+        self._pacer.pause(min(seconds, _LONGEST_PAUSE))
+
+    def _refusal(self, response: Response) -> PollError:
+        status = response.status
+        if status >= SERVER_ERROR:
+            kind: type[PollError] = ServerError
+        else:
+            kind = _REFUSALS.get(status, OtherFailure)
+        meaning = _MEANINGS.get(status, "a redirect is not followed" if status < REFUSED else "")
+        text = f"HTTP {status}" + (f": {meaning}" if meaning else "")
+        said = self._scrubbed(_said(response.body))
+        return kind(f"{text}. The API says: {said}" if said else f"{text}.", status)
+
+    def _scrubbed(self, words: str) -> str:
+        return scrubbed(words, self._authenticator.secrets)
+
+    def _tell(self, endpoint: str, answer: payload.Answer) -> None:
+        """Log what an answer warns of, each warning once."""
+        warnings = [self._scrubbed(answer.description)] if endpoint != "authenticates" else []
+        if answer.is_cut:
+            warnings.append("the API counts more entries than it sent: the answer is truncated")
+        for warning in filter(None, warnings):
+            if (endpoint, warning) not in self._told and len(self._told) < _WARNINGS_KEPT:
+                self._told.add((endpoint, warning))
+                facts = {"endpoint": endpoint, "warning": warning}
+                logger.warning("an answer came with a warning", extra=facts)
+
+
+def _said(body: bytes) -> str:
+    """The API's own words about a refusal; nothing of a body that is not the API's."""
+    try:
+        return payload.answer(body).error
+    except Malformed:
+        return ""
+
+
+def seconds_told(retry_after: str | None, now: float) -> float | None:
+    """What Retry-After asks for, in seconds from now; None when it cannot be read."""
+    told = (retry_after or "").strip()
+    if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", told, re.ASCII):
+        return float(told)
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - now)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

@@ -1,0 +1,224 @@
+"""One HTTP call to NexHealth: paced, limited in time and size, metered; never repeated here."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import SimpleNamespace, TracebackType
+from typing import Protocol, Self
+
+import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
+from yarl import URL
+
+from nexhealth_exporter import __version__
+from nexhealth_exporter.errors import (
+    ConnectionFailed,
+    Malformed,
+    PollError,
+    Timeout,
+    TlsFailed,
+    TooLarge,
+)
+from nexhealth_exporter.nexhealth.pacer import Pacer, Slot
+
+KEEP_ALIVE = 45.0
+"""Seconds for which an idle connection is kept: longer than the gaps of a saturated pacer."""
+
+_ERROR_BODY = 65536
+"""Bytes that are read of an answer that is no success: its words are all that matters."""
+
+
+class Meter(Protocol):
+    """What the calls report. Seconds are durations, `at` is an instant (POSIX seconds)."""
+
+    def called(self, endpoint: str, code: str, seconds: float) -> None:
+        """A call that was sent is over; `code` is its HTTP status, or "none"."""
+
+    def throttled(self, seconds: float) -> None:
+        """A call was held back by the rate limits, or by the pause after a 429."""
+
+    def rejected(self, entries: int) -> None:
+        """So many entries of an answer could not be read."""
+
+    def token_expires(self, at: float) -> None:
+        """There is a new token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What to ask. `is_small` is True for answers that a time limit may hold as a whole."""
+
+    endpoint: str
+    url: URL
+    method: str = "GET"
+    max_bytes: int = 1024 * 1024
+    is_small: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back: status, body, and the header Retry-After if there is one."""
+
+    status: int
+    body: bytes
+    retry_after: str | None
+
+
+class _Flight:
+    """A call on its way; `sent_at` is None until its headers have been written."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self.sent_at: float | None = None
+        self.code = "none"
+
+    def sent(self) -> None:
+        self._slot.sent()
+        self.sent_at = time.monotonic()
+
+
+class Exchange:
+    """One session of kept-alive connections; an async context manager.
+
+    `timeout` (seconds) limits connecting, each silence, and the whole of a small answer.
+    """
+
+    def __init__(
+        self, *, version: str, timeout: float, max_concurrency: int, pacer: Pacer, meter: Meter
+    ) -> None:
+        self._headers = {
+            "Nex-Api-Version": version,
+            "User-Agent": f"nexhealth-exporter/{__version__}",
+        }
+        self._timeout = timeout
+        self._max_concurrency = max_concurrency
+        self._permits = asyncio.Semaphore(max_concurrency)
+        self._pacer = pacer
+        self._meter = meter
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_on_headers_sent)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._max_concurrency, keepalive_timeout=KEEP_ALIVE
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            trace_configs=[trace],
+            middlewares=[_only_once],
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(self, call: Call, authorization: str, on_turn: Callable[[], None]) -> Response:
+        """Send it when its turn comes, which `on_turn` is told. Raises a leaf of PollError."""
+        async with self._pacer.slot(self._permits) as slot:
+            on_turn()
+            if slot.held:
+                self._meter.throttled(slot.held)
+            flight = _Flight(slot)
+            try:
+                return await self._send(call, authorization, flight)
+            except (aiohttp.ClientError, OSError) as error:
+                raise failure(error, call.url.host or "") from None
+            finally:
+                if flight.sent_at is not None:
+                    seconds = time.monotonic() - flight.sent_at
+                    self._meter.called(call.endpoint, flight.code, seconds)
+
+    async def _send(self, call: Call, authorization: str, flight: _Flight) -> Response:
+        if self._session is None:
+            message = "the exchange is not open"
+            raise RuntimeError(message)
+        limit = aiohttp.ClientTimeout(
+            total=self._timeout if call.is_small else None,
+            connect=self._timeout,
+            sock_read=self._timeout,
+        )
+        async with self._session.request(
+            call.method,
+            call.url,
+            headers={"Authorization": authorization},
+            allow_redirects=False,
+            timeout=limit,
+            trace_request_ctx=flight,
+        ) as response:
+            flight.code = str(response.status)
+            body = await _body(response, call.max_bytes)
+            return Response(response.status, body, response.headers.get("Retry-After"))
+
+
+async def _on_headers_sent(
+    session: aiohttp.ClientSession,  # noqa: ARG001 -- aiohttp's signature
+    context: SimpleNamespace,
+    params: aiohttp.TraceRequestHeadersSentParams,  # noqa: ARG001
+) -> None:
+    context.trace_request_ctx.sent()
+
+
+async def _only_once(
+    request: aiohttp.ClientRequest,
+    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from asking again by itself when a connection breaks.
+
+    Such a call would pass neither the pacer nor the meter.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise failure(error, request.url.host or "") from None
+
+
+async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    is_success = response.ok
+    room = max_bytes if is_success else _ERROR_BODY
+    chunks: list[bytes] = []
+    async for chunk in response.content.iter_any():
+        room -= len(chunk)
+        if room < 0:
+            if is_success:
+                raise TooLarge(f"The answer is larger than {max_bytes} bytes.", response.status)
+            break
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def failure(error: Exception, host: str) -> PollError:
+    """The leaf that tells what went wrong; its text holds nothing that was sent."""
+    causes = (error, error.__cause__, error.__context__)
+    match error:
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return TlsFailed(f"TLS with {host} failed: {_said(error)}.")
+        case TimeoutError():
+            return Timeout(f"No answer from {host} within the time limit.")
+        case aiohttp.ClientConnectorError():
+            return ConnectionFailed(f"No connection to {host}: {_said(error.os_error)}.")
+        case aiohttp.ClientResponseError():
+            return Malformed(f"{host} does not answer with HTTP.")
+        case aiohttp.ClientPayloadError() if any(
+            isinstance(cause, ContentEncodingError) for cause in causes
+        ):
+            return Malformed("The answer cannot be decompressed.")
+        case _:
+            return ConnectionFailed(f"The connection to {host} broke: {type(error).__name__}.")
+
+
+def _said(error: BaseException) -> str:
+    """The operating system's or OpenSSL's own short words."""
+    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    told = getattr(inner, "verify_message", "") or getattr(inner, "reason", "")
+    return str(told or getattr(inner, "strerror", "") or type(inner).__name__)

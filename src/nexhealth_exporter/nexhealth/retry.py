@@ -1,0 +1,116 @@
+"""Trying again: which failures may pass, after what wait, and how often at most."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+from tenacity.wait import wait_random_exponential
+
+from nexhealth_exporter.errors import ConnectionFailed, PollError, ServerError, Throttled, Timeout
+from nexhealth_exporter.nexhealth.pacer import Pacer
+
+SERVER_ERROR = 500
+
+ATTEMPTS = 3
+"""How often one question is asked at most."""
+
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 5.0
+"""Seconds. The wait is drawn evenly from nothing up to the bound, which doubles (full jitter)."""
+
+_RETRIED_AT_MOST = 10.0
+_EARNED_BY_SUCCESS = 0.1
+
+
+class Allowance:
+    """How many retries all questions together may still cost, because calls may be billed.
+
+    Ten at once; each success earns a tenth of one. When everything fails, retries
+    cease; in the long run they cost a tenth of the calls at most.
+    """
+
+    def __init__(self) -> None:
+        self._left = _RETRIED_AT_MOST
+
+    def succeeded(self) -> None:
+        """A question has been answered."""
+        self._left = min(self._left + _EARNED_BY_SUCCESS, _RETRIED_AT_MOST)
+
+    def is_spent(self, state: RetryCallState) -> bool:
+        """Take one retry, unless none is left. A 429 costs none: its pause bounds it."""
+        if isinstance(_error(state), Throttled):
+            return False
+        if self._left < 1.0:
+            return True
+        self._left -= 1.0
+        return False
+
+
+class Limit:
+    """The time limit of one question, retries included; an async context manager.
+
+    It runs from the moment when the first call has its turn, so that a long queue is no
+    fault of the question. When it ends, the last failure is raised, else `Timeout`.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(None)
+        self.failure: PollError | None = None
+
+    def start(self) -> None:
+        """The first call has its turn; later ones change nothing."""
+        if self._timeout.when() is None:
+            self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds until it ends."""
+        ends = self._timeout.when()
+        return self._seconds if ends is None else ends - asyncio.get_running_loop().time()
+
+    async def __aenter__(self) -> Self:
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            text = f"No answer within {self._seconds:g} s, retries included."
+            raise (self.failure or Timeout(text)) from None
+
+
+def retrying(limit: Limit, pacer: Pacer, allowance: Allowance) -> AsyncRetrying:
+    """The law of retries for one question; `reraise` gives the last failure."""
+
+    def is_over(state: RetryCallState) -> bool:
+        limit.failure = _error(state)
+        wait = max(state.upcoming_sleep, pacer.paused_for)
+        is_late = state.attempt_number >= ATTEMPTS or wait >= limit.left
+        return is_late or allowance.is_spent(state)
+
+    return AsyncRetrying(
+        retry=retry_if_exception(_may_pass),
+        wait=wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
+        stop=is_over,
+        reraise=True,
+    )
+
+
+def _error(state: RetryCallState) -> PollError | None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return error if isinstance(error, PollError) else None
+
+
+def _may_pass(error: BaseException) -> bool:
+    """A 429, a 5xx, a timeout, a broken connection. `code: false` on a 200 is an answer."""
+    if isinstance(error, ServerError):
+        return error.status is None or error.status >= SERVER_ERROR
+    return isinstance(error, Throttled | Timeout | ConnectionFailed)

@@ -1,0 +1,87 @@
+"""Single values of a JSON answer, whatever type they come in; None when they make no sense."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from nexhealth_exporter.nexhealth.text import clean
+
+_MAX_DIGITS = 19
+_MAX_INTEGER = 2**63 - 1
+_MAX_INSTANT = 64
+_MAX_TEXT = 10_000
+_MAX_PIECES = 20
+
+_INSTANT = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d(:\d\d([.,]\d+)?)?)"
+    r" ?(?P<zone>Z|UTC|GMT|[+-]\d\d(:?\d\d)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def integer(value: Any) -> int | None:  # noqa: ANN401 -- that is the point
+    """A whole number that is not negative, as a number or as digits."""
+    match value:
+        case bool():
+            return None
+        case int():
+            number = value
+        case float():
+            number = int(value) if value.is_integer() else -1
+        case str() if value.isascii() and value.strip().isdigit() and len(value) <= _MAX_DIGITS:
+            number = int(value)
+        case _:
+            return None
+    return number if 0 <= number <= _MAX_INTEGER else None
+
+
+def text(value: Any) -> str:  # noqa: ANN401
+    """Text (a number is text as well), without what must not be shown; empty for anything else."""
+    if isinstance(value, str):
+        return clean(value[:_MAX_TEXT])
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return ""
+
+
+def flag(value: Any) -> bool:  # noqa: ANN401
+    """True for true, 1 and "true"; False for anything else."""
+    return text(value).lower() in {"1", "true"} if not isinstance(value, bool) else value
+
+
+def instant(value: Any) -> float | None:  # noqa: ANN401
+    """POSIX seconds of an ISO 8601 date with a time of day; without a zone it is UTC.
+
+    Any instant of the years 1 to 9999 is taken as it is, however unlikely.
+    """
+    if not isinstance(value, str) or len(value) > _MAX_INSTANT:
+        return None
+    found = _INSTANT.fullmatch(value.strip())
+    if found is None:
+        return None
+    zone = (found["zone"] or "Z").upper()
+    zone = "+00:00" if zone in {"Z", "UTC", "GMT"} else zone
+    try:
+        at = datetime.fromisoformat(f"{found['date']}T{found['time']}{zone}")
+    except ValueError:
+        return None
+    return (at - _EPOCH).total_seconds()
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def words(value: Any) -> str:  # noqa: ANN401
+    """What the API says in `description` or `error`: a string, or strings in arrays in arrays.
+
+    Objects are left out. It is not fit to be shown before it is `scrubbed`.
+    """
+    pieces: list[str] = []
+    queue = [value]
+    while queue and len(pieces) < _MAX_PIECES:
+        piece = queue.pop(0)
+        if isinstance(piece, list):
+            queue = [*piece[:_MAX_PIECES], *queue]
+        elif said := text(piece):
+            pieces.append(said)
+    return "; ".join(pieces)

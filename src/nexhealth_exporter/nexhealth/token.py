@@ -1,0 +1,200 @@
+"""A bearer token at hand: asked for once for all, renewed early, never in a storm."""
+
+import asyncio
+import logging
+import random
+from base64 import urlsafe_b64decode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from nexhealth_exporter.errors import AuthFailed, ConfigError, ConnectionFailed, PollError, Timeout
+
+logger = logging.getLogger(__name__)
+
+HOUR = 3600.0
+_RENEWED_AFTER = 0.9
+"""The part of its life after which a token is replaced."""
+
+_CLOCKS_AGREE = 300.0
+"""Seconds by which the token's own times may differ from our clock and still be believed."""
+
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 300.0
+_LONGEST_WAIT_OFFLINE = 60.0
+"""Seconds without asking after a failure. A call that got no answer is cheap to repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token and when it expires and should be replaced (POSIX seconds)."""
+
+    value: str = field(repr=False)
+    expires: float
+    renew_at: float
+
+
+class _Claims(msgspec.Struct):
+    exp: Any = None
+    iat: Any = None
+
+
+def expiry(token: str, now: float) -> float:
+    """When it expires: as the token itself says if it can be read, else in an hour."""
+    try:
+        payload = token.split(".")[1]
+        claims = msgspec.json.decode(
+            urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=_Claims
+        )
+    except (IndexError, ValueError, RecursionError, msgspec.MsgspecError):
+        return now + HOUR
+    exp, iat = _number(claims.exp), _number(claims.iat)
+    if exp is None:
+        return now + HOUR
+    if iat is not None and abs(iat - now) > _CLOCKS_AGREE and exp > iat:
+        return now + exp - iat  # the clocks differ; the length of its life still holds
+    return exp if exp > now else now + HOUR
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 -- whatever the token holds
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:19])
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < 2**53 else None
+
+
+class _Backoff:
+    """Doubling waits, with some jitter so that shards do not march in step."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._until = float("-inf")
+
+    @property
+    def is_on(self) -> bool:
+        return self._clock() < self._until
+
+    def failed(self, longest: float) -> None:
+        wait = min(_FIRST_WAIT * 2.0 ** min(self._failures, 20), longest)
+        self._failures += 1
+        self._until = self._clock() + wait * random.uniform(0.75, 1.0)  # noqa: S311 -- no secret
+
+    def reset(self) -> None:
+        self._failures = 0
+        self._until = float("-inf")
+
+
+class Authenticator:
+    """Holds the token; all who ask share one call, and its failure.
+
+    `ask` turns the key into a token or raises a leaf of PollError; `key` is called
+    each time, so that a rotated key is used at once, even while waiting after a refusal.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[str], Awaitable[str]],
+        key: Callable[[], str],
+        *,
+        clock: Callable[[], float],
+        on_token: Callable[[float], None],
+    ) -> None:
+        self._ask = ask
+        self._key = key
+        self._clock = clock
+        self._on_token = on_token
+        self._turn = asyncio.Lock()
+        self._token: Token | None = None
+        self._failure: PollError | None = None
+        self._failed_key = ""
+        self._asking = _Backoff(clock)
+        self._replacing = _Backoff(clock)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether there is a token that has not expired."""
+        return self._token is not None and self._clock() < self._token.expires
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be seen: the token, and the key when it can be read."""
+        try:
+            key = self._usable_key()
+        except AuthFailed:
+            key = ""
+        return (self._token.value if self._token else "", key)
+
+    async def token(self) -> Token:
+        """A token that is not due for renewal, or at least not expired. Raises PollError."""
+        if (token := self._fresh()) is not None:
+            return token
+        async with self._turn:
+            if (token := self._fresh()) is not None:
+                return token
+            try:
+                return await self._authenticate()
+            except PollError:
+                if self._token is None or not self.is_held:
+                    raise
+                return self._token  # good for a while yet
+
+    async def instead_of(self, refused: Token) -> Token | None:
+        """Another token than this one, which got a 401; None when it is too early to ask again.
+
+        Raises PollError when authenticating fails.
+        """
+        async with self._turn:
+            if self._token is not None and self._token is not refused:
+                return self._token
+            if self._replacing.is_on:
+                return None
+            self._token = None
+            return await self._authenticate()
+
+    def replaced(self, *, helped: bool) -> None:
+        """A token was replaced after a 401; `helped` tells whether the new one was accepted.
+
+        If not, the token was not at fault, and the next replacement waits, longer each time.
+        """
+        if helped:
+            self._replacing.reset()
+        else:
+            self._replacing.failed(_LONGEST_WAIT)
+
+    def _fresh(self) -> Token | None:
+        token = self._token
+        return token if token is not None and self._clock() < token.renew_at else None
+
+    async def _authenticate(self) -> Token:
+        key = self._usable_key()
+        if self._failure is not None and self._asking.is_on and key == self._failed_key:
+            raise self._failure.with_traceback(None)
+        try:
+            value = await self._ask(key)
+        except PollError as error:
+            is_offline = isinstance(error, ConnectionFailed | Timeout)
+            self._asking.failed(_LONGEST_WAIT_OFFLINE if is_offline else _LONGEST_WAIT)
+            self._failure, self._failed_key = error, key
+            logger.warning(
+                "authenticating failed", extra={"reason": error.reason, "error": str(error)}
+            )
+            raise
+        self._failure = None
+        self._asking.reset()
+        now = self._clock()
+        expires = expiry(value, now)
+        self._token = Token(value, expires, now + _RENEWED_AFTER * (expires - now))
+        self._on_token(expires)
+        return self._token
+
+    def _usable_key(self) -> str:
+        try:
+            key = self._key().strip()
+        except (OSError, ConfigError):
+            raise AuthFailed("The API key cannot be read.") from None
+        if not key or not key.isascii() or not key.isprintable():
+            raise AuthFailed("The API key is empty, or no HTTP header can carry it.")
+        return key
