@@ -1,0 +1,91 @@
+{{/* The chart's name, in labels and, with the release's, in names. */}}
+{{- define "nexhealth-exporter.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{/*
+Name of every object of the release. 52 characters, because the label controller-revision-hash of
+a StatefulSet's pods is its name and 11 characters more, and a label has 63.
+*/}}
+{{- define "nexhealth-exporter.fullname" -}}
+{{- $name := include "nexhealth-exporter.name" . }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{/* Labels that never change during the life of a release. */}}
+{{- define "nexhealth-exporter.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "nexhealth-exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{/* Labels of the test's pod: not the selector's, or the Service would send scrapes to it. */}}
+{{- define "nexhealth-exporter.testLabels" -}}
+app.kubernetes.io/name: {{ printf "%s-test" (include "nexhealth-exporter.name" .) | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{/* Labels of an object: list of root and its own additional labels; the chart's win. */}}
+{{- define "nexhealth-exporter.labels" -}}
+{{- $root := first . }}
+{{- $standard := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63)
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- $selector := include "nexhealth-exporter.selectorLabels" $root | fromYaml }}
+{{- toYaml (merge dict $selector $standard (last .) $root.Values.commonLabels) }}
+{{- end }}
+
+{{/* Account of the pods. */}}
+{{- define "nexhealth-exporter.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default (include "nexhealth-exporter.fullname" .) }}
+{{- else }}
+{{- .Values.serviceAccount.name | default "default" }}
+{{- end }}
+{{- end }}
+
+{{/* Reference of the image: a digest wins over a tag, the global registry over the chart's. */}}
+{{- define "nexhealth-exporter.image" -}}
+{{- with .Values.global.imageRegistry | default .Values.image.registry }}{{ . }}/{{ end }}
+{{- .Values.image.repository }}
+{{- if .Values.image.digest }}@{{ .Values.image.digest }}
+{{- else }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{/* Secret with the API key. */}}
+{{- define "nexhealth-exporter.secretName" -}}
+{{- .Values.existingSecret.name | default (include "nexhealth-exporter.fullname" .) }}
+{{- end }}
+
+{{/* Port to listen on, from the address. */}}
+{{- define "nexhealth-exporter.port" -}}
+{{- .Values.settings.listenAddress | default "10639" | regexFind "[0-9]+$" }}
+{{- end }}
+
+{{/* The web configuration file in force; a certificate alone is enough to serve HTTPS. */}}
+{{- define "nexhealth-exporter.webConfig" -}}
+{{- $config := deepCopy .Values.webConfig }}
+{{- if and .Values.tlsSecretName (not (hasKey $config "tls_server_config")) }}
+{{- $folder := "/etc/nexhealth-exporter/tls" }}
+{{- $tls := dict "cert_file" (print $folder "/tls.crt") "key_file" (print $folder "/tls.key") }}
+{{- $config = set $config "tls_server_config" $tls }}
+{{- end }}
+{{- with $config }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{/* http or https. */}}
+{{- define "nexhealth-exporter.scheme" -}}
+{{- if or .Values.tlsSecretName .Values.webConfig.tls_server_config }}https{{ else }}http{{ end }}
+{{- end }}
+
+{{/* A value as the program reads it: whole numbers without point or exponent. */}}
+{{- define "nexhealth-exporter.word" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- end }}

@@ -1,0 +1,142 @@
+{{/* Environment: what the chart decides, then the settings. */}}
+{{- define "nexhealth-exporter.env" -}}
+{{- if not .Values.demo }}
+- name: NEXHEALTH_EXPORTER_API_KEY_FILE
+  value: {{ .Values.apiKeyFile | default "/etc/nexhealth-exporter/secret/api-key" | quote }}
+- name: NEXHEALTH_EXPORTER_STATE_FILE
+  value: /var/lib/nexhealth-exporter/state.db
+- name: NEXHEALTH_EXPORTER_SHARD
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.labels['apps.kubernetes.io/pod-index']
+- name: NEXHEALTH_EXPORTER_SHARDS
+  value: {{ include "nexhealth-exporter.word" .Values.shards | quote }}
+{{- end }}
+- name: NEXHEALTH_EXPORTER_CONFIG_FILE
+  value: /etc/nexhealth-exporter/config/config.yaml
+{{- if include "nexhealth-exporter.webConfig" . }}
+- name: NEXHEALTH_EXPORTER_WEB_CONFIG_FILE
+  value: /etc/nexhealth-exporter/web/web-config.yaml
+{{- end }}
+{{- range $name, $value := .Values.settings }}
+{{- $word := include "nexhealth-exporter.word" $value }}
+{{- if and (not (kindIs "invalid" $value)) $word }}
+- name: NEXHEALTH_EXPORTER_{{ $name | snakecase | upper }}
+  value: {{ $word | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The same with the operator's own, which must not name one a second time. */}}
+{{- define "nexhealth-exporter.allEnv" -}}
+{{- $own := include "nexhealth-exporter.env" . | fromYamlArray }}
+{{- range $one := .Values.extraEnv }}
+{{- range $own }}
+{{- if eq .name $one.name }}
+{{- fail (printf "extraEnv: %s is set by the chart already: see settings" .name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- concat $own .Values.extraEnv | toYaml }}
+{{- end }}
+
+{{/* Whole folders are mounted, never single files: those would not follow a change. */}}
+{{- define "nexhealth-exporter.volumeMounts" -}}
+{{- if include "nexhealth-exporter.keyFromSecret" . }}
+- name: secret
+  mountPath: /etc/nexhealth-exporter/secret
+  readOnly: true
+{{- end }}
+- name: config
+  mountPath: /etc/nexhealth-exporter/config
+  readOnly: true
+{{- if include "nexhealth-exporter.webConfig" . }}
+- name: web
+  mountPath: /etc/nexhealth-exporter/web
+  readOnly: true
+{{- end }}
+{{- if .Values.tlsSecretName }}
+- name: tls
+  mountPath: /etc/nexhealth-exporter/tls
+  readOnly: true
+{{- end }}
+- name: state
+  mountPath: /var/lib/nexhealth-exporter
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "nexhealth-exporter.volumes" -}}
+{{- $fullname := include "nexhealth-exporter.fullname" . }}
+{{- if include "nexhealth-exporter.keyFromSecret" . }}
+- name: secret
+  secret:
+    secretName: {{ include "nexhealth-exporter.secretName" . | quote }}
+    defaultMode: 0440
+    items:
+      - key: {{ if .Values.existingSecret.name }}{{ .Values.existingSecret.key | quote }}{{ else }}api-key{{ end }}
+        path: api-key
+{{- end }}
+- name: config
+  configMap:
+    name: {{ $fullname | quote }}
+{{- if include "nexhealth-exporter.webConfig" . }}
+- name: web
+  secret:
+    secretName: {{ printf "%s-web" $fullname | quote }}
+    defaultMode: 0440
+{{- end }}
+{{- with .Values.tlsSecretName }}
+- name: tls
+  secret:
+    secretName: {{ . | quote }}
+    defaultMode: 0440
+{{- end }}
+{{- if not (include "nexhealth-exporter.persistent" .) }}
+- name: state
+  emptyDir:
+    sizeLimit: {{ include "nexhealth-exporter.word" .Values.persistence.size | quote }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Not empty if the state is on a claim of its own: a demo has nothing to keep. */}}
+{{- define "nexhealth-exporter.persistent" -}}
+{{- if and .Values.persistence.enabled (not .Values.demo) }}yes{{ end }}
+{{- end }}
+
+{{/* A probe that follows the scheme unless it names one: probe, scheme. */}}
+{{- define "nexhealth-exporter.probe" -}}
+{{- $probe := deepCopy .probe }}
+{{- if and $probe.httpGet (not $probe.httpGet.scheme) }}
+{{- $_ := set $probe.httpGet "scheme" (upper .scheme) }}
+{{- end }}
+{{- toYaml $probe }}
+{{- end }}
+
+{{/* Spread constraints; one without a selector gets that of the release. */}}
+{{- define "nexhealth-exporter.topologySpreadConstraints" -}}
+{{- $labels := include "nexhealth-exporter.selectorLabels" . | fromYaml }}
+{{- range .Values.topologySpreadConstraints }}
+{{- $constraint := deepCopy . }}
+{{- if not $constraint.labelSelector }}
+{{- $_ := set $constraint "labelSelector" (dict "matchLabels" $labels) }}
+{{- end }}
+{{ list $constraint | toYaml }}
+{{- end }}
+{{- end }}
+
+{{/* Secrets to pull with: those of the parent chart, as names or maps, then our own. */}}
+{{- define "nexhealth-exporter.imagePullSecrets" -}}
+{{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
+- name: {{ if kindIs "map" . }}{{ .name | quote }}{{ else }}{{ . | quote }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Not empty if the key comes from a Secret, ours or the operator's. */}}
+{{- define "nexhealth-exporter.keyFromSecret" -}}
+{{- if not (or .Values.demo .Values.apiKeyFile) }}yes{{ end }}
+{{- end }}

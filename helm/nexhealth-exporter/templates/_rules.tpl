@@ -1,0 +1,57 @@
+{{/*
+The groups of the project's rule files, as an array: without the alerts that are switched off,
+with the operator's labels and addresses, and after them the operator's own groups. The files are
+read as data and never run as templates: what is in their braces is Prometheus'.
+*/}}
+{{- define "nexhealth-exporter.ruleGroups" -}}
+{{- $values := .Values.prometheusRule }}
+{{- range $path, $content := .Files.Glob "alerts/*.yaml" }}
+{{- $file := $.Files.Get $path | fromYaml }}
+{{- if hasKey $file "Error" }}{{ fail (printf "%s: %s" $path (get $file "Error")) }}{{ end }}
+{{- range $group := $file.groups }}
+{{- $rules := list }}
+{{- range $rule := $group.rules }}
+{{- if not (get $values.disabled ($rule.alert | default "")) }}
+{{- $rules = append $rules (dict "rule" $rule "root" $ | include "nexhealth-exporter.rule" | fromYaml) }}
+{{- end }}
+{{- end }}
+{{- if $rules }}
+{{ list (set (deepCopy $group) "rules" $rules) | toYaml }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with $values.additionalGroups }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/*
+One rule as the operator wants it: rule, root. The files are written for a job and an exporter
+called nexhealth-exporter and for runbooks at an address that does not exist.
+*/}}
+{{- define "nexhealth-exporter.rule" -}}
+{{- $values := .root.Values.prometheusRule }}
+{{- $job := $values.job | default (include "nexhealth-exporter.name" .root) }}
+{{- $address := include "nexhealth-exporter.address" .root }}
+{{- $rule := deepCopy .rule }}
+{{- $_ := set $rule "expr" ($rule.expr | replace "job=\"nexhealth-exporter\"" (printf "job=%q" $job)) }}
+{{- if $rule.alert }}
+{{- $_ := set $rule "labels" (merge ($rule.labels | default dict) $values.additionalRuleLabels) }}
+{{- range $name, $text := $rule.annotations }}
+{{- $text = $text | replace "http://nexhealth-exporter:10639" $address }}
+{{- $text = $text | replace "https://runbooks.example/nexhealth-exporter" (trimSuffix "/" $values.runbookUrl) }}
+{{- $_ := set $rule.annotations $name $text }}
+{{- end }}
+{{- if not $values.runbookUrl }}
+{{- $_ := unset $rule.annotations "runbook_url" }}
+{{- end }}
+{{- end }}
+{{- toYaml $rule }}
+{{- end }}
+
+{{/* Where people reach the exporter's pages. */}}
+{{- define "nexhealth-exporter.address" -}}
+{{- $scheme := include "nexhealth-exporter.scheme" . }}
+{{- $service := printf "%s://%s.%s:%d" $scheme (include "nexhealth-exporter.fullname" .) .Release.Namespace (int .Values.service.port) }}
+{{- .Values.settings.externalUrl | default $service | trimSuffix "/" }}
+{{- end }}

@@ -1,0 +1,104 @@
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.chart.charts import CHART, ROOT, SCENARIOS, Helm, Refused
+
+pytestmark = pytest.mark.chart
+
+
+@pytest.mark.parametrize("values", SCENARIOS, ids=lambda path: path.name)
+def test_every_scenario_passes_lint(each_helm: Helm, values: Path) -> None:
+    each_helm.run("lint", "--strict", CHART, "--values", values)
+
+
+@pytest.mark.parametrize("values", SCENARIOS, ids=lambda path: path.name)
+def test_both_helms_render_the_same(helms: dict[str, Helm], values: Path) -> None:
+    older, newer = (helm.objects(values) for helm in helms.values())
+
+    assert older == newer
+    assert older
+
+
+def test_the_package_carries_rules_and_dashboards_and_renders_the_same(
+    each_helm: Helm, tmp_path: Path
+) -> None:
+    each_helm.run("package", CHART, "--destination", tmp_path)
+    (package,) = tmp_path.glob("*.tgz")
+    with tarfile.open(package) as archive:
+        names = {name.removeprefix("nexhealth-exporter/") for name in archive.getnames()}
+        links = [one.name for one in archive.getmembers() if one.issym() or one.islnk()]
+    wanted = {
+        str(path.relative_to(ROOT))
+        for path in (*(ROOT / "alerts").glob("*.yaml"), *(ROOT / "dashboards").glob("*.json"))
+    }
+    values = CHART / "ci" / "operator-values.yaml"
+
+    assert wanted
+    assert wanted <= names
+    assert [] == links
+    assert {"alerts", "dashboards", "files", "templates"} >= {
+        name.partition("/")[0] for name in names if "/" in name
+    }
+    assert [] == [name for name in names if name.startswith("alerts/") and name.count("/") > 1]
+    assert each_helm.objects(values) == each_helm.objects(values, chart=package)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"demo": True, "shardz": 2}, "shardz"),
+        ({"demo": True, "settings": {"polIntervalSeconds": 60}}, "polIntervalSeconds"),
+        ({"demo": True, "prometheusRule": {"disabled": {"NexHealthDown": True}}}, "NexHealthDown"),
+        ({"demo": True, "config": {"schedule": {}}}, "schedule"),
+        ({"demo": True, "livenessProbe": {"timeoutSecond": 1}}, "timeoutSecond"),
+        ({"demo": True, "tolerations": [{"keys": "spot"}]}, "keys"),
+        ({"demo": True, "serviceMonitor": {"basicAuth": {"user": {}}}}, "basicAuth"),
+        ({"demo": True, "webConfig": {"basic_auth_user": {}}}, "basic_auth_user"),
+    ],
+)
+def test_a_misspelled_value_is_refused_by_name(
+    each_helm: Helm, values: dict[str, object], name: str
+) -> None:
+    with pytest.raises(Refused, match=name):
+        each_helm.text(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "an API key is needed: set existingSecret.name"),
+        ({"demo": True, "shards": 2}, "demo has one shard"),
+        (
+            {"demo": True, "serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}},
+            "both would scrape twice",
+        ),
+        (
+            {"demo": True, "extraEnv": [{"name": "NEXHEALTH_EXPORTER_CONFIG_FILE", "value": "/x"}]},
+            "NEXHEALTH_EXPORTER_CONFIG_FILE is set by the chart already",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_remedy(
+    each_helm: Helm, values: dict[str, object], words: str
+) -> None:
+    with pytest.raises(Refused, match=words):
+        each_helm.text(values)
+
+
+def test_an_older_kubernetes_is_refused(each_helm: Helm) -> None:
+    with pytest.raises(Refused, match=r"kubeVersion: >=1\.28\.0-0"):
+        each_helm.text({"demo": True}, "--kube-version", "1.27.16")
+
+
+def test_the_notes_name_what_is_still_missing(helm: Helm) -> None:
+    # Helm 3 would ask a cluster first.
+    install = ("install", "office", CHART, "--dry-run=client")
+    bare = helm.run(*install, "--set", "existingSecret.name=key")
+    whole = helm.run(*install, "--values", CHART / "ci" / "operator-values.yaml")
+
+    assert "Nothing scrapes it yet: set serviceMonitor.enabled" in bare
+    assert "Nobody is alerted yet: set prometheusRule.enabled" in bare
+    assert "kubectl --namespace default exec office-nexhealth-exporter-0" in bare
+    assert "yet:" not in whole.partition("NOTES:")[2]
