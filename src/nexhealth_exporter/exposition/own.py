@@ -1,0 +1,171 @@
+"""The exporter's own metrics: what it did, how it is set up, how its process fares."""
+
+import platform
+from collections.abc import Iterator
+from functools import partial
+from typing import Protocol
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
+
+from nexhealth_exporter.errors import POLL_FAILURE_REASONS
+from nexhealth_exporter.exposition import table
+from nexhealth_exporter.exposition.table import Family
+
+ENDPOINTS = ("authenticates", "institutions", "locations", "sync_status")
+
+BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Seconds: from one institution's answer to that of a large fleet."""
+
+END = b"# EOF\n"
+"""The last line of an OpenMetrics page."""
+
+
+class Plan(Protocol):
+    """How polls are made: seconds between rounds, and the calls in 30 days that this costs."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds from round to round."""
+
+    @property
+    def projected(self) -> float:
+        """Calls in 30 days."""
+
+
+class OwnMetrics:
+    """Counts and facts of this process, on a registry of its own.
+
+    A fact that nobody has told gives no sample. Instants are POSIX seconds.
+    """
+
+    def __init__(self, version: str, revision: str = "") -> None:
+        # Prometheus tells a restart by the value itself; a second series each would only cost.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        self._facts = _Facts()
+        self._registry.register(self._facts)
+        counter = partial(_counter, self._registry)
+        self._failures = counter(table.POLL_FAILURES)
+        self._rejected = counter(table.ENTRIES_REJECTED)
+        self._requests = counter(table.API_REQUESTS)
+        self._throttled = counter(table.API_THROTTLED)
+        duration = table.API_DURATION
+        self._durations = Histogram(
+            duration.name, duration.help, duration.labels, registry=self._registry, buckets=BUCKETS
+        )
+        for reason in POLL_FAILURE_REASONS:
+            self._failures.labels(reason)
+        for endpoint in ENDPOINTS:
+            self._durations.labels(endpoint)
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        python = platform.python_version()
+        self._facts.tell(table.BUILD_INFO, 1, version, revision, python)
+
+    def called(self, endpoint: str, code: str, seconds: float) -> None:
+        """One HTTP call ended, with that status or "none"."""
+        self._requests.labels(endpoint, code).inc()
+        self._durations.labels(endpoint).observe(seconds)
+
+    def throttled(self, seconds: float) -> None:
+        """A call waited that long for the limiter or a Retry-After."""
+        self._throttled.inc(seconds)
+
+    def rejected(self, entries: int) -> None:
+        """So many entries of an answer could not be read."""
+        self._rejected.inc(entries)
+
+    def token_expires(self, at: float) -> None:
+        """The token at hand expires then."""
+        self._facts.tell(table.TOKEN_EXPIRY, at)
+
+    def poll_failed(self, reason: str) -> None:
+        """A poll gave no usable answer."""
+        self._failures.labels(reason).inc()
+
+    def planned(self, plan: Plan) -> None:
+        """Rounds now follow this plan."""
+        self._facts.tell(table.POLL_INTERVAL, plan.interval)
+        self._facts.tell(table.CALLS_PROJECTED, plan.projected)
+
+    def budgeted(self, calls: float) -> None:
+        """So many calls may be spent in 30 days; 0 is unlimited."""
+        if calls:
+            self._facts.tell(table.CALLS_BUDGET, calls)
+        else:
+            self._facts.forget(table.CALLS_BUDGET)
+
+    def sharded(self, shard: int, shards: int) -> None:
+        """Which shard this process is, counted from 0, and of how many."""
+        self._facts.tell(table.SHARD_INFO, 1, str(shard), str(shards))
+
+    def state_usable(self, *, is_ok: bool) -> None:
+        """Whether the learned state can be read and written."""
+        self._facts.tell(table.STATE_OK, int(is_ok))
+
+    def state_saved(self, at: float) -> None:
+        """The learned state was saved then."""
+        self._facts.tell(table.STATE_SAVED, at)
+
+    def reloaded(self, at: float) -> None:
+        """The configuration was read and is in force."""
+        self._facts.tell(table.RELOAD_OK, 1)
+        self._facts.tell(table.RELOADED, at)
+
+    def reload_failed(self) -> None:
+        """The configuration could not be used; the one before stays in force."""
+        self._facts.tell(table.RELOAD_OK, 0)
+
+    def page(self, names: frozenset[str], *, openmetrics: bool) -> bytes:
+        """These metrics as text, without the end mark. No names means all of them."""
+        registry = self._registry.restricted_registry(names) if names else self._registry
+        if openmetrics:
+            text: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
+            return text.removesuffix(END)
+        return generate_latest(registry)
+
+
+def _counter(registry: CollectorRegistry, family: Family) -> Counter:
+    return Counter(family.name, family.help, family.labels, registry=registry)
+
+
+class _Facts(Collector):
+    """Gauges that have a sample only once somebody has told their value."""
+
+    def __init__(self) -> None:
+        self._told: dict[Family, tuple[tuple[str, ...], float]] = {}
+
+    def tell(self, family: Family, value: float, *labels: str) -> None:
+        self._told[family] = (labels, value)
+
+    def forget(self, family: Family) -> None:
+        self._told.pop(family, None)
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        for family in table.OWN:
+            if family.kind is table.Kind.GAUGE:
+                yield _empty(family)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for metric, family in zip(self.describe(), _GAUGES, strict=True):
+            if family in self._told:
+                metric.add_metric(*self._told[family])
+            yield metric
+
+
+_GAUGES = tuple(family for family in table.OWN if family.kind is table.Kind.GAUGE)
+
+
+def _empty(family: Family) -> GaugeMetricFamily:
+    return GaugeMetricFamily(family.name, family.help, labels=family.labels)

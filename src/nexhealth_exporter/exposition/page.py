@@ -1,0 +1,122 @@
+"""The page that Prometheus reads, drawn of a fleet at an instant.
+
+What did not change since the page before is kept compressed; what depends on the clock is
+computed anew. The event loop gets its turn after every millisecond of work.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nexhealth_exporter.exposition import table
+from nexhealth_exporter.exposition.block import COLUMNS, Block
+from nexhealth_exporter.exposition.deflate import Packer, Part, gzipped, part, plain
+from nexhealth_exporter.exposition.own import END, OwnMetrics
+from nexhealth_exporter.exposition.summary import summary
+from nexhealth_exporter.exposition.text import heading
+from nexhealth_exporter.fleet import Fleet
+
+BLOCK = 256
+"""Institutions whose lines are kept together: of more, more is redrawn for each change."""
+
+GRID = 8
+"""The instant of a page is rounded down to an eighth of a second.
+
+Eighths are exact in binary, so lags have few digits; and scrapes that come together have
+the same instant, and so the same page.
+"""
+
+SLICE_SECONDS = 0.001
+
+Drawing = dict[str, list[Part]]
+"""The parts of each family, heading first, by the family's name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flight:
+    """A drawing under way, or done: overlapping scrapes of the same facts share it."""
+
+    fleet: Fleet
+    instant: float
+    task: asyncio.Task[Drawing]
+
+    def serves(self, fleet: Fleet, instant: float) -> bool:
+        failed = self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+        return self.fleet is fleet and self.instant == instant and not failed
+
+
+class Page:
+    """What `/metrics` answers."""
+
+    def __init__(self, own: OwnMetrics) -> None:
+        self._own = own
+        self._headings = {family.name: part(heading(family)) for family in table.OF_FLEET}
+        self._blocks: list[Block] = []
+        self._flight: _Flight | None = None
+        self._lock = asyncio.Lock()
+
+    async def write(
+        self, fleet: Fleet, now: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
+    ) -> Sequence[bytes]:
+        """The page as chunks of at most 256 KiB; together one gzip stream if `gzip`.
+
+        `names` are the metrics that are wanted; an empty set means all of them.
+        """
+        drawing = await self._drawing(fleet, math.floor(now * GRID) / GRID)
+        parts = [p for name, its in drawing.items() if not names or name in names for p in its]
+        parts.append(part(self._own.page(names, openmetrics=openmetrics)))
+        if openmetrics:
+            parts.append(part(END))
+        packer, turns = Packer(), _Turns()
+        for data in gzipped(parts) if gzip else plain(parts):
+            packer.add(data)
+            if turns.is_over:
+                await turns.pass_on()
+        return packer.chunks()
+
+    async def _drawing(self, fleet: Fleet, instant: float) -> Drawing:
+        flight = self._flight
+        if flight is None or not flight.serves(fleet, instant):
+            task = asyncio.create_task(self._draw(fleet, instant))
+            self._flight = flight = _Flight(fleet, instant, task)
+        # A client that hangs up must not take the page from the others.
+        return await asyncio.shield(flight.task)
+
+    async def _draw(self, fleet: Fleet, instant: float) -> Drawing:
+        async with self._lock:
+            turns = _Turns()
+            standings = list(fleet)
+            groups = [standings[i : i + BLOCK] for i in range(0, len(standings), BLOCK)]
+            del self._blocks[len(groups) :]
+            self._blocks += [Block(instant) for _ in groups[len(self._blocks) :]]
+            for block, group in zip(self._blocks, groups, strict=True):
+                for _ in block.steps(group, instant):
+                    if turns.is_over:
+                        await turns.pass_on()
+            return self._gathered(fleet)
+
+    def _gathered(self, fleet: Fleet) -> Drawing:
+        drawing = {name: [its_heading] for name, its_heading in self._headings.items()}
+        for column in COLUMNS:
+            drawing[column.family.name] += [block.parts[column] for block in self._blocks]
+        fallbacks = sum(block.fallbacks for block in self._blocks)
+        for name, text in summary(fleet, fallbacks).items():
+            drawing[name] = [part(text)]
+        return drawing
+
+
+class _Turns:
+    """Slices of work between which the event loop does what else is due."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    @property
+    def is_over(self) -> bool:
+        return time.perf_counter() - self._began > SLICE_SECONDS
+
+    async def pass_on(self) -> None:
+        await asyncio.sleep(0)
+        self._began = time.perf_counter()

@@ -1,0 +1,236 @@
+"""What the lines of one institution, and of one sync, say: label pairs and values.
+
+Cells are what does not depend on the clock. Each stands in one column, whose place is the
+same for every row; None gives no line.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nexhealth_exporter.exposition import table
+from nexhealth_exporter.exposition.table import Family
+from nexhealth_exporter.exposition.text import labels
+from nexhealth_exporter.fleet import Standing, SyncStanding
+from nexhealth_exporter.model import Institution, Operation, Reason, Severity
+
+OPEN = b","
+
+Cell = float | bytes | None
+"""A value, or as bytes the end of a line that has labels of its own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """Lines of one family that differ only in whose they are.
+
+    `tail` follows their label pairs; when it does not close them, cells hold the line's end.
+    """
+
+    family: Family
+    tail: bytes = b"} "
+
+    @property
+    def is_open(self) -> bool:
+        """True when cells hold label pairs of their own, and the value after them."""
+        return self.tail == OPEN
+
+
+def _severities(family: Family) -> tuple[Column, ...]:
+    return tuple(Column(family, f',severity="{severity}"}} '.encode()) for severity in Severity)
+
+
+SYNC_COLUMNS = (
+    *(Column(table.LAST_MARK[operation]) for operation in Operation),
+    *(column for operation in Operation for column in _severities(table.DEADLINE[operation])),
+    *(column for operation in Operation for column in _severities(table.ALLOWANCE[operation])),
+    *(Column(table.UP[operation]) for operation in Operation),
+    Column(table.SYNC_INFO, OPEN),
+)
+OFFICE_COLUMNS = (
+    Column(table.INSTITUTION_INFO, OPEN),
+    Column(table.POLL_SUCCESS),
+    Column(table.LAST_POLL),
+    Column(table.INSTITUTION_SYNCS),
+)
+
+
+class Line:
+    """The unexpected lag of one direction as a straight line, and the mark it counts from.
+
+    It is `base + rate * (now - origin)`; the origin is the block's.
+    """
+
+    __slots__ = ("base", "mark", "pairs", "rate")
+
+    def __init__(self, pairs: bytes, mark: float) -> None:
+        self.pairs = pairs
+        self.mark = mark
+        self.base = 0.0
+        self.rate = 0.0
+
+
+class SyncRow:
+    """One sync: its open label pairs, its cells, and what it says at an instant.
+
+    What depends on the clock holds until `until`, and is not known before `look`.
+    """
+
+    __slots__ = ("cells", "is_expected", "lines", "pairs", "reason", "standing", "until")
+
+    def __init__(self, pairs: bytes, standing: SyncStanding, cells: tuple[Cell, ...]) -> None:
+        self.pairs = pairs
+        self.standing = standing
+        self.cells = cells
+        self.lines = tuple(
+            None if judgement.mark is None else Line(pairs, judgement.mark)
+            for judgement in standing.judgements
+        )
+        self.until = -math.inf
+        self.is_expected: bool | None = None
+        self.reason: Reason | None = None
+
+    def take_over(self, before: "SyncRow") -> None:
+        """Keep what `before` found out: all of it while marks and hours are the same."""
+        self.is_expected, self.reason = before.is_expected, before.reason
+        if self.standing.expectation is before.standing.expectation and all(
+            mine.mark == its.mark
+            for mine, its in zip(self.standing.judgements, before.standing.judgements, strict=True)
+        ):
+            self.lines, self.until = before.lines, before.until
+
+    def look(self, now: float, origin: float) -> bool:
+        """Find out what holds from `now` on; True when it is expected otherwise than before."""
+        piece = self.standing.expectation.piece(now)
+        until = piece.end
+        for line, judgement in zip(self.lines, self.standing.judgements, strict=True):
+            running = judgement.running(now)
+            if line is None or running is None:
+                continue
+            line.rate = running.rate
+            line.base = running.value - running.rate * (running.at - origin)
+            until = min(until, running.until)
+        self.until = until
+        reason = None if piece.is_expected else piece.reason
+        changed = (piece.is_expected, reason) != (self.is_expected, self.reason)
+        self.is_expected, self.reason = piece.is_expected, reason
+        return changed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OfficeRow:
+    """One institution and its syncs."""
+
+    standing: Standing
+    pairs: bytes
+    cells: tuple[Cell, ...]
+    syncs: tuple[SyncRow, ...]
+
+    @property
+    def is_fallback(self) -> bool:
+        """True when one of its syncs has no usable time zone of its own."""
+        return any(row.standing.hours.is_fallback for row in self.syncs)
+
+
+def office_row(standing: Standing, before: OfficeRow | None) -> OfficeRow:
+    """The row of that institution; what did not change since `before` is taken from there."""
+    institution = standing.institution
+    known: dict[str, SyncRow] = {}
+    if before is not None and before.standing.institution == institution:
+        known = {row.standing.sync.name: row for row in before.syncs}
+    pairs = before.pairs if before else b"{" + labels({"institution": institution.subdomain})
+    cells = (
+        _institution_info(standing),
+        None if standing.last_poll is None else int(standing.failure is None),
+        standing.last_success,
+        None if standing.syncs is None else len(standing.syncs),
+    )
+    syncs = tuple(
+        _sync_row(pairs, institution, sync, known.get(sync.sync.name))
+        for sync in standing.syncs or ()
+    )
+    return OfficeRow(standing, pairs, cells, syncs)
+
+
+def _sync_row(
+    office: bytes, institution: Institution, standing: SyncStanding, before: SyncRow | None
+) -> SyncRow:
+    sync = standing.sync
+    if before is not None and _named_alike(before.standing, standing):
+        pairs = before.pairs
+    else:
+        own = {"sync": sync.name, "integration_type": standing.integration_type}
+        pairs = office + b"," + labels(own)
+    if before is not None and _described_alike(before.standing, standing):
+        info = before.cells[-1]
+    else:
+        info = _sync_info(institution, standing)
+    row = SyncRow(pairs, standing, (*_values(standing), info))
+    if before is not None and before.pairs is pairs:
+        row.take_over(before)
+    return row
+
+
+def _named_alike(one: SyncStanding, other: SyncStanding) -> bool:
+    return (one.sync.name, one.integration_type) == (other.sync.name, other.integration_type)
+
+
+def _described_alike(one: SyncStanding, other: SyncStanding) -> bool:
+    return (
+        one.expectation is other.expectation
+        and one.state is other.state
+        and one.sync.emr == other.sync.emr
+        and len(one.sync.locations) == len(other.sync.locations)
+    )
+
+
+def _values(standing: SyncStanding) -> tuple[Cell, ...]:
+    sync, (read, write) = standing.sync, standing.judgements
+    return (
+        sync.read_at,
+        sync.write_at,
+        read.deadline.get(Severity.WARNING),
+        read.deadline.get(Severity.CRITICAL),
+        write.deadline.get(Severity.WARNING),
+        write.deadline.get(Severity.CRITICAL),
+        read.allowance.get(Severity.WARNING),
+        read.allowance.get(Severity.CRITICAL),
+        write.allowance.get(Severity.WARNING),
+        write.allowance.get(Severity.CRITICAL),
+        None if sync.read_up is None else int(sync.read_up),
+        None if sync.write_up is None else int(sync.write_up),
+    )
+
+
+def _sync_info(institution: Institution, standing: SyncStanding) -> bytes:
+    expectation = standing.expectation
+    return _info(
+        {
+            "institution_id": _id_of(institution),
+            "emr": standing.sync.emr,
+            "timezone": expectation.timezone,
+            "expectation": expectation.source,
+            "schedule": expectation.schedule,
+            "state": standing.state,
+            "locations": str(len(standing.sync.locations)),
+        }
+    )
+
+
+def _institution_info(standing: Standing) -> bytes:
+    institution = standing.institution
+    return _info(
+        {
+            "institution_id": _id_of(institution),
+            "institution_name": institution.name,
+            "group": standing.group,
+        }
+    )
+
+
+def _info(pairs: Mapping[str, str]) -> bytes:
+    return labels(pairs) + b"} 1"
+
+
+def _id_of(institution: Institution) -> str:
+    return "" if institution.id is None else str(institution.id)

@@ -1,0 +1,306 @@
+"""Every metric that this program defines: name, type, labels and HELP, in the order of the page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nexhealth_exporter.model import Operation
+
+READ, WRITE = Operation.READ, Operation.WRITE
+
+
+class Kind(StrEnum):
+    """The types of metrics, in the format's words."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric. `labels` are the names of its labels; `help` is one plain line."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    kind: Kind = Kind.GAUGE
+
+
+_CACHED = " Answers are polled and cached; a scrape never calls the API."
+
+_INSTITUTION = ("institution",)
+_SYNC = ("institution", "sync", "integration_type")
+_SEVERITY = (*_SYNC, "severity")
+
+_UNEXPECTED = (
+    " that expected downtime does not explain, computed when scraped: the expectation added up "
+    "from the mark to now, at most 400 days back. It keeps counting while polls fail, so it alone "
+    "cannot tell silence from blindness: see nexhealth_institution_last_poll_timestamp_seconds."
+    + _CACHED
+)
+_DEADLINE = (
+    " runs out. The sync is overdue when this is not later than "
+    "nexhealth_institution_last_poll_timestamp_seconds. Absent when it cannot run out within "
+    "400 days, and for syncs that are abandoned or inactive." + _CACHED
+)
+_ALLOWANCE = " that is tolerated before the sync is overdue."
+_UP = (
+    " of sync_status: 1 green, 0 red, absent for any other word. "
+    "The API turns red late; the marks tell more." + _CACHED
+)
+
+LAST_MARK: Mapping[Operation, Family] = {
+    READ: Family(
+        "nexhealth_sync_last_read_timestamp_seconds",
+        "When the sync last read from the health record system: read_status_at of sync_status."
+        + _CACHED,
+        _SYNC,
+    ),
+    WRITE: Family(
+        "nexhealth_sync_last_write_timestamp_seconds",
+        "When the sync last asked for write commands, whether or not there were any: "
+        "write_status_at of sync_status." + _CACHED,
+        _SYNC,
+    ),
+}
+LAG: Mapping[Operation, Family] = {
+    READ: Family(
+        "nexhealth_sync_read_lag_seconds",
+        "Age of read_status_at, computed when scraped. It grows all night: "
+        "the unexpected lag tells more." + _CACHED,
+        _SYNC,
+    ),
+    WRITE: Family(
+        "nexhealth_sync_write_lag_seconds",
+        "Age of write_status_at, computed when scraped. It grows all night: "
+        "the unexpected lag tells more." + _CACHED,
+        _SYNC,
+    ),
+}
+UNEXPECTED_LAG: Mapping[Operation, Family] = {
+    READ: Family(
+        "nexhealth_sync_read_unexpected_lag_seconds",
+        "The part of the age of read_status_at" + _UNEXPECTED,
+        _SYNC,
+    ),
+    WRITE: Family(
+        "nexhealth_sync_write_unexpected_lag_seconds",
+        "The part of the age of write_status_at" + _UNEXPECTED,
+        _SYNC,
+    ),
+}
+DEADLINE: Mapping[Operation, Family] = {
+    READ: Family(
+        "nexhealth_sync_read_deadline_timestamp_seconds",
+        "When the allowance for reading, counted from read_status_at or from when the sync was "
+        "first seen," + _DEADLINE,
+        _SEVERITY,
+    ),
+    WRITE: Family(
+        "nexhealth_sync_write_deadline_timestamp_seconds",
+        "When the allowance for writing, counted from write_status_at or from when the sync was "
+        "first seen," + _DEADLINE,
+        _SEVERITY,
+    ),
+}
+ALLOWANCE: Mapping[Operation, Family] = {
+    READ: Family(
+        "nexhealth_sync_read_allowance_seconds",
+        "The unexpected lag of reading" + _ALLOWANCE,
+        _SEVERITY,
+    ),
+    WRITE: Family(
+        "nexhealth_sync_write_allowance_seconds",
+        "The unexpected lag of writing" + _ALLOWANCE,
+        _SEVERITY,
+    ),
+}
+UP: Mapping[Operation, Family] = {
+    READ: Family("nexhealth_sync_read_up", "The API's own read_status" + _UP, _SYNC),
+    WRITE: Family("nexhealth_sync_write_up", "The API's own write_status" + _UP, _SYNC),
+}
+EXPECTED_UP = Family(
+    "nexhealth_sync_expected_up",
+    "1 while the sync is expected to refresh, by its schedule, its learned pattern or the default "
+    "hours; computed when scraped.",
+    _SYNC,
+)
+EXPECTED_DOWNTIME = Family(
+    "nexhealth_sync_expected_downtime",
+    "1 while the sync is expected to rest, with the reason; absent otherwise; "
+    "computed when scraped.",
+    (*_SYNC, "reason"),
+)
+SYNC_INFO = Family(
+    "nexhealth_sync_info",
+    "Always 1. emr is emr.display_name of sync_status, locations the number of its locations, "
+    "expectation where the expected hours come from." + _CACHED,
+    (
+        *_SYNC,
+        "institution_id",
+        "emr",
+        "timezone",
+        "expectation",
+        "schedule",
+        "state",
+        "locations",
+    ),
+)
+INSTITUTION_INFO = Family(
+    "nexhealth_institution_info",
+    "Always 1. institution_id and institution_name are id and name of institutions, group is "
+    "configured." + _CACHED,
+    ("institution", "institution_id", "institution_name", "group"),
+)
+POLL_SUCCESS = Family(
+    "nexhealth_institution_poll_success",
+    "1 if the latest poll of the institution succeeded. Polls keep their own interval; "
+    "a scrape makes none.",
+    _INSTITUTION,
+)
+LAST_POLL = Family(
+    "nexhealth_institution_last_poll_timestamp_seconds",
+    "When the latest successful poll of the institution ended. Polls keep their own interval; "
+    "a scrape makes none.",
+    _INSTITUTION,
+)
+INSTITUTION_SYNCS = Family(
+    "nexhealth_institution_syncs",
+    "How many syncs sync_status lists for the institution; 0 means that none is installed yet."
+    + _CACHED,
+    _INSTITUTION,
+)
+
+INSTITUTIONS = Family("nexhealth_institutions", "How many institutions this process watches.")
+TIMEZONE_FALLBACK = Family(
+    "nexhealth_timezone_fallback_institutions",
+    "How many institutions have a sync for which neither configuration nor tz of locations names "
+    "a usable time zone, so that the default zone serves.",
+)
+INCIDENT_START = Family(
+    "nexhealth_fleet_incident_start_timestamp_seconds",
+    "When so many syncs of one type had fallen silent that the cause is not an office; "
+    "present while the incident lasts.",
+    ("integration_type",),
+)
+NEXHEALTH_UP = Family(
+    "nexhealth_up",
+    "1 if in the latest round a token was held and at least one call for sync_status succeeded, "
+    "or there was nothing to poll. Rounds keep their own interval; a scrape makes no call.",
+)
+ROUND_DURATION = Family(
+    "nexhealth_poll_round_duration_seconds", "How long the latest complete round of polls took."
+)
+LAST_ROUND = Family(
+    "nexhealth_poll_last_round_timestamp_seconds",
+    "When the latest complete round of polls ended.",
+)
+
+POLL_INTERVAL = Family(
+    "nexhealth_poll_interval_seconds", "The interval between rounds that is really kept."
+)
+POLL_FAILURES = Family(
+    "nexhealth_poll_failures_total",
+    "Polls that gave no usable answer, by reason.",
+    ("reason",),
+    Kind.COUNTER,
+)
+ENTRIES_REJECTED = Family(
+    "nexhealth_entries_rejected_total",
+    "Entries of the API's answers that could not be read and were left out.",
+    kind=Kind.COUNTER,
+)
+API_REQUESTS = Family(
+    "nexhealth_api_requests_total",
+    "HTTP calls to the API that may be billed, retries included; code is the HTTP status, "
+    "or none when no answer came.",
+    ("endpoint", "code"),
+    Kind.COUNTER,
+)
+API_DURATION = Family(
+    "nexhealth_api_request_duration_seconds",
+    "How long HTTP calls to the API took, waits for the rate limiter left out.",
+    ("endpoint",),
+    Kind.HISTOGRAM,
+)
+API_THROTTLED = Family(
+    "nexhealth_api_throttled_seconds_total",
+    "Time that calls waited for the rate limiter or a Retry-After.",
+    kind=Kind.COUNTER,
+)
+CALLS_PROJECTED = Family(
+    "nexhealth_api_calls_projected", "API calls in 30 days at the present rate."
+)
+CALLS_BUDGET = Family(
+    "nexhealth_api_calls_budget",
+    "API calls in 30 days that may be spent; absent when unlimited.",
+)
+TOKEN_EXPIRY = Family(
+    "nexhealth_api_token_expiry_timestamp_seconds",
+    "When the token at hand expires: exp of the JWT that authenticates gave.",
+)
+SHARD_INFO = Family(
+    "nexhealth_shard_info",
+    "Always 1. Which of how many shards this process is.",
+    ("shard", "shards"),
+)
+STATE_OK = Family(
+    "nexhealth_state_ok", "1 while the learned state can be read and written; absent without one."
+)
+STATE_SAVED = Family(
+    "nexhealth_state_last_save_timestamp_seconds", "When the learned state was last saved."
+)
+RELOAD_OK = Family(
+    "nexhealth_config_last_reload_successful",
+    "1 if the latest reading of the configuration succeeded; on 0 the one before stays in force.",
+)
+RELOADED = Family(
+    "nexhealth_config_last_reload_success_timestamp_seconds",
+    "When the configuration was last read successfully.",
+)
+BUILD_INFO = Family(
+    "nexhealth_exporter_build_info",
+    "Always 1. The version of this program, the revision it was built from, and Python's version.",
+    ("version", "revision", "python_version"),
+)
+
+OF_FLEET = (
+    *(family[operation] for family in (LAST_MARK, LAG, UNEXPECTED_LAG) for operation in Operation),
+    *(family[operation] for family in (DEADLINE, ALLOWANCE, UP) for operation in Operation),
+    EXPECTED_UP,
+    EXPECTED_DOWNTIME,
+    SYNC_INFO,
+    INSTITUTION_INFO,
+    POLL_SUCCESS,
+    LAST_POLL,
+    INSTITUTION_SYNCS,
+    INSTITUTIONS,
+    TIMEZONE_FALLBACK,
+    INCIDENT_START,
+    NEXHEALTH_UP,
+    ROUND_DURATION,
+    LAST_ROUND,
+)
+"""Drawn of what is known of the fleet."""
+
+OWN = (
+    POLL_INTERVAL,
+    POLL_FAILURES,
+    ENTRIES_REJECTED,
+    API_REQUESTS,
+    API_DURATION,
+    API_THROTTLED,
+    CALLS_PROJECTED,
+    CALLS_BUDGET,
+    TOKEN_EXPIRY,
+    SHARD_INFO,
+    STATE_OK,
+    STATE_SAVED,
+    RELOAD_OK,
+    RELOADED,
+    BUILD_INFO,
+)
+"""Of the exporter itself."""
+
+ALL = OF_FLEET + OWN

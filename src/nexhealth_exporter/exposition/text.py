@@ -1,0 +1,61 @@
+"""How the text format is written: label values escaped, lines made by the hundred."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from nexhealth_exporter.exposition.table import Family
+
+_numbers = msgspec.json.Encoder()
+
+
+def clean(value: str) -> str:
+    """`value` as UTF-8 can hold it and Prometheus' lexer takes it: else the page would be lost."""
+    if value.isascii() and "\0" not in value:
+        return value
+    # As UTF-16 a pair of surrogates is one character, and only those without their other fail.
+    joined = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return joined.replace("\0", "\ufffd")
+
+
+def labels(values: Mapping[str, str]) -> bytes:
+    """Label pairs without the braces; values escaped."""
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in values.items()).encode()
+
+
+def _escaped(value: str) -> str:
+    return clean(value).replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def numbers(values: Sequence[float]) -> list[bytes]:
+    """Each number as text, in the fewest digits that read back as the same number."""
+    return _numbers.encode(values)[1:-1].split(b",") if values else []
+
+
+def heading(family: Family) -> bytes:
+    """The HELP and TYPE lines of a gauge: the same in both formats."""
+    return f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n".encode()
+
+
+def lines(name: bytes, labelled: Sequence[bytes], tail: bytes, ends: Sequence[bytes]) -> bytes:
+    """One line for each of `labelled`: name, its label pairs, the tail, its end.
+
+    `labelled` begin with a brace and are left open; what closes it is in `tail` or the end.
+    """
+    if not ends:
+        return b""
+    pieces = [b"\n" + name, b"", tail, b""] * len(ends)
+    pieces[0] = name
+    pieces[1::4] = labelled
+    pieces[3::4] = ends
+    pieces.append(b"\n")
+    return b"".join(pieces)
+
+
+def samples(family: Family, values: Iterable[tuple[Mapping[str, str], float]]) -> bytes:
+    """The lines of a family that has few of them, heading included."""
+    text = [heading(family)]
+    for pairs, value in values:
+        braces = b"{" + labels(pairs) + b"}" if pairs else b""
+        text.append(family.name.encode() + braces + b" " + numbers([value])[0] + b"\n")
+    return b"".join(text)
