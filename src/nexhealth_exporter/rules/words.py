@@ -142,8 +142,8 @@ def _holiday_code(code: str) -> str:
             f'has "{code}", a country without known holidays; write its code, such as US'
         )
     if dash and state not in known[country]:
-        states = ", ".join(known[country][:3])
-        remedy = f"write {country} and one of {states}, .." if states else f"write {country}"
+        states = known[country]
+        remedy = f"write one such as {country}-{states[0]}" if states else f"write {country}"
         raise ValueError(f'has "{code}", a state without known holidays; {remedy}')
     return code
 

@@ -15,9 +15,11 @@ from nexhealth_exporter.settings.model import PREFIX, Settings, flag, is_secret,
 from nexhealth_exporter.settings.table import default_text
 
 # What Kubernetes puts into every pod of a namespace for a Service named nexhealth-exporter or
-# nexhealth-exporter-anything. Only with such a value: PORT=9000 is somebody's mistake.
-_SERVICE = re.compile(r"(?:\w+_)?SERVICE_(?:HOST|PORT(?:_\w+)?)")
-_PORT = re.compile(r"(?:\w+_)?PORT(?:_\d+_(?:TCP|UDP|SCTP)(?P<part>_PROTO|_PORT|_ADDR)?)?")
+# nexhealth-exporter-anything. A port has an address for a value: PORT=9000 is a mistake.
+_INJECTED = re.compile(
+    r"(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)_(?:PROTO|PORT|ADDR))"
+)
+_PORT = re.compile(r"(?:\w+_)?PORT(?:_\d+_(?:TCP|UDP|SCTP))?")
 _PORT_VALUE = re.compile(r"(?:tcp|udp|sctp)://.*", re.IGNORECASE)
 
 
@@ -92,10 +94,9 @@ def _remedy(name: str, known: list[str]) -> str:
 
 def _is_injected(name: str, value: str) -> bool:
     rest = name.removeprefix(PREFIX)
-    if _SERVICE.fullmatch(rest):
+    if _INJECTED.fullmatch(rest):
         return True
-    port = _PORT.fullmatch(rest)
-    return port is not None and (port["part"] is not None or bool(_PORT_VALUE.fullmatch(value)))
+    return bool(_PORT.fullmatch(rest) and _PORT_VALUE.fullmatch(value))
 
 
 def _passwords(overrides: Mapping[str, Any]) -> list[str]:
@@ -114,6 +115,9 @@ def _passwords(overrides: Mapping[str, Any]) -> list[str]:
 def _sentences(errors: ValidationError, overrides: Mapping[str, Any]) -> list[str]:
     sentences: list[str] = []
     for error in errors.errors(include_url=False, include_input=False):
+        if error["type"] == "default_factory_not_called":
+            # A default that depends on another setting; what is wrong is told of that one.
+            continue
         if not error["loc"]:
             sentences += str(error["ctx"]["error"]).splitlines()
             continue

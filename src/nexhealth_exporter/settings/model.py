@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
@@ -45,9 +45,7 @@ def flag(name: str) -> str:
 
 def is_secret(field: FieldInfo) -> bool:
     """True for a setting that has no flag, since flags can be seen in the process list."""
-    return field.annotation is not None and SecretStr in getattr(
-        field.annotation, "__args__", (field.annotation,)
-    )
+    return SecretStr in get_args(field.annotation)
 
 
 def _set(default: object, metavar: str, description: str) -> Any:  # noqa: ANN401 - as Field
@@ -69,9 +67,10 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
+        validate_default=False,
     )
 
-    api_key: Annotated[SecretStr, BeforeValidator(values.key)] | None = _set(
+    api_key: Annotated[SecretStr | None, BeforeValidator(values.key)] = _set(
         None, "KEY", "The key of the NexHealth API. It, or its file, is all that `serve` requires."
     )
     api_key_file: File | None = _set(
