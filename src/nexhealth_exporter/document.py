@@ -219,6 +219,8 @@ def _problem(model: type[Table], error: ErrorDetails) -> Problem:
     if kind in _KINDS:
         table, field = _at(model, place)
         example = f", such as {table.example}" if table and table.example else _such_as(field)
+        if kind == "string_type" and not example:
+            example = "; put it in quotes"
         return Problem(place, f"must be {_KINDS[kind]}{example}")
     return Problem(place, str(error.get("ctx", {}).get("error", error["msg"])))
 

@@ -50,7 +50,9 @@ LONGEST_PASSWORD = 72
 def _one_of(known: Iterable[str]) -> AfterValidator:
     def check(word: str) -> str:
         if word not in known:
-            raise ValueError(f'has "{word}", which is not supported; write {", ".join(known)}')
+            raise ValueError(
+                f'has "{word}", which is not supported; write one of {", ".join(known)}'
+            )
         return word
 
     return AfterValidator(check)

@@ -1,0 +1,201 @@
+"""TLS and basic auth as an operator writes them, spoken over real sockets."""
+
+import asyncio
+import ssl
+import time
+from pathlib import Path
+
+import bcrypt
+import pytest
+import trustme
+
+from nexhealth_exporter import webconfig
+from nexhealth_exporter.errors import ConfigError
+
+BAD = sorted((Path(__file__).parent / "bad_web").glob("*.txt"))
+PASSWORD = "correct horse"
+
+
+def hashed(password: str, cost: int = 4) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, authority: trustme.CA) -> Path:
+    """A folder with a server's certificate and key, and the clients' authority."""
+    server = authority.issue_cert("localhost")
+    server.cert_chain_pems[0].write_to_path(tmp_path / "server.crt")
+    server.private_key_pem.write_to_path(tmp_path / "server.key")
+    authority.cert_pem.write_to_path(tmp_path / "ca.crt")
+    (tmp_path / "garbage.pem").write_text("garbage")
+    return tmp_path
+
+
+def load(folder: Path, text: str) -> webconfig.WebConfig:
+    file = folder / "web.yaml"
+    file.write_text(text)
+    return webconfig.load(file)
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+def test_a_wrong_file_is_refused_with_line_key_and_remedy(file: Path, folder: Path) -> None:
+    text = file.read_text()
+    expected = [line.removeprefix("#! ") for line in text.splitlines() if line.startswith("#! ")]
+
+    with pytest.raises(ConfigError) as refusal:
+        load(folder, text)
+
+    assert expected
+    assert str(refusal.value).replace(f"{folder}/", "").splitlines() == expected
+
+
+def test_without_a_file_everybody_may_come_over_plain_http() -> None:
+    open_house = webconfig.load(None)
+    assert open_house.tls is None
+    assert not open_house.users
+    assert open_house.files == ()
+
+
+def test_the_files_that_matter_are_named(folder: Path) -> None:
+    text = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+    config = load(folder, text)
+    assert config.files == tuple(folder / name for name in ("web.yaml", "server.crt", "server.key"))
+    assert config.text == text
+
+
+def test_headers_are_taken_over(folder: Path) -> None:
+    config = load(folder, "http_server_config: {http2: false, headers: {X-Frame-Options: deny}}\n")
+    assert config.headers == {"X-Frame-Options": "deny"}
+
+
+async def greeted(config: webconfig.WebConfig, client: ssl.SSLContext) -> str | None:
+    """The version in which the client is spoken to; None when it is turned away."""
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"x")
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=config.tls)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        try:
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", port, ssl=client, server_hostname="localhost"
+            )
+            version: str = writer.get_extra_info("ssl_object").version()
+            greeting = await reader.read(1)
+        except (ssl.SSLError, ConnectionError):
+            return None
+        writer.transport.abort()
+        return version if greeting else None
+
+
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+async def test_tls_is_spoken(folder: Path, authority: trustme.CA) -> None:
+    config = load(folder, "tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+    assert await greeted(config, trusting(authority)) == "TLSv1.3"
+
+
+async def test_version_and_ciphers_are_those_configured(
+    folder: Path, authority: trustme.CA
+) -> None:
+    config = load(
+        folder,
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+        "  max_version: TLS12\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n",
+    )
+    assert await greeted(config, trusting(authority)) == "TLSv1.2"
+    assert config.tls is not None
+    names = [cipher["name"] for cipher in config.tls.get_ciphers()]
+    assert [name for name in names if not name.startswith("TLS_")] == [
+        "ECDHE-ECDSA-AES256-GCM-SHA384"
+    ]
+
+
+async def test_an_old_client_is_turned_away(folder: Path, authority: trustme.CA) -> None:
+    config = load(
+        folder,
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, min_version: TLS13}\n",
+    )
+    old = trusting(authority)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert await greeted(config, old) is None
+
+
+async def test_a_client_must_show_a_certificate_where_that_is_asked(
+    folder: Path, authority: trustme.CA
+) -> None:
+    config = load(
+        folder,
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+        "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n",
+    )
+    assert await greeted(config, trusting(authority)) is None
+    known = trusting(authority)
+    authority.issue_cert("prometheus").configure_cert(known)
+    assert await greeted(config, known) == "TLSv1.3"
+
+
+async def test_the_right_password_of_the_right_user_passes(folder: Path) -> None:
+    users = load(folder, f'basic_auth_users: {{prometheus: "{hashed(PASSWORD)}"}}\n').users
+    assert users
+    assert await users.verify("prometheus", PASSWORD)
+    assert not await users.verify("prometheus", "wrong")
+    assert not await users.verify("prometheus", "")
+    assert not await users.verify("nobody", PASSWORD)
+    assert not await users.verify("", "")
+
+
+async def test_hashes_of_htpasswd_are_taken(folder: Path) -> None:
+    shown = hashed(PASSWORD).replace("$2b$", "$2y$")
+    assert await load(folder, f"basic_auth_users: {{a: {shown}}}").users.verify("a", PASSWORD)
+
+
+@pytest.mark.parametrize("password", ["x" * 100, "a\0b", "\ud800", "naïve"])
+async def test_strange_passwords_do_no_harm(folder: Path, password: str) -> None:
+    users = load(folder, f'basic_auth_users: {{prometheus: "{hashed(PASSWORD)}"}}\n').users
+    assert not await users.verify("prometheus", password)
+    assert not await users.verify(password, PASSWORD)
+
+
+async def test_a_good_answer_is_remembered_and_a_new_file_forgets_it(folder: Path) -> None:
+    users = load(folder, f'basic_auth_users: {{prometheus: "{hashed(PASSWORD, 10)}"}}\n').users
+    first = await seconds_of(users, "prometheus", PASSWORD)
+    again = await seconds_of(users, "prometheus", PASSWORD)
+    assert again < first / 10
+
+    changed = load(folder, f'basic_auth_users: {{prometheus: "{hashed("other")}"}}\n').users
+    assert not await changed.verify("prometheus", PASSWORD)
+
+
+async def test_the_time_does_not_tell_whether_a_user_exists(folder: Path) -> None:
+    users = load(folder, f'basic_auth_users: {{prometheus: "{hashed(PASSWORD, 10)}"}}\n').users
+    known = min([await seconds_of(users, "prometheus", "wrong") for _ in range(3)])
+    unknown = min([await seconds_of(users, "nobody", "wrong") for _ in range(3)])
+    assert unknown > known / 3
+
+
+async def test_checking_does_not_stop_the_world(folder: Path) -> None:
+    users = load(folder, f'basic_auth_users: {{prometheus: "{hashed(PASSWORD, 10)}"}}\n').users
+    check = asyncio.create_task(users.verify("prometheus", "wrong"))
+    turns = 0
+    while not check.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 100
+
+
+async def seconds_of(users: webconfig.Users, user: str, password: str) -> float:
+    start = time.perf_counter()
+    await users.verify(user, password)
+    return time.perf_counter() - start
