@@ -49,7 +49,7 @@ def _minute(text: str) -> int:
 
 @lru_cache(maxsize=256)
 def _calendar(country: str, year: int) -> Mapping[date, str]:
-    return dict(holidays.country_holidays(country, years=year, language="en_US"))
+    return dict(holidays.country_holidays(country, years=year))
 
 
 @lru_cache(maxsize=65536)
@@ -66,4 +66,4 @@ def holiday(country: str, day: int) -> tuple[str, bool] | None:
         return None
     if name is None:
         return None
-    return name, country != "US" or name in _SURE_IN_US
+    return name, country != "US" or not _SURE_IN_US.isdisjoint(name.split("; "))

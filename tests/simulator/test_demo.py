@@ -1,0 +1,151 @@
+"""Whenever the demo is started, the exporter sees every state in it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from nexhealth_exporter.fleet import Fleet, SyncStanding
+from nexhealth_exporter.model import Poll, State
+from nexhealth_exporter.nexhealth.client import NexHealth
+from nexhealth_exporter.nexhealth.pacer import Pacer
+from nexhealth_exporter.policy import Defaults, policy
+from nexhealth_exporter.rules import Rules, read
+from nexhealth_exporter.simulator import Simulator
+from nexhealth_exporter.simulator.demo import Demo, demo
+from nexhealth_exporter.simulator.offices import Marks
+
+NOWS = [
+    datetime(2026, 1, 1, 0, 5),  # New Year
+    datetime(2026, 3, 8, 9, 59),  # clocks go forward in New York
+    datetime(2026, 3, 29, 1, 0),  # and in Europe
+    datetime(2026, 6, 7, 11, 0),  # a Sunday everywhere but in the far east
+    datetime(2026, 7, 4, 16, 20),
+    datetime(2026, 9, 23, 3, 31),
+    datetime(2026, 10, 16, 19, 45),
+    datetime(2026, 11, 1, 6, 30),  # clocks go back in New York
+    datetime(2026, 12, 25, 22, 10),
+    datetime(2027, 2, 16, 13, 59),
+]
+AS_STATES = {
+    "without sync": "",
+    "unknown zone": "fresh",
+    "no zone": "fresh",
+    "writes not in use": "overdue: warning",
+}
+REST = {"closed", "lunch", "closure", "weekend", "holiday"}
+
+
+class Unmetered:
+    """A meter that counts rejected entries only."""
+
+    def __init__(self) -> None:
+        self.entries = 0
+
+    def called(self, endpoint: str, code: str, seconds: float) -> None:
+        pass
+
+    def throttled(self, seconds: float) -> None:
+        pass
+
+    def rejected(self, entries: int) -> None:
+        self.entries += entries
+
+    def token_expires(self, at: float) -> None:
+        pass
+
+
+async def polled(sim: Simulator, rules: Rules, now: float) -> Fleet:
+    """The fleet as the exporter judges it after one poll at `now`."""
+    defaults = Defaults("America/New_York", "US", 86400.0, 30 * 86400.0)
+    meter = Unmetered()
+    client = NexHealth(
+        sim.url,
+        lambda: sim.api_key,
+        version="v3.0.0",
+        timeout=20,
+        max_concurrency=10,
+        pacer=Pacer(50, 1000),
+        meter=meter,
+        clock=lambda: now,
+    )
+    async with client:
+        inventory = await client.inventory()
+        answers = await client.fleet(inventory)
+    assert meter.entries == 0
+    force = policy(rules, defaults)
+    polls = [
+        Poll(institution.subdomain, now, answers.get(institution.subdomain, ()))
+        for institution in inventory
+        if rules.monitored(institution)
+    ]
+    return Fleet().watching(inventory, force).after(polls, force).with_incidents()
+
+
+def seen(sync: SyncStanding, now: float) -> str:
+    """The state of a sync in the words of the demo."""
+    if sync.state is not State.ACTIVE:
+        return sync.state.value
+    overdue = sync.overdue(now)
+    if overdue is not None:
+        return f"overdue: {overdue.value}"
+    if sync.sync.read_at is None:
+        return "null marks"
+    if sync.sync.write_at is None:
+        return "null write mark"
+    piece = sync.expectation.piece(now)
+    if not piece.is_expected:
+        return f"resting: {piece.reason.value if piece.reason else ''}"
+    halves = [j.half_used_at for j in sync.judgements]
+    return "due soon" if all(h is not None and h <= now for h in halves) else "fresh"
+
+
+@pytest.mark.parametrize("moment", NOWS, ids=lambda moment: moment.isoformat())
+async def test_every_state_exists_at(moment: datetime) -> None:
+    now = moment.replace(tzinfo=UTC).timestamp()
+    made = demo(now)
+    rules = read(made.configuration, "demo.yaml")
+    async with Simulator(made.offices, clock=lambda: now) as sim:
+        fleet = await polled(sim, rules, now)
+
+    states = {
+        subdomain: [seen(sync, now) for sync in standing.syncs or ()]
+        for subdomain, standing in fleet.standings.items()
+    }
+    for subdomain, shows in made.shows.items():
+        if shows in {"unknown zone", "no zone"}:
+            standing = fleet.standings[subdomain]
+            assert all(sync.hours.is_fallback for sync in standing.syncs or ())
+        expected = AS_STATES.get(shows, shows.partition(",")[0])
+        if expected.startswith("fresh"):
+            expected = "fresh"
+        assert set(states[subdomain]) == ({expected} if expected else set()), subdomain
+    missing = {text.split()[1] for text in made.missing}
+    shown = {text.partition(": ")[2] for text in made.shows.values() if "resting" in text}
+    assert shown == REST - missing
+    assert not fleet.incidents
+    assert "acme-sandbox" in sim.offices
+
+
+async def test_the_demo_reads_as_a_fleet_of_many_offices() -> None:
+    made = demo(datetime(2026, 9, 23, 15, tzinfo=UTC).timestamp())
+    assert 60 <= len(made.offices) <= 110
+    assert len({office.subdomain for office in made.offices}) == len(made.offices)
+    assert len({office.name for office in made.offices}) == len(made.offices)
+    assert len({office.id for office in made.offices}) == len(made.offices)
+    assert sum(len(office.syncs) > 1 for office in made.offices) >= 3
+    kinds = {sync.emr.type for office in made.offices for sync in office.syncs}
+    assert kinds == {"onprem", "cloud", None}
+    assert len({place.timezone for o in made.offices for place in o.locations}) >= 8
+
+
+def test_the_same_instant_and_seed_make_the_same_demo() -> None:
+    now = datetime(2026, 9, 23, 15, tzinfo=UTC).timestamp()
+    one, other, another = demo(now), demo(now), demo(now, seed=2)
+    assert one.configuration == other.configuration
+    past = now - 10 * 86400
+
+    def marks(made: Demo) -> list[Marks]:
+        return [s.behaviour.marks_at(past) for o in made.offices for s in o.syncs]
+
+    assert marks(one) == marks(other)
+    assert marks(one) != marks(another)
