@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from datetime import date
 
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, Schedule, week_plan
@@ -10,6 +11,8 @@ from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.fleet import Hours, Policy
 from nexhealth_exporter.model import Institution, IntegrationType, Source, Sync
 from nexhealth_exporter.rules import Rules, SyncRules
+
+DateRange = tuple[date, date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +46,34 @@ class _Hours:
     def _expectation(
         self, institution: Institution, kind: IntegrationType, own: SyncRules, timezone: str
     ) -> Expectation:
-        schedule = own.schedule or DEFAULT_HOURS
-        holidays = self._holidays(institution, schedule)
+        country = (institution.country or self.defaults.country).upper()
         rests_over_lunch = kind is not IntegrationType.SERVER
-        key = (schedule, timezone, rests_over_lunch, holidays, own.closures)
+        key = (own.schedule, timezone, rests_over_lunch, country, own.closures)
         if key not in self.shared:
-            self.shared[key] = Expectation(
-                source=Source.CONFIGURED if own.schedule else Source.DEFAULT,
-                schedule=own.schedule.name if own.schedule else "",
-                timezone=timezone,
-                days=week_plan(schedule, kind),
-                holidays=holidays,
-                closures=(*schedule.closures, *own.closures),
-            )
+            self.shared[key] = expectation_of(own.schedule, timezone, kind, country, own.closures)
         return self.shared[key]
 
-    def _holidays(self, institution: Institution, schedule: Schedule) -> tuple[str, ...]:
-        if schedule.holidays is not None:
-            return schedule.holidays
-        if schedule.is_always_on:
-            return ()
-        return ((institution.country or self.defaults.country).upper(),)
+
+def expectation_of(
+    schedule: Schedule | None,
+    timezone: str,
+    kind: IntegrationType,
+    country: str,
+    closures: tuple[DateRange, ...] = (),
+) -> Expectation:
+    """When a sync with that configured schedule is expected to run; None is default hours."""
+    hours = schedule or DEFAULT_HOURS
+    holidays = hours.holidays
+    if holidays is None:
+        holidays = () if hours.is_always_on else (country,)
+    return Expectation(
+        source=Source.CONFIGURED if schedule else Source.DEFAULT,
+        schedule=schedule.name if schedule else "",
+        timezone=timezone,
+        days=week_plan(hours, kind),
+        holidays=holidays,
+        closures=(*hours.closures, *closures),
+    )
 
 
 def policy(rules: Rules, defaults: Defaults) -> Policy:

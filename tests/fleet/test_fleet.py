@@ -178,7 +178,7 @@ def test_of_an_unfamiliar_office_four_and_nine_hours_are_tolerated(world: World)
 
     assert sync.expectation.source is Source.DEFAULT
     assert sync.read.allowance == {"warning": 4 * HOUR, "critical": 9 * HOUR}
-    assert sync.read.deadline["warning"] == TEN + 4 * HOUR
+    assert sync.read.deadline[Severity.WARNING] == TEN + 4 * HOUR
 
 
 @pytest.mark.parametrize(
@@ -242,13 +242,13 @@ def test_over_several_zones_that_of_most_active_locations_holds(world: World) ->
 
 def test_an_announced_closure_moves_the_deadline_at_once(world: World) -> None:
     world.poll(TEN, marked(SERVER, TEN))
-    before = world.sync().read.deadline["critical"]
+    before = world.sync().read.deadline[Severity.CRITICAL]
 
     world.configure("closures: [{match: {subdomain: smiles}, days: ['2026-03-04..2026-03-06']}]")
 
     assert world.sync().expectation.at(TEN).reason is Reason.CLOSURE
     # Nine open hours from Monday's opening on.
-    assert world.sync().read.deadline["critical"] == at("2026-03-09 17:00") > before
+    assert world.sync().read.deadline[Severity.CRITICAL] == at("2026-03-09 17:00") > before
 
 
 def test_over_new_year_a_sync_that_rests_is_not_missed(world: World) -> None:
