@@ -25,7 +25,8 @@ HABITS = (
 MONTH = 30 * 86400.0
 
 
-def at(zone: str, year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> float:
+def at(zone: str, year: int, month: int, day: int, *clock: int) -> float:
+    hour, minute = (*clock, 0, 0)[:2]
     return datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(zone)).timestamp()
 
 

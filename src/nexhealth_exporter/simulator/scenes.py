@@ -174,7 +174,7 @@ class _Late(NamedTuple):
 
 
 _AT_NOON = (
-    _Late("maple-lane-dental", "Maple Lane Dental", "due soon", DENTRIX, 0.45),
+    _Late("maple-lane-dental", "Maple Lane Dental", "due soon", DENTRIX, 0.4),
     _Late("cedar-grove-dental", "Cedar Grove Dental", "overdue: warning", OPEN_DENTAL, 2.2),
     _Late("lakeside-arts", "Lakeside Dental Arts", "overdue: warning", CURVE, 4.2),
     _Late("orchard-surgery", "Orchard Oral Surgery", "overdue: warning", DENTRIX, 3.7),
