@@ -123,14 +123,13 @@ class Pacer:
         while self._sent and self._sent[0] <= now - MINUTE * _SLACK:
             self._sent.popleft()
         return max(
-            self._paused_until,
             self._next_due(now, arrived),
             self._window_opens(now, self._per_second, SECOND * _SLACK),
             self._window_opens(now, self._per_minute, MINUTE * _SLACK),
         )
 
     def _next_due(self, now: float, arrived: float) -> float:
-        return max(self._due + self._gap(), arrived, now - _LATE)
+        return max(self._due + self._gap(), arrived, self._paused_until, now - _LATE)
 
     def _gap(self) -> float:
         even = SECOND * _SLACK / self._per_second

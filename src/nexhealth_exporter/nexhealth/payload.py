@@ -6,6 +6,7 @@ of locations are skipped as bytes and never become values.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -128,20 +129,42 @@ class Answer:
 def answer(body: bytes) -> Answer:
     """The envelope of an answer. Raises Malformed."""
     try:
-        envelope = _envelope.decode(body)
-        data = _entries(envelope.data)
-        count = integer(_small(envelope.count))
-        return Answer(
-            ok=str(_small(envelope.code)).lower() not in {"false", "0"},
-            description=words(_small(envelope.description)),
-            error=words(_small(envelope.error)),
-            data=data,
-            is_cut=count is not None and data is not None and count > len(data),
-        )
+        try:
+            return _answer(body)
+        except msgspec.DecodeError:
+            if not _SURROGATE.search(body):
+                raise
+            # The decoder refuses the whole text for half a character in one name.
+            return _answer(_SURROGATE.sub(_mended, body))
     except _DECODING as error:
         # The decoder's own words may quote the answer; its kind tells enough.
         kind = "too deeply nested" if isinstance(error, RecursionError) else "not readable as JSON"
         raise Malformed(f"The answer is {kind}.") from None
+
+
+def _answer(body: bytes) -> Answer:
+    envelope = _envelope.decode(body)
+    data = _entries(envelope.data)
+    count = integer(_small(envelope.count))
+    return Answer(
+        ok=str(_small(envelope.code)).lower() not in {"false", "0"},
+        description=words(_small(envelope.description)),
+        error=words(_small(envelope.error)),
+        data=data,
+        is_cut=count is not None and data is not None and count > len(data),
+    )
+
+
+_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)"
+    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""Escapes of surrogates: two that make a character (group 2), or one alone."""
+
+
+def _mended(found: re.Match[bytes]) -> bytes:
+    return found[1] + (found[2] or rb"\ufffd")
 
 
 def _entries(data: Raw) -> Sequence[Raw] | None:

@@ -1,0 +1,112 @@
+"""A meter that remembers, a client of the simulated NexHealth, and a loop with simulated time."""
+
+import asyncio
+import selectors
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+
+import pytest
+
+from nexhealth_exporter.nexhealth import NexHealth, Pacer
+from nexhealth_exporter.simulator import Simulator, plain_offices
+
+
+class Recorder:
+    """The meter of a test: keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.durations: list[float] = []
+        self.throttled_seconds = 0.0
+        self.rejected_entries = 0
+        self.expiries: list[float] = []
+
+    def called(self, endpoint: str, code: str, seconds: float) -> None:
+        self.calls[endpoint, code] += 1
+        self.durations.append(seconds)
+
+    def throttled(self, seconds: float) -> None:
+        self.throttled_seconds += seconds
+
+    def rejected(self, entries: int) -> None:
+        self.rejected_entries += entries
+
+    def token_expires(self, at: float) -> None:
+        self.expiries.append(at)
+
+
+class Client(Protocol):
+    """Makes a client of a URL; what is not said has plain defaults."""
+
+    def __call__(self, url: str, **options: Any) -> AbstractAsyncContextManager[NexHealth]: ...
+
+
+@pytest.fixture
+def meter() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def client(meter: Recorder) -> Client:
+    @asynccontextmanager
+    async def make(url: str, **options: Any) -> AsyncIterator[NexHealth]:
+        settings: Mapping[str, Any] = {
+            "version": "v3.0.0",
+            "timeout": 5.0,
+            "max_concurrency": 50,
+            "pacer": Pacer(1000, 60_000),
+            "meter": meter,
+            **options,
+        }
+        key = settings.pop("api_key", lambda: "simulated-key")  # type: ignore[attr-defined]
+        async with NexHealth(url, key, **settings) as nexhealth:
+            yield nexhealth
+
+    return make
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Simulator]:
+    async with Simulator(plain_offices(4), per_second=None, per_minute=None) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def nexhealth(sim: Simulator, client: Client) -> AsyncIterator[NexHealth]:
+    async with client(sim.url) as made:
+        yield made
+
+
+class _Jump(selectors.SelectSelector):
+    """Instead of waiting, time goes on by as much."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout:
+            self.now += timeout
+        return super().select(0)
+
+
+class SimulatedTime(asyncio.SelectorEventLoop):
+    """An event loop on which hours pass in no time."""
+
+    def __init__(self) -> None:
+        self._jump = _Jump()
+        super().__init__(self._jump)
+
+    def time(self) -> float:
+        return self._jump.now
+
+
+@pytest.fixture(scope="session")
+def in_simulated_time() -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Runs a coroutine to its end on a loop of its own."""
+
+    def run(work: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=SimulatedTime) as runner:
+            return runner.run(work)
+
+    return run
