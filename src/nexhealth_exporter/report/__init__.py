@@ -1,0 +1,25 @@
+"""The fleet at an instant as people ask about it: who is down, who rests, and why.
+
+Pure, like what it stands on: a `Fleet` and an instant go in. The pages, the JSON and
+`status` show the same rows.
+"""
+
+from nexhealth_exporter.report.facts import facts_of_row
+from nexhealth_exporter.report.row import Condition, Row, rows
+from nexhealth_exporter.report.selection import Picked, Selection, SelectionError, pick
+from nexhealth_exporter.report.story import why
+from nexhealth_exporter.report.summary import Summary, summarise
+
+__all__ = [
+    "Condition",
+    "Picked",
+    "Row",
+    "Selection",
+    "SelectionError",
+    "Summary",
+    "facts_of_row",
+    "pick",
+    "rows",
+    "summarise",
+    "why",
+]

@@ -1,0 +1,68 @@
+"""What to do about an office: commands and lines that are ready to be pasted."""
+
+import json
+import re
+import shlex
+from datetime import date, timedelta
+
+from nexhealth_exporter.fleet import SyncStanding
+from nexhealth_exporter.model import Severity
+from nexhealth_exporter.report.row import Row
+from nexhealth_exporter.report.story import stop_of, stretch
+from nexhealth_exporter.report.words import moment, rfc3339
+
+_MOST_DAYS = 14
+"""A closure proposed for longer than this would rather be a mistake."""
+
+
+def silence_command(row: Row, sync: SyncStanding) -> str:
+    """The shell command that silences this sync until it has had time to come back."""
+    matchers = [
+        _matcher("institution", row.standing.institution.subdomain),
+        _matcher("sync", sync.sync.name),
+    ]
+    words = ["amtool", "silence", "add", f"--end={rfc3339(_back_by(row, sync))}"]
+    return shlex.join([*words, "--comment=office is closed", *matchers])
+
+
+def closure_line(row: Row, sync: SyncStanding) -> str:
+    """The entry for `closures:` in the configuration file that announces the days missed."""
+    first, last = _days(row, sync)
+    days = first.isoformat() if first == last else f"{first}..{last}"
+    subdomain = json.dumps(re.sub(r"([*?\[])", r"[\1]", row.standing.institution.subdomain))
+    return f'- {{match: {{subdomain: {subdomain}}}, days: ["{days}"]}}'
+
+
+def _matcher(label: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'{label}="{escaped}"'
+
+
+def _back_by(row: Row, sync: SyncStanding) -> float:
+    """The next day's opening, and the warning allowance after it; a day from now if there is none.
+
+    Without that time the silence would end before an office that opens again has been seen.
+    """
+    expectation, zone = sync.expectation, sync.expectation.timezone
+    today = moment(row.now, zone).date()
+    for piece in expectation.segments(row.now):
+        if piece.is_expected and moment(piece.start, zone).date() > today:
+            allowance = sync.read.allowance[Severity.WARNING]
+            return expectation.deadline(piece.start, allowance) or row.now + 86400
+        if piece.start > row.now + 30 * 86400:
+            break
+    return row.now + 86400
+
+
+def _days(row: Row, sync: SyncStanding) -> tuple[date, date]:
+    """From the first day it was missed until today; the next open day while it rests."""
+    zone = sync.expectation.timezone
+    today = moment(row.now, zone).date()
+    if not row.is_overdue:
+        rest = stretch(sync.expectation, row.now)
+        begins = row.now if rest.is_expected or rest.end is None else rest.end
+        return (moment(begins, zone).date(),) * 2
+    stops = [s for op in row.overdue_operations if (s := stop_of(sync, op)) is not None]
+    missed = [moment(s.opening if s.opening is not None else s.at, zone).date() for s in stops]
+    first = max(min(missed, default=today), today - timedelta(days=_MOST_DAYS))
+    return min(first, today), today

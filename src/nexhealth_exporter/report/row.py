@@ -1,0 +1,184 @@
+"""Every sync with its condition at an instant, worst first."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from nexhealth_exporter.expectation.expectation import Expectation, Segment
+from nexhealth_exporter.expectation.judgement import Judgement
+from nexhealth_exporter.fleet import Fleet, Standing, SyncStanding
+from nexhealth_exporter.model import IntegrationType, Operation, Severity, State
+
+FLUCTUATION = 20 * 60.0
+"""Marks that are up to so many seconds old are normal while a sync runs."""
+
+
+class Condition(StrEnum):
+    """How a sync stands, worst first."""
+
+    OVERDUE_CRITICAL = "overdue_critical"
+    OVERDUE_WARNING = "overdue_warning"
+    LATE = "late"
+    UNKNOWN = "unknown"
+    NO_SYNC = "no_sync"
+    FRESH = "fresh"
+    RESTING = "resting"
+    ABANDONED = "abandoned"
+    INACTIVE = "inactive"
+
+
+_RANK = {condition: rank for rank, condition in enumerate(Condition)}
+_OVERDUE = {
+    Severity.CRITICAL: Condition.OVERDUE_CRITICAL,
+    Severity.WARNING: Condition.OVERDUE_WARNING,
+}
+_NOT_JUDGED = {State.ABANDONED: Condition.ABANDONED, State.INACTIVE: Condition.INACTIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A sync at the instant `now`, or an institution of which no sync is known (`sync` None).
+
+    `now_piece` is the expectation now. `due` is the deadline that decides: the first one
+    missed if the sync is overdue, else the next to come. `is_held_back` is True while a
+    fleet incident speaks for this sync.
+    """
+
+    standing: Standing
+    sync: SyncStanding | None
+    condition: Condition
+    now: float
+    now_piece: Segment | None = None
+    due: float | None = None
+    is_held_back: bool = False
+
+    @property
+    def severity(self) -> Severity | None:
+        """The severity at which the sync is overdue."""
+        return next((s for s, c in _OVERDUE.items() if c is self.condition), None)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the sync is overdue at either severity."""
+        return self.severity is not None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the latest poll failed, so that what is shown is what was last known."""
+        return self.standing.failure is not None
+
+    @property
+    def integration_type(self) -> IntegrationType | None:
+        """Where the system runs; None where no sync is known."""
+        return None if self.sync is None else self.sync.integration_type
+
+    @property
+    def overdue_operations(self) -> tuple[Operation, ...]:
+        """The directions that are overdue at the row's severity."""
+        if self.sync is None or self.severity is None:
+            return ()
+        return tuple(
+            operation
+            for operation in Operation
+            if self.sync.judgement(operation).is_overdue(self.severity, self.standing.last_success)
+        )
+
+    @property
+    def unexpected(self) -> float | None:
+        """The larger unexpected lag of both directions in seconds; None while neither is known."""
+        if self.sync is None:
+            return None
+        known = [j.unexpected(self.now) for j in self.sync.judgements]
+        return max((u for u in known if u is not None), default=None)
+
+
+def rows(fleet: Fleet, now: float) -> list[Row]:
+    """Every known sync, and every institution without one: worst first, then soonest deadline."""
+    found: list[Row] = []
+    for standing in fleet:
+        if standing.syncs:
+            found.extend(_row(standing, sync, fleet.incidents, now) for sync in standing.syncs)
+        else:
+            found.append(_empty(standing, now))
+    return sorted(found, key=_worst_first)
+
+
+def rows_of(standing: Standing, fleet: Fleet, now: float) -> list[Row]:
+    """The rows of one institution, in the order of its answer."""
+    if not standing.syncs:
+        return [_empty(standing, now)]
+    return [_row(standing, sync, fleet.incidents, now) for sync in standing.syncs]
+
+
+def _worst_first(row: Row) -> tuple[int, float, str, str]:
+    name = row.sync.sync.name if row.sync else ""
+    due = math.inf if row.due is None else row.due
+    return (_RANK[row.condition], due, row.standing.institution.subdomain, name)
+
+
+def _empty(standing: Standing, now: float) -> Row:
+    is_known = standing.syncs is not None
+    return Row(standing, None, Condition.NO_SYNC if is_known else Condition.UNKNOWN, now)
+
+
+def _row(
+    standing: Standing, sync: SyncStanding, incidents: Mapping[IntegrationType, float], now: float
+) -> Row:
+    success, due = standing.last_success, _soonest(sync)
+    # Most syncs have no deadline behind them: they need no closer look.
+    severity = None if success is None or due > success else sync.overdue(success)
+    if severity is not None:
+        due = min(j.deadline[severity] for j in sync.judgements if j.is_overdue(severity, success))
+    piece = sync.expectation.piece(now)
+    begun = incidents.get(sync.integration_type)
+    return Row(
+        standing=standing,
+        sync=sync,
+        condition=_OVERDUE[severity] if severity else _condition(standing, sync, piece, now),
+        now=now,
+        now_piece=piece,
+        due=None if due == math.inf else due,
+        is_held_back=severity is not None and begun is not None and due >= begun,
+    )
+
+
+def _soonest(sync: SyncStanding) -> float:
+    """The first of all deadlines; infinite without one."""
+    soonest = math.inf
+    for deadline in (sync.read.deadline, sync.write.deadline):
+        for at in deadline.values():
+            soonest = min(soonest, at)
+    return soonest
+
+
+def _condition(standing: Standing, sync: SyncStanding, piece: Segment, now: float) -> Condition:
+    """The condition of a sync that is not overdue."""
+    if sync.state is not State.ACTIVE:
+        return _NOT_JUDGED[sync.state]
+    if sync.read.mark is None or sync.write.mark is None or standing.last_success is None:
+        return Condition.UNKNOWN
+    if not piece.is_expected:
+        return Condition.RESTING
+    late_from = min(_late_from(sync.read, now), _late_from(sync.write, now))
+    if late_from <= standing.last_success:
+        return Condition.LATE
+    # The mark may have moved since we last saw it: silence and blindness look the same.
+    if standing.failure is not None and late_from <= now:
+        return Condition.UNKNOWN
+    return Condition.FRESH
+
+
+def _late_from(judgement: Judgement, now: float) -> float:
+    """When unexpected lag exceeds the normal fluctuation; infinite if not before `now`."""
+    mark = judgement.basis.anchor
+    if now - mark <= FLUCTUATION:
+        return math.inf
+    return _exceeded(judgement.basis.expectation, mark)
+
+
+@lru_cache(maxsize=65536)
+def _exceeded(expectation: Expectation, mark: float) -> float:
+    at = expectation.deadline(mark, FLUCTUATION)
+    return math.inf if at is None else at

@@ -1,0 +1,260 @@
+"""Why a sync stands as it does: one plain sentence, in the office's local time."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from nexhealth_exporter.expectation.expectation import HORIZON, Expectation
+from nexhealth_exporter.fleet import SyncStanding
+from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity
+from nexhealth_exporter.report.row import Condition, Row
+from nexhealth_exporter.report.words import DAY, clock, duration, moment, weekday, when
+
+REASONS = {
+    Reason.CLOSURE: "announced closure",
+    Reason.HOLIDAY: "holiday",
+    Reason.WEEKEND: "weekend",
+    Reason.LUNCH: "lunch break",
+    Reason.CLOSED: "outside its hours",
+    Reason.LEARNED: "usually quiet now",
+}
+KINDS = {
+    IntegrationType.SERVER: "server-based",
+    IntegrationType.CLOUD: "cloud-based",
+    IntegrationType.UNKNOWN: "unknown type",
+}
+FAILURES = {
+    "timeout": "NexHealth did not answer in time",
+    "connection": "no connection to NexHealth",
+    "tls": "no trusted connection to NexHealth",
+    "auth": "NexHealth refused the key",
+    "forbidden": "the key may not see this institution",
+    "not_found": "NexHealth does not know this institution",
+    "throttled": "NexHealth asked to slow down",
+    "server_error": "NexHealth failed",
+    "malformed": "the answer could not be read",
+    "too_large": "the answer was too large",
+    "other": "NexHealth gave an unexpected answer",
+}
+_DONE = {Operation.READ: "read", Operation.WRITE: "written"}
+_DOING = {Operation.READ: "reading", Operation.WRITE: "writing"}
+_BREAKS = {Reason.LUNCH: "the lunch break", Reason.LEARNED: "its usual pause"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From `start` until `end` a sync is expected up, or is not; None when beyond the horizon.
+
+    Unlike a segment it does not end where only the reason changes.
+    """
+
+    start: float | None
+    end: float | None
+    is_expected: bool
+
+
+@lru_cache(maxsize=1024)
+def stretch(expectation: Expectation, at: float) -> Stretch:
+    """The stretch that holds the instant `at`."""
+    is_expected = expectation.piece(at).is_expected
+    end: float | None = None
+    for piece in expectation.segments(at):
+        if piece.is_expected != is_expected:
+            end = piece.start
+            break
+        if piece.start > at + HORIZON:
+            break
+    start: float | None = at
+    while start is not None:
+        earlier = expectation.at(start - 1)
+        if earlier.is_expected != is_expected:
+            break
+        start = earlier.start if earlier.start > at - HORIZON else None
+    return Stretch(start, end, is_expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How a direction fell silent: in the middle of open time, or over a rest it did not end.
+
+    `opening` is when it should have come back; None if it stopped in open time.
+    """
+
+    at: float
+    opening: float | None
+    rest: Reason | None
+
+
+def stop_of(sync: SyncStanding, operation: Operation) -> Stop | None:
+    """How it stopped; None without a mark.
+
+    A mark shortly before a rest counts as the rest's beginning: so late in the day a
+    silence within the usual allowance would not have been noticed.
+    """
+    judgement = sync.judgement(operation)
+    if judgement.mark is None:
+        return None
+    expectation, at = sync.expectation, judgement.basis.anchor
+    piece = expectation.piece(at)
+    if piece.is_expected:
+        closing = stretch(expectation, at).end
+        grace = judgement.allowance[Severity.WARNING] / 2
+        if closing is None or closing - at > grace:
+            return Stop(at, None, None)
+        piece = expectation.piece(closing)
+        return Stop(at, stretch(expectation, closing).end, piece.reason)
+    return Stop(at, stretch(expectation, at).end, piece.reason)
+
+
+def looks_closed(row: Row) -> bool:
+    """Whether the silence looks like a closure that nobody announced: it followed a rest."""
+    if row.sync is None or not row.is_overdue:
+        return False
+    stops = [stop_of(row.sync, operation) for operation in row.overdue_operations]
+    return all(s is not None and s.opening is not None for s in stops)
+
+
+def why(row: Row) -> str:
+    """The sentence that stands first."""
+    if row.sync is None:
+        return _empty(row)
+    if row.is_overdue:
+        return _overdue(row, row.sync)
+    return {
+        Condition.LATE: _late,
+        Condition.UNKNOWN: _unknown,
+        Condition.FRESH: _fresh,
+        Condition.RESTING: _resting,
+        Condition.ABANDONED: _abandoned,
+        Condition.INACTIVE: _inactive,
+    }[row.condition](row, row.sync)
+
+
+def brief(row: Row) -> str:
+    """The same in a few words, for a list that shows condition, lag and deadline already."""
+    if row.sync is None or row.condition in {Condition.ABANDONED, Condition.INACTIVE}:
+        return why(row)
+    if row.is_overdue:
+        return _silence(row, row.sync)
+    if row.condition is Condition.RESTING:
+        return _rest(row, row.sync)
+    if row.condition is Condition.UNKNOWN:
+        return _unknown(row, row.sync).removeprefix("Unknown: ")
+    if row.condition is Condition.LATE:
+        return "Quieter than usual, still within its allowance"
+    return "Refreshing"
+
+
+def _empty(row: Row) -> str:
+    standing = row.standing
+    if row.condition is Condition.NO_SYNC:
+        return "No sync is installed at this institution yet."
+    if standing.failure is not None:
+        reason = FAILURES.get(standing.failure, standing.failure)
+        return f"Unknown: no answer to show, {reason}."
+    return "Unknown: NexHealth has not been asked about this institution yet."
+
+
+def _overdue(row: Row, sync: SyncStanding) -> str:
+    zone = sync.expectation.timezone
+    since = when(row.due or row.now, zone, row.now)
+    text = f"Overdue since {since}: {_lowered(_silence(row, sync))}."
+    if looks_closed(row):
+        text = f"{text[:-1]}: closed?"
+    return text
+
+
+def _silence(row: Row, sync: SyncStanding) -> str:
+    """What fell silent and how: "Reading stopped at 11:32, in the middle of the day"."""
+    operations = row.overdue_operations
+    last = max(operations, key=lambda op: sync.judgement(op).basis.anchor)
+    what = " and ".join(_DOING[operation] for operation in operations).capitalize()
+    stop = stop_of(sync, last)
+    zone, now = sync.expectation.timezone, row.now
+    if stop is None:
+        return (
+            f"{what} never began since this sync was first seen {when(sync.first_seen, zone, now)}"
+        )
+    if stop.opening is None:
+        around = "" if stretch(sync.expectation, stop.at).end else ", though it runs day and night"
+        middle = around or ", in the middle of the day"
+        return f"{what} stopped {_at(stop.at, zone, now)}{middle}"
+    back = _BREAKS.get(stop.rest) if stop.rest else None
+    if back is not None and _same_day(stop.at, stop.opening, zone):
+        return f"{what} did not come back after {back} {_at(stop.opening, zone, now)}"
+    day = weekday(stop.opening, zone)
+    if row.now - stop.opening > 6 * DAY:
+        day = f"{day} {moment(stop.opening, zone).day} {moment(stop.opening, zone):%b}"
+    return f"{what} did not come back at opening on {day}, {clock(stop.opening, zone)}"
+
+
+def _late(row: Row, sync: SyncStanding) -> str:
+    unexpected = duration(row.unexpected or 0.0)
+    text = f"Late but tolerated: silent for {unexpected} of the time in which it should refresh"
+    if row.due is None:
+        return f"{text}."
+    return f"{text}; overdue {_at(row.due, sync.expectation.timezone, row.now)} if it stays so."
+
+
+def _unknown(row: Row, sync: SyncStanding) -> str:
+    failure = row.standing.failure
+    missing = [op for op in Operation if sync.judgement(op).mark is None]
+    if missing:
+        text = f"Unknown: NexHealth does not say when it last {_past(missing)}"
+        if row.due is None:
+            return f"{text}."
+        return f"{text}; overdue {_at(row.due, sync.expectation.timezone, row.now)} if it stays so."
+    seen = duration(row.now - (row.standing.last_success or row.now))
+    reason = FAILURES.get(failure or "other", "the poll failed")
+    return f"Unknown: last seen {seen} ago, {reason}."
+
+
+def _past(operations: list[Operation]) -> str:
+    return " or ".join({"read": "read", "write": "wrote"}[op.value] for op in operations)
+
+
+def _fresh(row: Row, sync: SyncStanding) -> str:
+    ages = [
+        f"{_DONE[operation]} {duration(lag)} ago"
+        for operation in Operation
+        if (lag := sync.judgement(operation).lag(row.now)) is not None
+    ]
+    return f"Fresh: last {', '.join(ages)}."
+
+
+def _resting(row: Row, sync: SyncStanding) -> str:
+    return f"Resting as expected: {_lowered(_rest(row, sync))}."
+
+
+def _rest(row: Row, sync: SyncStanding) -> str:
+    """Which rest it is, since when and until when."""
+    zone, now = sync.expectation.timezone, row.now
+    reason = row.now_piece.reason if row.now_piece else None
+    text = REASONS[reason].capitalize() if reason else "Closed"
+    rest = stretch(sync.expectation, now)
+    if rest.start is not None:
+        text += f", since {when(rest.start, zone, now)}"
+    if rest.end is not None:
+        return f"{text}, back {_at(rest.end, zone, now)}"
+    return f"{text}, no hours to come"
+
+
+def _abandoned(row: Row, sync: SyncStanding) -> str:
+    oldest = max(judgement.basis.anchor for judgement in sync.judgements)
+    return f"Abandoned: silent for {duration(row.now - oldest)}, so it is not judged any more."
+
+
+def _inactive(_row: Row, _sync: SyncStanding) -> str:
+    return "Inactive: none of its locations is in use, so it is not judged."
+
+
+def _at(instant: float, zone: str, now: float) -> str:
+    said = when(instant, zone, now)
+    return f"at {said}" if said[0].isdigit() and said[2] == ":" else f"on {said}"
+
+
+def _same_day(one: float, other: float, zone: str) -> bool:
+    return moment(one, zone).date() == moment(other, zone).date()
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:]

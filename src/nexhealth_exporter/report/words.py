@@ -1,0 +1,57 @@
+"""Durations and instants as people read them."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+_NEAR = 6 * DAY
+"""Within so many seconds a weekday says which day is meant."""
+
+
+def duration(seconds: float) -> str:
+    """Like "40 s", "47 min", "2 h 14 min", "3 d 4 h": two units at most, cut down."""
+    whole = int(abs(seconds))
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min"
+    if whole < DAY:
+        return _two(whole // HOUR, "h", whole % HOUR // MINUTE, "min")
+    return _two(whole // DAY, "d", whole % DAY // HOUR, "h")
+
+
+def _two(many: int, unit: str, few: int, small: str) -> str:
+    return f"{many} {unit} {few} {small}" if few else f"{many} {unit}"
+
+
+def moment(at: float, zone: str) -> datetime:
+    """The instant in that zone."""
+    return datetime.fromtimestamp(at, ZoneInfo(zone))
+
+
+def clock(at: float, zone: str) -> str:
+    """Like "14:05" in that zone."""
+    return f"{moment(at, zone):%H:%M}"
+
+
+def weekday(at: float, zone: str) -> str:
+    """Like "Tuesday" in that zone."""
+    return f"{moment(at, zone):%A}"
+
+
+def when(at: float, zone: str, now: float) -> str:
+    """Like "14:05" today, "Tue 14:05" within days, "24 Nov 14:05" within months, else with year."""
+    local, today = moment(at, zone), moment(now, zone)
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    if abs(at - now) < _NEAR:
+        return f"{local:%a %H:%M}"
+    if abs(at - now) < 300 * DAY:
+        return f"{local.day} {local:%b %H:%M}"
+    return f"{local.day} {local:%b %Y}"
+
+
+def rfc3339(at: float) -> str:
+    """Like "2026-11-24T14:05:00Z": UTC, whole seconds, cut down."""
+    return f"{datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%SZ}"
