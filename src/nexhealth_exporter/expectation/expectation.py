@@ -142,7 +142,14 @@ class Expectation:
         if mark > now:
             return Running(0.0, mark, 0.0, mark)
         piece = self.piece(now)
-        return Running(self.unexpected(mark, now), now, piece.value, piece.end)
+        if mark >= piece.start:
+            return Running(piece.value * (now - mark), now, piece.value, piece.end)
+        rate, until = piece.value, min(piece.end, mark + HORIZON)
+        if now >= mark + HORIZON:
+            # What leaves the horizon counts no more.
+            tail = self.piece(now - HORIZON)
+            rate, until = rate - tail.value, min(piece.end, tail.end + HORIZON)
+        return Running(self.unexpected(mark, now), now, rate, until)
 
     def deadline(self, mark: float, allowance: float) -> float | None:
         """The first instant at which the unexpected lag since `mark` reaches `allowance`.
@@ -194,4 +201,4 @@ def _alike(one: Segment, other: Segment) -> bool:
 
 
 def _clamped(t: float) -> float:
-    return min(max(t, _EARLIEST), _LATEST)
+    return t if _EARLIEST <= t <= _LATEST else min(max(t, _EARLIEST), _LATEST)
