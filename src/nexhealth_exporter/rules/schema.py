@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from nexhealth_exporter.document import Table, did_you_mean
 from nexhealth_exporter.expectation.allowance import Bounds
 from nexhealth_exporter.expectation.schedule import Schedule, Window
+from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
 from nexhealth_exporter.rules import words
 
@@ -19,8 +20,8 @@ Leaf = tuple[IntegrationType, Operation, Severity]
 
 
 def _timezone(name: str) -> str:
-    known = zoneinfo.available_timezones()
-    if name not in known:
+    if not is_zone(name):
+        known = zoneinfo.available_timezones()
         remedy = did_you_mean(name, known, "write one such as America/Chicago")
         raise ValueError(f'has "{name}", which is not a time zone; {remedy}')
     return name

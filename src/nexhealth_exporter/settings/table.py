@@ -25,5 +25,5 @@ def markdown_table() -> str:
             f"`{default}`" if default else "",
             (field.description or "").replace("|", "\\|"),
         )
-        rows.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+        rows.append(f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in cells)}|")
     return "\n".join(rows) + "\n"

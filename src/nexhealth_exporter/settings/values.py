@@ -3,17 +3,18 @@
 The text of each error completes a sentence that begins with the name of the setting.
 """
 
-import difflib
 import math
 import re
 import zoneinfo
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import holidays
+
+from nexhealth_exporter.document import did_you_mean
+from nexhealth_exporter.expectation.zone import is_zone
 
 YEAR_SECONDS = 366 * 86400
 
@@ -153,9 +154,10 @@ def path(value: object) -> Path:
 def timezone(value: object) -> str:
     """A time zone's IANA name."""
     name = str(value)
-    known = zoneinfo.available_timezones()
-    if name not in known:
-        raise ValueError(f"is not a time zone; {nearest(name, known, 'America/New_York')}")
+    if not is_zone(name):
+        known = zoneinfo.available_timezones()
+        remedy = did_you_mean(name, known, "write one such as America/New_York")
+        raise ValueError(f"is not a time zone; {remedy}")
     return name
 
 
@@ -183,9 +185,3 @@ def listen_address(value: object) -> ListenAddress:
 def lowered(value: object) -> object:
     """Words of a fixed set may be written in capitals."""
     return value.lower() if isinstance(value, str) else value
-
-
-def nearest(word: str, known: Iterable[str], otherwise: str) -> str:
-    """The remedy for a misspelt word: the nearest known one, else an example."""
-    close = difflib.get_close_matches(word, sorted(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"write one such as {otherwise}"
