@@ -34,6 +34,7 @@ lint: setup  ## style, spelling, import floors
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/lint-imports --no-cache
+	$(RUN)/deptry src
 	$(RUN)/codespell
 	$(RUN)/yamllint --strict .
 
