@@ -1,0 +1,86 @@
+"""Scope, interval, price and shards."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexhealth_exporter.plan import MONTH, Pace, Scope, plan, shard_of
+
+DEFAULT = Pace(
+    scope=Scope.AUTO, interval=300.0, inventory_interval=3600.0, rate=1000 / 60, budget=30_000.0
+)
+names = st.text(st.characters(codec="ascii", categories=("Ll", "Nd")), min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize(
+    ("institutions", "scope"), [(1, "institution"), (3, "institution"), (4, "fleet")]
+)
+def test_auto_polls_by_institution_while_that_fits_the_budget(
+    institutions: int, scope: str
+) -> None:
+    assert plan(DEFAULT, institutions).scope == scope
+
+
+def test_without_a_budget_auto_polls_by_institution() -> None:
+    made = plan(replace(DEFAULT, budget=0.0), 1000)
+
+    assert (made.scope, made.calls_per_round) == (Scope.INSTITUTION, 1000)
+
+
+def test_a_round_that_cannot_fit_the_rate_stretches_the_interval() -> None:
+    made = plan(replace(DEFAULT, scope=Scope.INSTITUTION), 10_000)
+
+    assert made.stretched_by == "rate"
+    assert made.interval == pytest.approx(800.0)
+
+
+def test_an_explicit_scope_is_kept_whatever_it_costs() -> None:
+    made = plan(replace(DEFAULT, scope=Scope.INSTITUTION), 100)
+
+    assert made.interval == 300
+    assert made.projected > 100 * MONTH / 300
+
+
+@given(
+    institutions=st.integers(0, 20_000),
+    alone=st.integers(0, 50),
+    fleet_refused=st.booleans(),
+    budget=st.integers(3_000, 1_000_000),
+    interval=st.floats(1, 3600),
+)
+def test_auto_never_costs_more_than_its_budget(
+    institutions: int, alone: int, *, fleet_refused: bool, budget: int, interval: float
+) -> None:
+    pace = replace(DEFAULT, budget=float(budget), interval=interval)
+
+    made = plan(pace, institutions, alone=alone, fleet_refused=fleet_refused)
+
+    assert made.projected <= budget + 1e-6
+    assert made.interval >= interval
+
+
+@given(st.lists(names, unique=True, max_size=50), st.integers(1, 8))
+def test_from_n_to_n_plus_1_shards_only_institutions_of_the_new_shard_move(
+    subdomains: list[str], shards: int
+) -> None:
+    for subdomain in subdomains:
+        before, after = shard_of(subdomain, shards), shard_of(subdomain, shards + 1)
+
+        assert after in {before, shards}
+
+
+@given(names, st.integers(1, 12))
+def test_every_institution_has_exactly_one_shard(subdomain: str, shards: int) -> None:
+    holders = [shard for shard in range(shards) if shard_of(subdomain, shards) == shard]
+
+    assert len(holders) == 1
+
+
+def test_shards_are_chosen_as_documented() -> None:
+    # The highest SHA-256 of "subdomain/shard": anybody can compute it.
+    digests = [hashlib.sha256(f"smiles/{shard}".encode()).hexdigest() for shard in range(3)]
+
+    assert shard_of("smiles", 3) == digests.index(max(digests))

@@ -1,0 +1,202 @@
+"""Rounds against the simulated NexHealth over real HTTP."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from nexhealth_exporter.fleet import Round
+from nexhealth_exporter.plan import Scope
+from nexhealth_exporter.simulator import plain_office, plain_offices
+from nexhealth_exporter.simulator.faults import (
+    GARBAGE,
+    HTML,
+    Absent,
+    Fault,
+    Hang,
+    Status,
+    Throttle,
+)
+from tests.poller.conftest import Open, Polling
+
+
+@asynccontextmanager
+async def running(polling: Polling) -> AsyncIterator[None]:
+    task = asyncio.create_task(polling.poller.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(holds: Callable[[], bool], *, seconds: float = 15.0) -> None:
+    """Wait until it holds; fail if it never does."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what is waited for is what a user could see
+            await asyncio.sleep(0.02)
+
+
+async def next_round(polling: Polling) -> Round:
+    """The next round to end."""
+    latest = polling.fleet.round
+    await until(lambda: polling.fleet.round is not latest)
+    assert polling.fleet.round is not None
+    return polling.fleet.round
+
+
+async def test_one_round_finds_every_sync(polling: Open) -> None:
+    async with polling(plain_offices(30)) as polled:
+        fleet = await polled.poller.once()
+
+        assert len(fleet.standings) == 30
+        assert sum(1 for _ in fleet.syncs()) == 30
+        assert fleet.round is not None
+        assert fleet.round.is_up
+
+
+async def test_broken_offices_spoil_no_other_within_the_limits(polling: Open) -> None:
+    offices = plain_offices(1000)
+    async with polling(
+        offices, concurrency=60, limit=0.5, per_second=200, per_minute=12_000, rate=200.0
+    ) as polled:
+        bad: list[Fault] = [Hang(), Status(500), *GARBAGE.values()]
+        faults = [bad[0]] * 50 + [bad[1]] * 50 + [bad[2 + i % len(GARBAGE)] for i in range(50)]
+        for office, fault in zip(offices[::6], faults, strict=False):
+            polled.simulator.faults[office.subdomain] = fault
+        fleet = await polled.poller.once()
+
+        fresh = [standing for standing in fleet if standing.failure is None]
+        assert len(fresh) >= 850
+        broken = set(polled.simulator.faults)
+        healthy = {office.subdomain for office in offices} - broken
+        assert healthy <= {s.institution.subdomain for s in fresh}
+        assert polled.simulator.traffic.peak_concurrency <= 60
+        assert polled.simulator.traffic.busiest(1.0) <= 200
+        assert fleet.round is not None
+        assert fleet.round.duration < 300
+        for reason in ("timeout", "server_error", "malformed"):
+            assert polled.count(f'nexhealth_poll_failures_total{{reason="{reason}"}}') > 0
+
+
+async def test_rounds_follow_each_other_and_never_overlap(polling: Open) -> None:
+    async with polling(plain_offices(20), interval=0.4) as polled, running(polled):
+        ended = [await next_round(polled) for _ in range(4)]
+
+        for one, other in itertools.pairwise(ended):
+            assert other.ended_at - other.duration >= one.ended_at - 0.05
+
+
+async def test_later_rounds_are_spread_over_most_of_the_interval(polling: Open) -> None:
+    async with polling(plain_offices(30), interval=2.0) as polled, running(polled):
+        first, second = await next_round(polled), await next_round(polled)
+
+        assert first.duration < 0.75
+        assert 1.3 < second.duration < 1.9
+
+
+async def test_an_api_that_goes_away_and_comes_back_needs_no_restart(polling: Open) -> None:
+    async with polling(plain_offices(5), interval=0.3, limit=0.2) as polled, running(polled):
+        await until(lambda: polled.fleet.round is not None and polled.fleet.round.is_up)
+        marks = {s.sync.name: s.sync.read_at for _, s in polled.fleet.syncs()}
+
+        await polled.simulator.go_away()
+        await until(lambda: polled.fleet.round is not None and not polled.fleet.round.is_up)
+        assert {s.sync.name: s.sync.read_at for _, s in polled.fleet.syncs()} == marks
+        assert {s.failure for s in polled.fleet} <= {"connection", "timeout"}
+
+        await polled.simulator.come_back()
+        await until(lambda: polled.fleet.round is not None and polled.fleet.round.is_up)
+        await until(lambda: all(s.failure is None for s in polled.fleet))
+
+
+async def test_an_api_that_is_down_at_the_start_is_waited_for(polling: Open) -> None:
+    async with polling(plain_offices(3), interval=0.3, limit=0.2) as polled:
+        await polled.simulator.go_away()
+        async with running(polled):
+            await until(lambda: polled.fleet.round is not None)
+            assert polled.fleet.round is not None
+            assert not polled.fleet.round.is_up
+
+            await polled.simulator.come_back()
+            await until(lambda: polled.fleet.round is not None and polled.fleet.round.is_up)
+            assert len(polled.fleet.standings) == 3
+
+
+async def test_polling_goes_on_with_what_is_known_when_the_inventory_fails(
+    polling: Open,
+) -> None:
+    pace = {"interval": 0.3, "inventory_interval": 0.3}
+    async with polling(plain_offices(3), limit=0.3, **pace) as polled, running(polled):
+        await until(lambda: polled.fleet.round is not None)
+        polled.simulator.faults["/institutions"] = Status(403)
+        polled.simulator.faults["/locations"] = Status(403)
+        failed = 'nexhealth_poll_failures_total{reason="forbidden"}'
+        await until(lambda: polled.count(failed) > 0)
+        await next_round(polled)
+
+        assert len(polled.fleet.standings) == 3
+        assert all(s.failure is None for s in polled.fleet)
+
+
+async def test_institutions_come_and_go_with_the_inventory(polling: Open) -> None:
+    pace = {"interval": 0.3, "inventory_interval": 0.3}
+    async with polling(plain_offices(2), **pace) as polled, running(polled):
+        await until(lambda: len(polled.fleet.standings) == 2)
+        polled.simulator.remove("office-1")
+        polled.simulator.add(plain_office(3))
+
+        await until(lambda: set(polled.fleet.standings) == {"office-2", "office-3"})
+        await until(lambda: all(s.syncs for s in polled.fleet))
+
+
+async def test_the_fleet_is_asked_in_one_call_and_who_is_left_out_alone(polling: Open) -> None:
+    empty = replace(plain_office(9), syncs=())
+    offices = [*plain_offices(3), empty]
+    async with polling(offices, scope=Scope.FLEET, interval=0.3) as polled, running(polled):
+        polled.simulator.faults["office-2"] = Absent()
+        await until(lambda: polled.count("nexhealth_api_calls_projected") > 0)
+        for _ in range(3):
+            await next_round(polled)
+
+        asked = [c.subdomain for c in polled.simulator.traffic.calls if c.endpoint == "sync_status"]
+        assert asked.count(None) >= 3
+        assert asked.count("office-2") >= 2
+        assert asked.count("office-9") == 1
+        assert asked.count("office-1") == asked.count("office-3") == 0
+        assert {len(s.syncs or ()) for s in polled.fleet} == {0, 1}
+        assert all(s.failure is None for s in polled.fleet)
+
+
+@pytest.mark.parametrize("code", [400, 403, 404])
+async def test_a_key_that_may_not_ask_for_the_fleet_asks_by_institution(
+    polling: Open, code: int
+) -> None:
+    async with polling(plain_offices(3), scope=Scope.FLEET) as polled:
+        polled.simulator.faults["/sync_status"] = Status(code)
+        for office in polled.simulator.offices:
+            polled.simulator.faults[office] = Absent()
+        fleet = await polled.poller.once()
+
+        assert all(s.failure is None and s.syncs for s in fleet)
+
+
+@pytest.mark.parametrize("fault", [Status(500), Throttle(retry_after=60), Hang(), HTML])
+async def test_a_fleet_call_that_fails_otherwise_is_never_fanned_out(
+    polling: Open, fault: Fault
+) -> None:
+    async with polling(plain_offices(3), scope=Scope.FLEET, limit=0.1) as polled:
+        await polled.poller.once()
+        polled.simulator.faults["/sync_status"] = fault
+        polled.simulator.traffic.clear()
+        fleet = await polled.poller.once()
+
+        asked = [c for c in polled.simulator.traffic.calls if c.endpoint == "sync_status"]
+        assert {call.subdomain for call in asked} == {None}
+        assert all(s.failure and s.syncs for s in fleet)
+        assert fleet.round is not None
+        assert not fleet.round.is_up
