@@ -1,0 +1,116 @@
+"""The commands. Each is a coroutine that wires what it needs; only here are settings read."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from nexhealth_exporter import __version__, settings
+from nexhealth_exporter.errors import ExporterError
+
+COMMANDS = {
+    "serve": "poll NexHealth and serve the metrics until stopped (what is done without a command)",
+    "demo": "watch a simulated fleet: no key, no network, every state to be seen",
+    "simulate": "only the simulated NexHealth, to try a client or a load test on",
+    "check": "validate configuration and credentials; tell what would be polled, and its price",
+    "status": "poll once and print every sync, worst first; exits with 2 if one is overdue",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command of that command line; the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(_with_command(words))
+    try:
+        return _run(arguments)
+    except ExporterError as error:
+        for sentence in str(error).splitlines():
+            print(f"nexhealth-exporter: {sentence}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read the output has seen enough, as in `status | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _with_command(words: list[str]) -> list[str]:
+    """Without a command the exporter serves."""
+    first = next(iter(words), "")
+    if first in COMMANDS or first in {"-h", "--help", "--version"}:
+        return words
+    if first and not first.startswith("-"):
+        return words  # refused by the parser, which names the commands
+    return ["serve", *words]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nexhealth-exporter",
+        description="Watch whether the syncs of medical and dental offices with NexHealth still "
+        "run: lag counted only in the time in which a sync was expected to run.",
+        epilog="`nexhealth-exporter demo` shows it without a key. "
+        "`nexhealth-exporter COMMAND --help` lists the settings of a command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=purpose,
+            description=purpose[0].upper() + purpose[1:] + ".",
+            allow_abbrev=False,
+        )
+        if name == "simulate":
+            _simulate_arguments(command)
+            continue
+        if name == "status":
+            command.add_argument(
+                "--format",
+                choices=("table", "json"),
+                default="table",
+                help="a table for people (the default), or the JSON of /api/v1/syncs",
+            )
+        settings.add_arguments(command)
+    return parser
+
+
+def _simulate_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host", default="127.0.0.1", help="where to listen [127.0.0.1]")
+    command.add_argument("--port", type=int, default=10640, help="0 takes a free one [10640]")
+    command.add_argument(
+        "--institutions", type=int, default=100, help="how many institutions there are [100]"
+    )
+    command.add_argument("--seed", type=int, default=1, help="another seed, another fleet [1]")
+    command.add_argument(
+        "--requests-per-second", type=int, default=100, help="more are refused with 429 [100]"
+    )
+    command.add_argument(
+        "--requests-per-minute", type=int, default=2000, help="more are refused with 429 [2000]"
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # Imported late: --help and a wrong setting should not wait for what they do not need.
+    from nexhealth_exporter.cli.running import run  # noqa: PLC0415
+
+    if arguments.command == "simulate":
+        from nexhealth_exporter.cli.simulate import simulate  # noqa: PLC0415
+
+        return run(simulate(arguments))
+    if arguments.command == "demo":
+        from nexhealth_exporter.cli.demo import demo  # noqa: PLC0415
+
+        return run(demo(arguments))
+    given = settings.load(settings.overrides(arguments), os.environ)
+    if arguments.command == "check":
+        from nexhealth_exporter.cli.check import check  # noqa: PLC0415
+
+        return run(check(given))
+    if arguments.command == "status":
+        from nexhealth_exporter.cli.status import status  # noqa: PLC0415
+
+        return run(status(given, arguments.format))
+    from nexhealth_exporter.cli.serve import serve  # noqa: PLC0415
+
+    return run(serve(given))

@@ -1,0 +1,239 @@
+"""The parts of a running exporter, put together from its settings."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from nexhealth_exporter import __version__, logs, webconfig
+from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.exposition.page import Page
+from nexhealth_exporter.fleet import Policy
+from nexhealth_exporter.model import Institution
+from nexhealth_exporter.nexhealth import NexHealth, Pacer
+from nexhealth_exporter.plan import Pace, Scope, shard_of
+from nexhealth_exporter.policy import Defaults, policy
+from nexhealth_exporter.poller import Poller
+from nexhealth_exporter.rules import Rules
+from nexhealth_exporter.rules import load as load_rules
+from nexhealth_exporter.settings import ApiKey, Settings, masked
+from nexhealth_exporter.watch import fingerprint
+from nexhealth_exporter.web.app import build
+from nexhealth_exporter.web.server import serving
+from nexhealth_exporter.web.view import Access, View
+from nexhealth_exporter.webconfig import WebConfig
+
+logger = logging.getLogger(__name__)
+
+REVISION_VARIABLE = "NEXHEALTH_REVISION"
+"""Set by the image's build, not by operators: hence not a setting."""
+
+LOOK_SECONDS = 30.0
+"""How often files are looked at: mounted ConfigMaps and Secrets send no signal."""
+
+LONGEST_START_SECONDS = 60.0
+"""Ready after this time even if the first round has not ended: its metrics are worth a scrape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the operator's files say; both are re-read while the exporter runs."""
+
+    rules: Rules
+    web: WebConfig
+
+
+def read_files(settings: Settings) -> Files:
+    """Read both files. Raises ConfigError with all that is wrong."""
+    problems: list[str] = []
+    rules, web = Rules(), WebConfig()
+    try:
+        rules = load_rules(settings.config_file)
+    except ConfigError as error:
+        problems.append(str(error))
+    try:
+        web = webconfig.load(settings.web_config_file)
+    except ConfigError as error:
+        problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return Files(rules, web)
+
+
+def policy_of(settings: Settings, rules: Rules) -> Policy:
+    """How marks are judged under these settings and rules."""
+    return policy(
+        rules,
+        Defaults(
+            timezone=settings.default_timezone,
+            country=settings.default_country,
+            stale_after=settings.stale_after_seconds,
+            abandoned_after=settings.abandoned_after_seconds,
+        ),
+    )
+
+
+def watches(settings: Settings, rules: Rules) -> Callable[[Institution], bool]:
+    """Which institutions this process polls: let pass, monitored, and of its shard."""
+
+    def is_watched(institution: Institution) -> bool:
+        return (
+            settings.watches(institution.subdomain)
+            and rules.monitored(institution)
+            and shard_of(institution.subdomain, settings.shards) == settings.shard
+        )
+
+    return is_watched
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How often may be asked, by this shard."""
+    per_second, per_minute = settings.pace
+    return Pace(
+        scope=Scope(settings.poll_scope.value),
+        interval=settings.poll_interval_seconds,
+        inventory_interval=settings.inventory_interval_seconds,
+        rate=min(per_second, per_minute / 60),
+        budget=settings.api_calls_budget / settings.shards,
+    )
+
+
+def connect(settings: Settings, api_key: ApiKey, own: OwnMetrics) -> NexHealth:
+    """The client of the API, not opened yet."""
+    return NexHealth(
+        settings.api_url,
+        api_key,
+        version=settings.api_version,
+        timeout=settings.api_timeout_seconds,
+        max_concurrency=settings.api_max_concurrency,
+        pacer=Pacer(*settings.pace),
+        meter=own,
+        clock=time.time,
+    )
+
+
+class Exporter:
+    """A poller, the page drawn of it, and the files that both follow; made from settings.
+
+    What is in force is replaced whole by `reload`;
+    a file that cannot be used changes nothing.
+    """
+
+    def __init__(self, settings: Settings, files: Files, own: OwnMetrics, api: NexHealth) -> None:
+        self._settings = settings
+        self._own = own
+        self._started_at = time.monotonic()
+        self._fingerprint = self._fingerprinted(files)
+        self._tls_changed = asyncio.Event()
+        self.files = files
+        self.poller = Poller(
+            api,
+            pace_of(settings),
+            policy_of(settings, files.rules),
+            watches=watches(settings, files.rules),
+            concurrency=settings.api_max_concurrency,
+            meter=own,
+            clock=time.time,
+        )
+        self._web_fingerprint = fingerprint(files.web.files)
+
+    def view(self) -> View:
+        """What the HTTP server may know."""
+        return View(
+            fleet=lambda: self.poller.latest,
+            now=time.time,
+            unhealthy=self._unhealthy,
+            unready=self._unready,
+            configuration=self._configuration,
+            external_url=self._settings.external_url or "",
+            access=self._access,
+        )
+
+    def reload(self) -> bool:
+        """Read the files again; whether what they say is in force now."""
+        try:
+            files = read_files(self._settings)
+        except ConfigError as error:
+            self._own.reload_failed()
+            problems = str(error).splitlines()
+            logger.warning("configuration not reloaded", extra={"problems": " ".join(problems)})
+            return False
+        settings, rules = self._settings, files.rules
+        self._take_web(files.web)
+        self.files = replace(self.files, rules=rules)
+        self.poller.reload(policy_of(settings, rules), watches(settings, rules))
+        self._own.reloaded(time.time())
+        logger.info("configuration reloaded")
+        return True
+
+    def _take_web(self, web: WebConfig) -> None:
+        before = self._web_fingerprint
+        self._web_fingerprint = fingerprint(web.files)
+        if self._web_fingerprint == before:
+            return  # the users already let in need not be checked anew
+        if web.tls is not None or self.files.web.tls is not None:
+            self._tls_changed.set()
+        self.files = replace(self.files, web=web)
+
+    async def follow_files(self) -> None:
+        """Reload whenever the content of a file has changed. Never ends."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            found = await asyncio.to_thread(self._fingerprinted, self.files)
+            if found != self._fingerprint:
+                # Remembered before reading: a file that changes meanwhile is met next time.
+                self._fingerprint = found
+                self.reload()
+
+    async def serve(self, ready: Callable[[int], None]) -> None:
+        """Listen, and listen anew when TLS changes; `ready` gets the port. Never ends."""
+        address = self._settings.listen_address
+        port = address.port
+        while True:
+            self._tls_changed.clear()
+            app = build(self.view(), Page(self._own))
+            async with serving(app, address.host, port, tls=self.files.web.tls) as port:
+                ready(port)
+                await self._tls_changed.wait()
+
+    def _fingerprinted(self, files: Files) -> object:
+        settings = self._settings
+        named = (settings.config_file, settings.api_key_file, settings.web_config_file)
+        return fingerprint([*(path for path in named if path), *files.web.files])
+
+    def _unhealthy(self) -> str | None:
+        if self.poller.is_alive():
+            return None
+        return "Polling is stuck: nothing has moved for minutes."
+
+    def _unready(self) -> str | None:
+        waited = time.monotonic() - self._started_at
+        if self.poller.latest.round is not None or waited > LONGEST_START_SECONDS:
+            return None
+        return "The first round has not ended yet."
+
+    def _configuration(self) -> str:
+        return masked(self._settings, self.files.rules.text, self.files.web.text)
+
+    def _access(self) -> Access:
+        web = self.files.web
+        return Access(web.users.verify if web.users else None, web.headers)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Exporter]:
+    """An exporter whose client is connected. Raises ConfigError if it can never work."""
+    files = read_files(settings)
+    api_key = ApiKey(settings)
+    api_key()
+    logs.configure(settings.log_level, settings.log_format, secrets=lambda: api_key.known)
+    own = OwnMetrics(__version__, os.environ.get(REVISION_VARIABLE, ""))
+    own.sharded(settings.shard, settings.shards)
+    own.budgeted(settings.api_calls_budget)
+    own.reloaded(time.time())
+    async with connect(settings, api_key, own) as api:
+        yield Exporter(settings, files, own, api)

@@ -1,0 +1,39 @@
+"""Running a command on the event loop until it ends or is told to stop."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import uvloop
+
+
+def run(command: Coroutine[Any, Any, int]) -> int:
+    """Run the command on uvloop; its exit code."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(command)
+
+
+def on_signal(number: signal.Signals, act: Callable[[], object]) -> None:
+    """Call `act` on the loop whenever that signal comes."""
+    asyncio.get_running_loop().add_signal_handler(number, act)
+
+
+async def until_stopped(*works: Callable[[], Awaitable[object]]) -> None:
+    """Do the works side by side until SIGTERM or SIGINT, then end them.
+
+    What one of them raises ends all, and is raised.
+    """
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        on_signal(number, stopped.set)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_awaited(work)) for work in works]
+        tasks.append(group.create_task(_awaited(stopped.wait)))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+
+
+async def _awaited(work: Callable[[], Awaitable[object]]) -> None:
+    await work()

@@ -1,0 +1,56 @@
+"""`serve`: poll and serve until stopped."""
+
+import ipaddress
+import logging
+import signal
+from collections.abc import Callable
+
+from nexhealth_exporter import __version__
+from nexhealth_exporter.cli.exporter import Exporter, opened
+from nexhealth_exporter.cli.running import on_signal, until_stopped
+from nexhealth_exporter.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; 0."""
+    async with opened(settings) as exporter:
+        logger.info("starting", extra={"version": __version__, "api": settings.api_url})
+        _warn(settings, exporter)
+        on_signal(signal.SIGHUP, exporter.reload)
+        await run(exporter, lambda port: _listening(settings, port))
+        logger.info("stopped")
+    return 0
+
+
+async def run(exporter: Exporter, ready: Callable[[int], None]) -> None:
+    """Poll, serve and follow the files until told to stop."""
+
+    async def listen() -> None:
+        await exporter.serve(ready)
+
+    await until_stopped(listen, exporter.poller.run, exporter.follow_files)
+
+
+def _listening(settings: Settings, port: int) -> None:
+    logger.info("listening", extra={"address": f"{settings.listen_address.host}:{port}"})
+
+
+def _warn(settings: Settings, exporter: Exporter) -> None:
+    if settings.state_file is None:
+        logger.warning("STATE_FILE is not set: what is learned is kept in memory only")
+    web = exporter.files.web
+    if _is_public(settings.listen_address.host) and not (web.tls and web.users):
+        logger.warning(
+            "listening beyond this machine without TLS and basic auth; "
+            "let only Prometheus reach this port, or set WEB_CONFIG_FILE"
+        )
+
+
+def _is_public(host: str | None) -> bool:
+    """Whether others than this machine reach the host; an empty one is every address."""
+    try:
+        return host is None or not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"

@@ -1,0 +1,73 @@
+"""`status`: one round, printed worst first."""
+
+import json
+import sys
+import time
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nexhealth_exporter import report
+from nexhealth_exporter.cli.exporter import connect, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.errors import ExporterError
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.poller import Poller
+from nexhealth_exporter.settings import ApiKey, Settings
+
+ALL_WELL, OVERDUE = 0, 2
+
+COLUMNS = ("institution", "sync", "type", "state", "why")
+
+
+async def status(settings: Settings, form: str) -> int:
+    """Print every sync; 2 if one is overdue, else 0. Raises PollError without an inventory."""
+    fleet = await _polled(settings)
+    if not any(standing.last_success for standing in fleet) and fleet.standings:
+        raise ExporterError("no poll succeeded, so nothing is known; the log says why.")
+    found = report.rows(fleet, time.time())
+    if form == "json":
+        print(json.dumps([report.facts_of_row(row) for row in found], indent=2))
+    else:
+        _print(found)
+    return OVERDUE if any(row.is_overdue for row in found) else ALL_WELL
+
+
+async def _polled(settings: Settings) -> Fleet:
+    rules = read_files(settings).rules
+    key = ApiKey(settings)
+    key()
+    own = OwnMetrics("")
+    async with connect(settings, key, own) as api:
+        poller = Poller(
+            api,
+            pace_of(settings),
+            policy_of(settings, rules),
+            watches=watches(settings, rules),
+            concurrency=settings.api_max_concurrency,
+            meter=own,
+            clock=time.time,
+        )
+        return await poller.once()
+
+
+def _print(found: list[report.Row]) -> None:
+    # Piped, a table is as wide as it needs: whoever reads it further wants no broken lines.
+    console = Console(width=None if sys.stdout.isatty() else 1000)
+    table = Table(*COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in found:
+        sync = row.sync
+        cells = (
+            row.standing.institution.subdomain,
+            sync.sync.name if sync else "",
+            sync.integration_type.value if sync else "",
+            row.condition.value.replace("_", " "),
+            report.why(row),
+        )
+        # Text, not markup: a name may hold brackets.
+        table.add_row(*(Text(cell) for cell in cells))
+    console.print(table)
+    overdue = sum(row.is_overdue for row in found)
+    console.print(f"{len(found)} syncs, {overdue} overdue")
