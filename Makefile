@@ -5,7 +5,7 @@ PYTEST := $(RUN)/pytest
 FETCH := $(RUN)/python tools/fetch.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types format tools lock clean
+.PHONY: help setup demo tools check lint types test chart format docs lock clean
 
 help:  ## list the tasks
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,15 +28,16 @@ tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chro
 
 # --- check it -------------------------------------------------------------------------------
 
-check: lint types test  ## everything that can fail
+check: lint types test chart  ## everything that can fail
 
-lint: setup  ## style, spelling, import floors
+lint: setup  ## style, spelling, import floors, generated pages
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/lint-imports --no-cache
 	$(RUN)/deptry src
 	$(RUN)/codespell
 	$(RUN)/yamllint --strict .
+	$(RUN)/python tools/settings_page.py --check
 
 types: setup  ## mypy, strict
 	$(RUN)/mypy
@@ -45,11 +46,18 @@ test: setup  ## code alone and end to end; needs no root and no container
 	@$(FETCH) prometheus
 	$(PYTEST) -n 2 -m "not alerts and not browser and not chart and not image"
 
+chart: setup  ## the Helm chart, under Helm 3 and Helm 4
+	@$(FETCH) helm
+	$(PYTEST) -n 2 -m chart
+
 # --- change it ------------------------------------------------------------------------------
 
 format: setup  ## let ruff lay out the code
 	$(RUN)/ruff check --fix
 	$(RUN)/ruff format
+
+docs: setup  ## write the generated pages anew
+	$(RUN)/python tools/settings_page.py
 
 COMPILE = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header --upgrade
