@@ -14,6 +14,7 @@ _NORMAL = NormalDist()
 _VACATION_BLOCK = 91
 _MEMO = 16
 _BRIDGE = "Thanksgiving"
+_DECEMBER, _CHRISTMAS_EVE = 12, 24
 _EVES = frozenset({(12, 24), (12, 31)})
 _NOON = 12 * 60.0
 _EVENING_LIMIT = 23.5 * 60.0
@@ -58,9 +59,11 @@ class Vagaries:
     bridge: float = 0.4
     eve_at_noon: float = 0.5
     """Chance that a 24 or 31 December ends at noon."""
+    christmas_week: float = 0.2
+    """Chance each year of resting from 24 December to New Year."""
 
 
-PUNCTUAL = Vagaries(0, 0, 0, 0, 0, 0, 0, 0, (1, 1), 0, 0, 0)
+PUNCTUAL = Vagaries(0, 0, 0, 0, 0, 0, 0, 0, (1, 1), 0, 0, 0, 0)
 """No vagaries at all: hours are kept to the second, holidays too."""
 
 
@@ -147,6 +150,12 @@ class Site:
         return None
 
     def _vacation(self, day: int) -> Day | None:
+        when = date.fromordinal(day)
+        if when.month == _DECEMBER and when.day >= _CHRISTMAS_EVE:
+            draw = sixteen(self.seed, "christmas", when.year)
+            if draw[0] < self.vagaries.christmas_week:
+                told = draw[1] < self.vagaries.vacation_announced
+                return Day(Why.VACATION, (), announced=told)
         block, offset = divmod(day, _VACATION_BLOCK)
         draw = sixteen(self.seed, "vacation", block)
         if draw[0] >= self.vagaries.vacations_a_year * _VACATION_BLOCK / 365:

@@ -22,7 +22,8 @@ class Outage(NamedTuple):
     end: float
     directions: tuple[Direction, ...] = BOTH
     kind: str = "outage"
-    """`outage` (of this sync), `line` (of all syncs of the office) or `incident` (of many)."""
+    """`outage` (of this sync), `long` (the same for weeks), `machine` (of all syncs on a server),
+    `line` (of all syncs of an institution) or `incident` (of the vendor)."""
 
 
 @dataclass(frozen=True)
