@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
@@ -52,7 +52,7 @@ def meter() -> Recorder:
 def client(meter: Recorder) -> Client:
     @asynccontextmanager
     async def make(url: str, **options: Any) -> AsyncIterator[NexHealth]:
-        settings: Mapping[str, Any] = {
+        settings: dict[str, Any] = {
             "version": "v3.0.0",
             "timeout": 5.0,
             "max_concurrency": 50,
@@ -60,7 +60,7 @@ def client(meter: Recorder) -> Client:
             "meter": meter,
             **options,
         }
-        key = settings.pop("api_key", lambda: "simulated-key")  # type: ignore[attr-defined]
+        key = settings.pop("api_key", lambda: "simulated-key")
         async with NexHealth(url, key, **settings) as nexhealth:
             yield nexhealth
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 import statistics
 from collections.abc import Callable, Coroutine
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ class Caller:
         await asyncio.gather(*(self.call(**how) for _ in range(number)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     per_second=st.integers(1, 60),
@@ -56,7 +57,7 @@ class Caller:
     slowest_connection=st.floats(0, 3),
     concurrency=st.integers(1, 60),
 )
-def test_no_sliding_second_or_minute_is_ever_over_its_limit_as_sent(
+def test_no_sliding_second_or_minute_is_ever_over_its_limit_as_sent(  # noqa: PLR0917
     in_simulated_time: Run,
     seed: int,
     per_second: int,
@@ -96,7 +97,7 @@ def test_a_small_fleet_is_asked_at_the_limit_per_second(in_simulated_time: Run) 
         return caller.sent
 
     sent = in_simulated_time(work())
-    assert 1.1 < sent[-1] - sent[0] < 1.3
+    assert 1.2 < sent[-1] - sent[0] < 1.3
 
 
 def test_the_first_minute_may_use_its_whole_limit_at_once(in_simulated_time: Run) -> None:
@@ -105,7 +106,7 @@ def test_the_first_minute_may_use_its_whole_limit_at_once(in_simulated_time: Run
         await caller.calls(1000)
         return caller.sent
 
-    assert in_simulated_time(work())[-1] == pytest.approx(20, abs=0.2)
+    assert in_simulated_time(work())[-1] == pytest.approx(21, abs=0.1)
 
 
 def test_a_long_queue_is_sent_evenly_and_hardly_slower_than_the_limit(
@@ -117,7 +118,7 @@ def test_a_long_queue_is_sent_evenly_and_hardly_slower_than_the_limit(
         return caller.sent
 
     sent = in_simulated_time(work())
-    gaps = [b - a for a, b in zip(sent, sent[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(sent)]
     assert statistics.pstdev(gaps) / statistics.fmean(gaps) < 0.3
     assert 299 < sent[-1] < 302
     assert busiest(sent, 1.0) <= 17
@@ -136,7 +137,7 @@ def test_late_wake_ups_do_not_add_up(in_simulated_time: Run) -> None:
         return caller.sent
 
     sent = in_simulated_time(work())
-    assert sent[-1] == pytest.approx(1799 * 0.1 * 1.002, abs=0.2)
+    assert sent[-1] == pytest.approx(1799 * 0.1, abs=0.4)
     assert busiest(sent, 60.0) <= 600
 
 
@@ -151,7 +152,7 @@ def test_a_pause_holds_everything_and_is_told_as_held(in_simulated_time: Run) ->
 
     caller = in_simulated_time(work())
     assert caller.sent[0] == pytest.approx(30, abs=0.01)
-    assert caller.held == pytest.approx(30.2, abs=0.05)
+    assert caller.held == pytest.approx(30.21, abs=0.01)
 
 
 def test_a_pause_that_begins_while_others_wait_holds_them_too(in_simulated_time: Run) -> None:
@@ -194,7 +195,7 @@ def test_one_who_gives_up_leaves_the_turn_to_the_next(in_simulated_time: Run) ->
         return caller
 
     caller = in_simulated_time(work())
-    assert caller.sent == pytest.approx([0, 1.002, 2.004], abs=0.01)
+    assert caller.sent == pytest.approx([0, 1.05, 2.1], abs=0.01)
 
 
 def test_calls_that_hang_while_connecting_do_not_let_a_burst_through(

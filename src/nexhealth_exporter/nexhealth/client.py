@@ -4,7 +4,8 @@ import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
@@ -158,48 +159,37 @@ class NexHealth:
         url = URL(f"{self._url}/{endpoint}", encoded=True)
         return Call(endpoint, url, max_bytes=LARGE, is_small=False)
 
-    # One question: a call and its retries
-
     async def _ask(self, call: Call) -> payload.Answer:
-        await self._authenticator.token()  # others may wait long for it; that is not our time
-        return await self._persist(call, self._authorized)
-
-    async def _authenticate(self, key: str) -> str:
-        call = Call("authenticates", URL(f"{self._url}/authenticates", encoded=True), "POST")
-
-        async def ask(call: Call, limit: Limit) -> payload.Answer:
-            return await self._sent(call, key, limit)
-
-        return payload.bearer_token(await self._persist(call, ask))
-
-    async def _persist(
-        self, call: Call, ask: Callable[[Call, Limit], Awaitable[payload.Answer]]
-    ) -> payload.Answer:
-        seconds = self._timeout * (_SMALL_LIMIT if call.is_small else _LARGE_LIMIT)
-        async with Limit(seconds) as limit:
-            answer: payload.Answer = await retrying(limit, self._pacer, self._allowance)(
-                ask, call, limit
-            )
-        self._allowance.succeeded()
-        return answer
-
-    async def _authorized(self, call: Call, limit: Limit) -> payload.Answer:
+        """One question; after a 401 it is asked once more with another token."""
         token = await self._authenticator.token()
         try:
-            return await self._sent(call, f"Bearer {token.value}", limit)
+            return await self._persist(call, f"Bearer {token.value}")
         except AuthFailed:
             other = await self._authenticator.instead_of(token)
             if other is None:
                 raise
         try:
-            answer = await self._sent(call, f"Bearer {other.value}", limit)
+            answer = await self._persist(call, f"Bearer {other.value}")
         except AuthFailed:
             self._authenticator.replaced(helped=False)
             raise
         self._authenticator.replaced(helped=True)
         return answer
 
-    async def _sent(self, call: Call, authorization: str, limit: Limit) -> payload.Answer:
+    async def _authenticate(self, key: str) -> str:
+        url = URL(f"{self._url}/authenticates", encoded=True)
+        return payload.bearer_token(await self._persist(Call("authenticates", url, "POST"), key))
+
+    async def _persist(self, call: Call, authorization: str) -> payload.Answer:
+        """The call, and its retries within one time limit."""
+        seconds = self._timeout * (_SMALL_LIMIT if call.is_small else _LARGE_LIMIT)
+        async with Limit(seconds) as limit:
+            law = retrying(limit, self._pacer, self._allowance)
+            answer: payload.Answer = await law(self._once, call, authorization, limit)
+        self._allowance.succeeded()
+        return answer
+
+    async def _once(self, call: Call, authorization: str, limit: Limit) -> payload.Answer:
         response = await self._exchange.send(call, authorization, limit.start)
         if response.status == TOO_MANY_REQUESTS:
             self._pause(response.retry_after)
@@ -265,6 +255,7 @@ def seconds_told(retry_after: str | None, now: float) -> float | None:
     if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", told, re.ASCII):
         return float(told)
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - now)
+        at = parsedate_to_datetime(told)
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

@@ -17,11 +17,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-SECOND = 1.0
-MINUTE = 60.0
+MARGIN = 0.05
+"""Seconds: some calls take longer to arrive than others, so that they come closer together."""
 
-_SLACK = 1.002
-"""Windows and gaps are this much longer than they need be: the server's clock is not ours."""
+SECOND = 1.0 + MARGIN
+MINUTE = 60.0 + MARGIN
 
 _LATE = 0.25
 """Seconds of lateness that are made up by shorter gaps; what is later than that is forgotten."""
@@ -120,23 +120,23 @@ class Pacer:
         return now - began
 
     def _allowed_at(self, now: float, arrived: float) -> float:
-        while self._sent and self._sent[0] <= now - MINUTE * _SLACK:
+        while self._sent and self._sent[0] <= now - MINUTE:
             self._sent.popleft()
         return max(
             self._next_due(now, arrived),
-            self._window_opens(now, self._per_second, SECOND * _SLACK),
-            self._window_opens(now, self._per_minute, MINUTE * _SLACK),
+            self._window_opens(now, self._per_second, SECOND),
+            self._window_opens(now, self._per_minute, MINUTE),
         )
 
     def _next_due(self, now: float, arrived: float) -> float:
         return max(self._due + self._gap(), arrived, self._paused_until, now - _LATE)
 
     def _gap(self) -> float:
-        even = SECOND * _SLACK / self._per_second
+        even = SECOND / self._per_second
         left = self._per_minute - len(self._sent) - self._unsent
         if self._waiting <= left:
             return even
-        return max(even, MINUTE * _SLACK / self._per_minute)
+        return max(even, MINUTE / self._per_minute)
 
     def _window_opens(self, now: float, limit: int, length: float) -> float:
         """When a window of that length has room for one more call."""

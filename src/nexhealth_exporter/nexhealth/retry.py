@@ -19,8 +19,9 @@ _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 5.0
 """Seconds. The wait is drawn evenly from nothing up to the bound, which doubles (full jitter)."""
 
-_RETRIED_AT_MOST = 10.0
-_EARNED_BY_SUCCESS = 0.1
+_PRICE = 10
+_MOST = 10 * _PRICE
+"""A retry costs as much as ten successes earn; ten retries can be saved up."""
 
 
 class Allowance:
@@ -31,19 +32,19 @@ class Allowance:
     """
 
     def __init__(self) -> None:
-        self._left = _RETRIED_AT_MOST
+        self._left = _MOST
 
     def succeeded(self) -> None:
         """A question has been answered."""
-        self._left = min(self._left + _EARNED_BY_SUCCESS, _RETRIED_AT_MOST)
+        self._left = min(self._left + 1, _MOST)
 
     def is_spent(self, state: RetryCallState) -> bool:
         """Take one retry, unless none is left. A 429 costs none: its pause bounds it."""
         if isinstance(_error(state), Throttled):
             return False
-        if self._left < 1.0:
+        if self._left < _PRICE:
             return True
-        self._left -= 1.0
+        self._left -= _PRICE
         return False
 
 

@@ -1,0 +1,522 @@
+"""The calls over real HTTP: what is sent, and what each answer comes to."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from nexhealth_exporter.errors import (
+    ConnectionFailed,
+    Forbidden,
+    Malformed,
+    NotFound,
+    OtherFailure,
+    PollError,
+    ServerError,
+    Throttled,
+    Timeout,
+    TooLarge,
+)
+from nexhealth_exporter.model import Institution, IntegrationType, Inventory
+from nexhealth_exporter.nexhealth import NexHealth, Pacer
+from nexhealth_exporter.simulator import Simulator, plain_offices
+from nexhealth_exporter.simulator import faults as f
+from tests.nexhealth.conftest import Client, Recorder
+
+OFFICE = Institution("office-1", id=1)
+
+
+async def failure(asking: Awaitable[object]) -> PollError:
+    with pytest.raises(PollError) as caught:
+        await asking
+    return caught.value
+
+
+def counted(sim: Simulator) -> dict[tuple[str, str], int]:
+    """What the simulator saw, as the meter would tell it."""
+    return {
+        (endpoint, str(status) if status else "none"): number
+        for (endpoint, status), number in sim.traffic.counts.items()
+    }
+
+
+async def test_the_inventory_has_names_and_zones(nexhealth: NexHealth) -> None:
+    inventory = await nexhealth.inventory()
+    assert list(inventory.institutions) == [f"office-{n}" for n in (1, 2, 3, 4)]
+    first = inventory.institutions["office-1"]
+    assert (first.name, first.id, first.country) == ("Office 1", 1, "US")
+    assert first.locations[0].timezone == "America/New_York"
+
+
+async def test_one_institution_and_the_fleet_tell_the_same(nexhealth: NexHealth) -> None:
+    inventory = await nexhealth.inventory()
+    fleet = await nexhealth.fleet(inventory)
+    assert set(fleet) == set(inventory.institutions)
+    (sync,) = await nexhealth.syncs(inventory.institutions["office-1"])
+    (same,) = fleet["office-1"]
+    assert (sync.name, sync.integration_type, sync.emr) == (
+        same.name,
+        same.integration_type,
+        same.emr,
+    )
+    assert sync.integration_type is not IntegrationType.UNKNOWN
+
+
+async def test_the_fleet_call_goes_without_a_subdomain(
+    sim: Simulator, nexhealth: NexHealth
+) -> None:
+    await nexhealth.fleet(await nexhealth.inventory())
+    assert sim.traffic.calls[-1].subdomain is None
+    assert sim.traffic.count("sync_status") == 1
+
+
+async def test_every_call_is_metered_and_none_twice(
+    sim: Simulator, nexhealth: NexHealth, meter: Recorder
+) -> None:
+    sim.faults["office-2"] = f.First(1, f.Status(503))
+    sim.faults["office-3"] = f.First(1, f.Reset())
+    sim.faults["office-4"] = f.Status(403)
+    inventory = await nexhealth.inventory()
+    await asyncio.gather(*(nexhealth.syncs(i) for i in inventory), return_exceptions=True)
+    assert meter.calls == counted(sim)
+    assert meter.calls["sync_status", "none"] == 1
+    assert meter.calls["sync_status", "503"] == 1
+    assert len(meter.durations) == sum(meter.calls.values()) == 9
+
+
+async def test_a_call_that_never_reached_the_api_is_not_counted_as_one(
+    sim: Simulator, nexhealth: NexHealth, meter: Recorder
+) -> None:
+    await nexhealth.syncs(OFFICE)
+    before = dict(meter.calls)
+    await sim.go_away()
+    assert isinstance(await failure(nexhealth.syncs(OFFICE)), ConnectionFailed)
+    # A kept-alive connection may break under one call; refused connections carry none.
+    assert sum(meter.calls.values()) - sum(before.values()) <= 1
+
+
+async def test_it_goes_on_when_the_api_comes_back(sim: Simulator, nexhealth: NexHealth) -> None:
+    await nexhealth.syncs(OFFICE)
+    await sim.go_away()
+    await failure(nexhealth.syncs(OFFICE))
+    await sim.come_back()
+    assert await nexhealth.syncs(OFFICE)
+
+
+async def test_one_connection_is_kept_for_calls_that_follow_each_other(client: Client) -> None:
+    peers: set[object] = set()
+
+    async def answer(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        peers.add(request.transport.get_extra_info("peername"))
+        return _plain_answer(request)
+
+    async with _server(answer) as url, client(url) as nexhealth:
+        for _ in range(5):
+            await nexhealth.syncs(OFFICE)
+            await asyncio.sleep(0.05)
+    assert len(peers) == 1
+
+
+async def test_headers_say_version_and_who_asks_and_no_vendor_type(client: Client) -> None:
+    seen: list[tuple[str, dict[str, str]]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.path_qs, dict(request.headers)))
+        return _plain_answer(request)
+
+    async with _server(answer) as url, client(f"{url}/base/") as nexhealth:
+        await nexhealth.syncs(Institution("a b&c=d/\u00e9?#"))
+    assert [path for path, _ in seen] == [
+        "/base/authenticates",
+        "/base/sync_status?subdomain=a%20b%26c%3Dd%2F%C3%A9%3F%23",
+    ]
+    assert seen[0][1]["Authorization"] == "simulated-key"
+    assert seen[1][1]["Authorization"] == "Bearer token-1"
+    for _, headers in seen:
+        assert headers["Nex-Api-Version"] == "v3.0.0"
+        assert headers["Accept"] == "*/*"
+        assert headers["User-Agent"].startswith("nexhealth-exporter/")
+
+
+async def test_a_redirect_is_a_failure_and_the_token_goes_nowhere_else(client: Client) -> None:
+    elsewhere: list[str] = []
+
+    async def other(request: web.Request) -> web.Response:
+        elsewhere.append(request.path)
+        return _plain_answer(request)
+
+    async with _server(other) as target:
+
+        async def answer(request: web.Request) -> web.Response:
+            if request.path == "/authenticates":
+                return _plain_answer(request)
+            raise web.HTTPFound(f"{target}/sync_status")
+
+        async with _server(answer) as url, client(url) as nexhealth:
+            error = await failure(nexhealth.syncs(OFFICE))
+    assert isinstance(error, OtherFailure)
+    assert error.reason == "other"
+    assert error.status == 302
+    assert "redirect" in str(error)
+    assert not elsewhere
+
+
+async def test_cookies_are_not_kept(client: Client) -> None:
+    cookies: list[str | None] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        cookies.append(request.headers.get("Cookie"))
+        response = _plain_answer(request)
+        response.set_cookie("session", "tracked")
+        return response
+
+    async with _server(answer) as url, client(url) as nexhealth:
+        await nexhealth.syncs(OFFICE)
+        await nexhealth.syncs(OFFICE)
+    assert cookies == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "status"),
+    [
+        (f.Status(400), OtherFailure, 400),
+        (f.Status(403), Forbidden, 403),
+        (f.Status(404), NotFound, 404),
+        (f.Status(415, "html"), OtherFailure, 415),
+        (f.Status(418, "empty"), OtherFailure, 418),
+        (f.Status(422), OtherFailure, 422),
+        (f.Status(500), ServerError, 500),
+        (f.Status(502, "html"), ServerError, 502),
+        (f.Status(503, "text"), ServerError, 503),
+        (f.Status(504, "empty"), ServerError, 504),
+        (f.Status(599), ServerError, 599),
+        (f.Status(204, "empty"), Malformed, None),
+        (f.Refusal(), ServerError, 200),
+        (f.Reset(), ConnectionFailed, None),
+    ],
+    ids=repr,
+)
+async def test_each_status_has_its_failure(
+    sim: Simulator,
+    nexhealth: NexHealth,
+    fault: f.Fault,
+    kind: type[PollError],
+    status: int | None,
+) -> None:
+    sim.faults["office-1"] = fault
+    error = await failure(nexhealth.syncs(OFFICE))
+    assert type(error) is kind
+    assert error.status == status
+    assert await nexhealth.syncs(Institution("office-2"))
+
+
+@pytest.mark.parametrize("body", f.GARBAGE.values(), ids=f.GARBAGE.keys())
+async def test_garbage_is_malformed_and_is_not_asked_for_again(
+    sim: Simulator, nexhealth: NexHealth, body: f.Body
+) -> None:
+    sim.faults["office-1"] = body
+    sim.faults["/institutions"] = body
+    assert type(await failure(nexhealth.syncs(OFFICE))) is Malformed
+    assert sim.traffic.count("sync_status") == 1
+    assert type(await failure(nexhealth.inventory())) is Malformed
+    sim.faults["*"] = body
+    assert type(await failure(nexhealth.fleet(_inventory(sim)))) is Malformed
+
+
+async def test_what_the_api_says_about_a_refusal_is_told(
+    sim: Simulator, nexhealth: NexHealth
+) -> None:
+    told = str(await failure(nexhealth.syncs(Institution("foreign"))))
+    assert told == (
+        "HTTP 403: the key may not see this, the subdomain is misspelled, or this version is "
+        "refused. The API says: You don't have access to perform this action."
+    )
+    sim.faults["office-1"] = f.Refusal(("Sync is", "napping"))
+    told = str(await failure(nexhealth.syncs(OFFICE)))
+    assert told == "The API says code: false, and Sync is; napping."
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"), [("v2", Forbidden), ("", NotFound), ("v1999", NotFound)]
+)
+async def test_a_refused_version_header_is_told_as_403_or_404(
+    sim: Simulator, client: Client, version: str, kind: type[PollError]
+) -> None:
+    async with client(sim.url, version=version) as nexhealth:
+        error = await failure(nexhealth.syncs(OFFICE))
+    assert type(error) is kind
+    assert "version" in str(error)
+
+
+async def test_an_error_without_a_json_body_tells_its_status_only(
+    sim: Simulator, nexhealth: NexHealth
+) -> None:
+    sim.faults["office-1"] = f.Status(404, "html")
+    told = str(await failure(nexhealth.syncs(OFFICE)))
+    assert told == "HTTP 404: unknown to this key, or the version header was not accepted."
+
+
+async def test_an_answer_of_500_mb_is_cut_short(
+    sim: Simulator, nexhealth: NexHealth, meter: Recorder
+) -> None:
+    sim.faults["office-1"] = f.Huge(500_000_000)
+    began = time.monotonic()
+    error = await failure(nexhealth.syncs(OFFICE))
+    assert type(error) is TooLarge
+    assert time.monotonic() - began < 4
+    assert meter.calls["sync_status", "200"] == 1
+
+
+async def test_a_compressed_answer_counts_as_large_as_it_becomes(client: Client) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        response = _plain_answer(request)
+        if request.path == "/sync_status":
+            response = web.Response(body=b'{"code": true, "data": [' + b" " * 50_000_000 + b"]}")
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    async with _server(answer) as url, client(url) as nexhealth:
+        assert type(await failure(nexhealth.syncs(OFFICE))) is TooLarge
+        assert await nexhealth.fleet(await nexhealth.inventory()) == {}
+
+
+async def test_an_endless_error_page_is_not_read_to_its_end(client: Client) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        response = _plain_answer(request)
+        if request.path == "/sync_status":
+            response = web.Response(status=404, body=b"x" * 5_000_000)
+        return response
+
+    async with _server(answer) as url, client(url) as nexhealth:
+        assert type(await failure(nexhealth.syncs(OFFICE))) is NotFound
+
+
+RAW = {
+    "no-http": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", Malformed),
+    "bad-length": (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", Malformed),
+    "long-header": (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", Malformed),
+    "nothing": (b"", ConnectionFailed),
+    "half-headers": (b"HTTP/1.1 200 OK\r\nContent-Le", ConnectionFailed),
+    "half-body": (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", ConnectionFailed),
+    "half-chunk": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{",
+        ConnectionFailed,
+    ),
+    "not-gzip": (
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+        Malformed,
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "kind"), RAW.values(), ids=RAW.keys())
+async def test_bytes_that_are_no_answer_have_their_failure(
+    client: Client, meter: Recorder, sent: bytes, kind: type[PollError]
+) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, client(f"http://127.0.0.1:{port}") as nexhealth:
+        error = await failure(nexhealth.syncs(OFFICE))
+    assert type(error) is kind
+    assert {endpoint for endpoint, _ in meter.calls} == {"authenticates"}
+
+
+async def test_warnings_of_the_api_are_logged_once(
+    sim: Simulator, nexhealth: NexHealth, caplog: pytest.LogCaptureFixture
+) -> None:
+    sim.faults["office-1"] = f.Body(
+        b'{"code": true, "description": ["The following", "is ignored: x."], "data": []}'
+    )
+    for _ in range(3):
+        assert await nexhealth.syncs(OFFICE) == ()
+    (record,) = _warnings(caplog)
+    assert record.__dict__["warning"] == "The following; is ignored: x."
+    assert record.__dict__["endpoint"] == "sync_status"
+
+
+async def test_a_count_above_what_was_sent_is_logged_as_truncated(
+    sim: Simulator, nexhealth: NexHealth, caplog: pytest.LogCaptureFixture
+) -> None:
+    sim.faults["office-1"] = f.Body(b'{"code": true, "data": [], "count": 5}')
+    for _ in range(3):
+        await nexhealth.syncs(OFFICE)
+    (record,) = _warnings(caplog)
+    assert "truncated" in record.__dict__["warning"]
+
+
+async def test_entries_that_cannot_be_read_are_metered(
+    sim: Simulator, nexhealth: NexHealth, meter: Recorder
+) -> None:
+    sim.faults["office-1"] = f.STRANGE_ENTRIES
+    assert len(await nexhealth.syncs(OFFICE)) == 1
+    assert meter.rejected_entries == 5
+    assert len(await nexhealth.fleet(await nexhealth.inventory())) == 4
+    assert meter.rejected_entries == 10
+
+
+@pytest.mark.parametrize("fault", [f.EHR, f.NO_EMR, f.NO_EMR_TYPE, f.NO_LOCATIONS, f.NO_MARKS])
+async def test_entries_that_lack_something_are_still_syncs(
+    sim: Simulator, nexhealth: NexHealth, meter: Recorder, fault: f.Fault
+) -> None:
+    sim.faults["office-1"] = fault
+    assert len(await nexhealth.syncs(OFFICE)) == 1
+    assert meter.rejected_entries == 0
+
+
+@pytest.mark.parametrize(
+    ("refused", "named", "has_zones"), [("/locations", True, False), ("/institutions", True, True)]
+)
+async def test_the_inventory_makes_do_with_the_endpoint_that_the_key_may_use(
+    sim: Simulator, nexhealth: NexHealth, refused: str, named: bool, has_zones: bool
+) -> None:
+    sim.faults[refused] = f.Status(403)
+    first = (await nexhealth.inventory()).institutions["office-1"]
+    assert bool(first.name) is named
+    assert bool(first.locations[0].timezone) is has_zones
+
+
+async def test_the_inventory_fails_when_nothing_may_be_listed(
+    sim: Simulator, nexhealth: NexHealth
+) -> None:
+    sim.faults["/institutions"] = f.Status(500)
+    assert type(await failure(nexhealth.inventory())) is ServerError
+    sim.faults["/institutions"] = f.Status(404)
+    sim.faults["/locations"] = f.Status(403)
+    assert type(await failure(nexhealth.inventory())) is NotFound
+
+
+async def test_a_zone_is_kept_however_it_is_written(sim: Simulator, nexhealth: NexHealth) -> None:
+    sim.faults["/locations"] = f.Body(
+        b'{"code": true, "data": {"id": 1, "subdomain": "office-1", "locations":'
+        b' [{"id": 11, "tz": "Eastern Time (US & Canada)", "last_sync_time": "never"}]}}'
+    )
+    first = (await nexhealth.inventory()).institutions["office-1"]
+    assert first.locations[0].timezone == "Eastern Time (US & Canada)"
+
+
+async def test_a_silent_office_is_given_up_and_delays_no_other(
+    sim: Simulator, client: Client, meter: Recorder
+) -> None:
+    async with client(sim.url, timeout=0.4) as nexhealth:
+        inventory = await nexhealth.inventory()
+        sim.faults["office-1"] = f.Hang()
+        sim.faults["office-2"] = f.Stall()
+        began = time.monotonic()
+        hanging = [
+            asyncio.ensure_future(failure(nexhealth.syncs(Institution(f"office-{n}"))))
+            for n in (1, 2)
+        ]
+        await asyncio.gather(*(nexhealth.syncs(Institution(f"office-{n}")) for n in (3, 4)))
+        assert not any(task.done() for task in hanging)
+        errors = await asyncio.gather(*hanging)
+        assert 0.4 <= time.monotonic() - began < 3
+    assert {type(error) for error in errors} == {Timeout}
+    assert meter.calls["sync_status", "none"] in (1, 2)
+    assert len(inventory) == 4
+
+
+async def test_a_large_answer_may_take_longer_than_the_timeout_as_long_as_it_flows(
+    client: Client,
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path != "/sync_status":
+            return _plain_answer(request)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"code": true, "data": [')
+        for _ in range(8):
+            await asyncio.sleep(0.1)
+            await response.write(b" ")
+        await response.write(b"]}")
+        return response
+
+    async with _server(answer) as url, client(url, timeout=0.5) as nexhealth:
+        assert await nexhealth.fleet(await nexhealth.inventory()) == {}
+        assert type(await failure(nexhealth.syncs(OFFICE))) is Timeout
+
+
+async def test_calls_as_they_arrive_keep_to_the_rate(client: Client, meter: Recorder) -> None:
+    async with Simulator(plain_offices(60), per_second=None, per_minute=None) as sim:
+        async with client(sim.url, pacer=Pacer(25, 1000)) as nexhealth:
+            inventory = await nexhealth.inventory()
+            await asyncio.gather(*(nexhealth.syncs(i) for i in inventory))
+        assert 20 < sim.traffic.busiest(1.0) <= 25
+        assert meter.calls == counted(sim)
+
+
+async def test_calls_in_flight_keep_to_the_concurrency(client: Client) -> None:
+    async with Simulator(plain_offices(16), per_second=None, per_minute=None) as sim:
+        async with client(sim.url, max_concurrency=4) as nexhealth:
+            inventory = await nexhealth.inventory()
+            sim.faults["*"] = f.Slow(0.1)
+            await asyncio.gather(*(nexhealth.syncs(i) for i in inventory))
+        assert sim.traffic.peak_concurrency == 4
+
+
+async def test_what_waits_for_the_limits_is_metered_as_throttled(
+    sim: Simulator, client: Client, meter: Recorder
+) -> None:
+    async with client(sim.url, pacer=Pacer(10, 600)) as nexhealth:
+        began = time.monotonic()
+        await asyncio.gather(*(nexhealth.syncs(OFFICE) for _ in range(9)))
+        passed = time.monotonic() - began
+    # Each waits for its own turn only: together they cannot wait longer than time passed.
+    assert 0.7 < meter.throttled_seconds <= passed
+
+
+async def test_a_long_queue_is_no_reason_for_a_timeout(sim: Simulator, client: Client) -> None:
+    async with client(sim.url, timeout=0.3, pacer=Pacer(10, 600)) as nexhealth:
+        answers = await asyncio.gather(*(nexhealth.syncs(OFFICE) for _ in range(15)))
+    assert len(answers) == 15
+
+
+async def test_too_many_requests_end_as_throttled(sim: Simulator, nexhealth: NexHealth) -> None:
+    sim.faults["office-1"] = f.Throttle(retry_after=86_400)
+    began = time.monotonic()
+    assert type(await failure(nexhealth.syncs(OFFICE))) is Throttled
+    assert time.monotonic() - began < 3
+    assert sim.traffic.count("sync_status") == 1
+
+
+def _plain_answer(request: web.Request) -> web.Response:
+    data: object = []
+    if request.path.endswith("/authenticates"):
+        data = {"token": "token-1"}
+    if request.path.endswith(("/institutions", "/locations")):
+        data = [{"id": 1, "subdomain": "office-1"}]
+    return web.json_response({"code": True, "data": data})
+
+
+class _server:  # noqa: N801 -- used like a function
+    """A server that answers everything with `answer`."""
+
+    def __init__(self, answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        self._server = TestServer(app, host="127.0.0.1")
+
+    async def __aenter__(self) -> str:
+        await self._server.start_server()
+        return str(self._server.make_url("")).rstrip("/")
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._server.close()
+
+
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [r for r in caplog.records if r.name.startswith("nexhealth_exporter")]
+
+
+def _inventory(sim: Simulator) -> Inventory:
+    return Inventory({name: Institution(name) for name in sim.offices})

@@ -1,0 +1,192 @@
+"""Trying again: what may pass, how often, how long; and what a 429 does to all."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from email.utils import formatdate
+
+import pytest
+
+from nexhealth_exporter.errors import (
+    ConnectionFailed,
+    PollError,
+    ServerError,
+    Throttled,
+    Timeout,
+)
+from nexhealth_exporter.model import Institution
+from nexhealth_exporter.nexhealth import NexHealth, Pacer
+from nexhealth_exporter.nexhealth.client import seconds_told
+from nexhealth_exporter.simulator import Simulator, plain_offices
+from nexhealth_exporter.simulator import faults as f
+from tests.nexhealth.conftest import Client, Recorder
+
+OFFICE = Institution("office-1")
+NOW = 1_790_000_000.0
+
+
+async def failure(asking: Awaitable[object]) -> PollError:
+    with pytest.raises(PollError) as caught:
+        await asking
+    return caught.value
+
+
+@pytest.mark.parametrize("fault", [f.Status(500), f.Status(502, "html"), f.Reset()], ids=repr)
+async def test_what_may_pass_is_tried_again(
+    sim: Simulator, nexhealth: NexHealth, fault: f.Fault
+) -> None:
+    sim.faults["office-1"] = f.First(2, fault)
+    assert await nexhealth.syncs(OFFICE)
+    assert sim.traffic.count("sync_status") == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(f.Status(503), ServerError), (f.Reset(), ConnectionFailed)], ids=repr
+)
+async def test_what_does_not_pass_is_tried_three_times(
+    sim: Simulator, nexhealth: NexHealth, fault: f.Fault, kind: type[PollError]
+) -> None:
+    sim.faults["office-1"] = fault
+    assert type(await failure(nexhealth.syncs(OFFICE))) is kind
+    assert sim.traffic.count("sync_status") == 3
+
+
+@pytest.mark.parametrize(
+    "fault", [f.Status(400), f.Status(403), f.Status(404), f.Refusal(), f.HTML], ids=repr
+)
+async def test_what_cannot_pass_is_asked_once(
+    sim: Simulator, nexhealth: NexHealth, fault: f.Fault
+) -> None:
+    sim.faults["office-1"] = fault
+    await failure(nexhealth.syncs(OFFICE))
+    assert sim.traffic.count("sync_status") == 1
+
+
+async def test_retries_end_with_the_time_limit_of_the_poll(sim: Simulator, client: Client) -> None:
+    sim.faults["office-1"] = f.Hang()
+    async with client(sim.url, timeout=0.5) as nexhealth:
+        await nexhealth.syncs(Institution("office-2"))
+        began = time.monotonic()
+        error = await failure(nexhealth.syncs(OFFICE))
+        assert time.monotonic() - began < 1.5
+    assert type(error) is Timeout
+    assert sim.traffic.count("sync_status") <= 3
+
+
+async def test_an_outage_costs_few_retries(sim: Simulator, nexhealth: NexHealth) -> None:
+    await nexhealth.syncs(OFFICE)
+    for office in sim.offices:
+        sim.faults[office] = f.Status(500)
+    offices = [Institution(f"office-{n % 4 + 1}") for n in range(100)]
+    sim.traffic.clear()
+    answers = await asyncio.gather(*(nexhealth.syncs(o) for o in offices), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {ServerError}
+    assert sim.traffic.count() == 110
+    sim.faults.clear()
+    for _ in range(10):
+        await nexhealth.syncs(OFFICE)  # successes earn new ones
+    sim.faults["office-1"] = f.First(1, f.Status(500))
+    assert await nexhealth.syncs(OFFICE)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("3", 3.0),
+        (" 3 ", 3.0),
+        ("0", 0.0),
+        ("2.5", 2.5),
+        (formatdate(NOW + 90, usegmt=True), 90.0),
+        (formatdate(NOW - 90, usegmt=True), 0.0),
+        ("Wed, 21 Oct 2026 07:28:00 -0000", 2_567_680.0),
+    ],
+)
+def test_retry_after_is_read_in_seconds_or_as_a_date(told: str, seconds: float) -> None:
+    assert seconds_told(told, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        "",
+        "soon",
+        "-5",
+        "1e9",
+        "nan",
+        "9" * 400,
+        "\u0663",
+        "Wed, 99 Oct 2026 07:28:00 GMT",
+        "Wed, 21 Oct 99999 07:28:00 GMT",
+        "Wed, 21 Oct 2026 07:28:00 +99999999",
+        ", ,",
+    ],
+)
+def test_retry_after_that_makes_no_sense_is_as_good_as_none(told: str | None) -> None:
+    assert seconds_told(told, NOW) is None
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+async def test_a_429_is_tried_again_when_its_retry_after_is_over(
+    sim: Simulator, nexhealth: NexHealth, *, as_date: bool
+) -> None:
+    sim.faults["office-1"] = f.First(1, f.Throttle(retry_after=2, as_date=as_date))
+    began = time.monotonic()
+    assert await nexhealth.syncs(OFFICE)
+    assert 0.9 < time.monotonic() - began < 5
+    assert sim.traffic.count("sync_status") == 2
+
+
+async def test_a_429_holds_every_call_of_the_key(
+    sim: Simulator, nexhealth: NexHealth, meter: Recorder
+) -> None:
+    sim.faults["office-1"] = f.First(1, f.Throttle(retry_after=2))
+    asked = [asyncio.ensure_future(nexhealth.syncs(OFFICE))]
+    async with asyncio.timeout(10):
+        while not sim.traffic.count("sync_status", 429):  # noqa: ASYNC110 -- it tells nobody
+            await asyncio.sleep(0.01)
+    began = time.monotonic()
+    asked.append(asyncio.ensure_future(nexhealth.syncs(Institution("office-2"))))
+    await asyncio.gather(*asked)
+    assert time.monotonic() - began > 1.5
+    first, *others = [call.at for call in sim.traffic.calls if call.endpoint == "sync_status"]
+    assert min(others) - first > 1.9
+    assert 1.5 < meter.throttled_seconds < 3
+
+
+async def test_a_429_without_retry_after_waits_longer_each_time(
+    sim: Simulator, client: Client
+) -> None:
+    pacer = Pacer(1000, 60_000)
+    async with client(sim.url, timeout=10.0, pacer=pacer) as nexhealth:
+        await nexhealth.syncs(OFFICE)
+        sim.faults["office-1"] = f.First(2, f.Throttle())
+        assert await nexhealth.syncs(OFFICE)
+    first, second, third = [call.at for call in sim.traffic.calls][-3:]
+    assert second - first > 0.7
+    assert third - second > 1.4
+
+
+async def test_a_retry_after_of_a_day_fails_at_once_and_pauses_five_minutes(
+    sim: Simulator, client: Client
+) -> None:
+    pacer = Pacer(1000, 60_000)
+    sim.faults["office-1"] = f.Throttle(retry_after=86_400)
+    async with client(sim.url, pacer=pacer) as nexhealth:
+        error = await failure(nexhealth.syncs(OFFICE))
+    assert type(error) is Throttled
+    assert error.status == 429
+    assert 290 < pacer.paused_for <= 300
+
+
+@pytest.mark.parametrize("retry_after", [None, "seconds", "date"])
+async def test_with_limits_above_those_of_the_api_every_poll_still_succeeds(
+    client: Client, retry_after: str | None
+) -> None:
+    offices = plain_offices(40)
+    async with Simulator(offices, per_second=20, retry_after=retry_after) as sim:
+        async with client(sim.url, pacer=Pacer(100, 6000)) as nexhealth:
+            inventory = await nexhealth.inventory()
+            answers = await asyncio.gather(*(nexhealth.syncs(i) for i in inventory))
+        assert len(answers) == 40
+        assert sim.traffic.count("sync_status", 429) > 0
