@@ -1,4 +1,4 @@
-"""What to do about an office: commands and lines that are ready to be pasted."""
+"""What to do about an office: the next step, and lines that are ready to be pasted."""
 
 import json
 import re
@@ -6,13 +6,51 @@ import shlex
 from datetime import date, timedelta
 
 from nexhealth_exporter.fleet import SyncStanding
-from nexhealth_exporter.model import Severity
-from nexhealth_exporter.report.row import Row
-from nexhealth_exporter.report.story import stop_of, stretch
+from nexhealth_exporter.model import IntegrationType, Severity
+from nexhealth_exporter.report.row import Condition, Row
+from nexhealth_exporter.report.story import looks_closed, stop_of, stretch
 from nexhealth_exporter.report.words import moment, rfc3339
 
 _MOST_DAYS = 14
 """A closure proposed for longer than this would rather be a mistake."""
+
+
+_TRY = {
+    IntegrationType.SERVER: (
+        "See that the office's server is on and that NexHealth's services are still installed."
+    ),
+    IntegrationType.CLOUD: (
+        "Ask the office to log in to the Chrome extension and the health record system."
+    ),
+    IntegrationType.UNKNOWN: "Find out where its system runs, then see the likely causes.",
+}
+_STEPS = {
+    Condition.LATE: "Nothing yet. If the silence goes on, a ticket follows.",
+    Condition.NO_SYNC: "Ask NexHealth to install a sync, or exclude this institution.",
+    Condition.FRESH: "Nothing to do.",
+    Condition.RESTING: "Nothing to do.",
+    Condition.ABANDONED: "Have the sync reinstalled, or exclude it if the office has left.",
+    Condition.INACTIVE: "Nothing to do. Activate its locations at NexHealth if it is in use.",
+}
+
+
+def next_step(row: Row) -> str:
+    """What somebody who looks at this row should do now."""
+    if row.is_held_back:
+        return (
+            "Nothing for this office alone: a fleet incident is under way. See NexHealth's status."
+        )
+    if row.condition is Condition.UNKNOWN:
+        if row.is_blind:
+            return "See why polls fail: the exporter's log names the reason."
+        return "Wait for the next round of polls."
+    if row.sync is None or not row.is_overdue:
+        return _STEPS[row.condition]
+    if looks_closed(row):
+        return (
+            "Ask whether the office is closed. If so, announce it; if not, go through the causes."
+        )
+    return _TRY[row.sync.integration_type]
 
 
 def silence_command(row: Row, sync: SyncStanding) -> str:

@@ -1,0 +1,1 @@
+"""The exporter's own HTTP server: metrics, pages for people, JSON, probes."""

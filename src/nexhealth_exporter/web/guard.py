@@ -1,0 +1,68 @@
+"""What holds for every answer: who may ask, and headers that keep browsers careful."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from nexhealth_exporter.web.view import Access
+
+CAREFUL = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "nexhealth-exporter",
+}
+"""What the operator's web configuration sets wins over these."""
+
+
+def identified(access: Callable[[], Access]) -> Middleware:
+    """Middleware that asks for name and password on every path, if there are users."""
+
+    @web.middleware
+    async def ask(request: web.Request, handler: Handler) -> web.StreamResponse:
+        verify = access().verify
+        if verify is None:
+            return await handler(request)
+        said = _credentials(request.headers.get(hdrs.AUTHORIZATION, ""))
+        if said is not None and await verify(*said):
+            return await handler(request)
+        return web.Response(
+            status=401,
+            text="Name and password, please.\n",
+            headers={hdrs.WWW_AUTHENTICATE: 'Basic realm="nexhealth-exporter", charset="UTF-8"'},
+        )
+
+    return ask
+
+
+def careful(
+    access: Callable[[], Access],
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """The signal that puts the headers on every answer."""
+
+    async def add(_request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in (CAREFUL | dict(access().headers)).items():
+            response.headers[name] = value
+
+    return add
+
+
+def _credentials(header: str) -> tuple[str, str] | None:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    user, colon, password = text.partition(":")
+    return (user, password) if colon else None

@@ -1,0 +1,86 @@
+"""Jinja with our words: every value escaped, every instant with its time zone."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from nexhealth_exporter import __version__
+from nexhealth_exporter.report import Condition, why
+from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
+from nexhealth_exporter.report.story import FAILURES, KINDS, REASONS, brief, stretch
+from nexhealth_exporter.report.words import duration, moment, rfc3339, when
+from nexhealth_exporter.web.links import api_path, institution_path, with_query
+from nexhealth_exporter.web.week import week
+
+CONDITIONS = {
+    Condition.OVERDUE_CRITICAL: "Overdue, critical",
+    Condition.OVERDUE_WARNING: "Overdue, warning",
+    Condition.LATE: "Late",
+    Condition.UNKNOWN: "Unknown",
+    Condition.NO_SYNC: "No sync",
+    Condition.FRESH: "Fresh",
+    Condition.RESTING: "Resting",
+    Condition.ABANDONED: "Abandoned",
+    Condition.INACTIVE: "Inactive",
+}
+
+
+def environment() -> Environment:
+    """The templates of this package, with the filters and words that they use."""
+    loaded = Environment(
+        loader=PackageLoader(__package__ or ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    loaded.filters.update(
+        duration=duration, when=_when, both=_both, utc=_utc, why=why, brief=brief, step=next_step
+    )
+    loaded.globals.update(
+        version=__version__,
+        condition_words=CONDITIONS,
+        reason_words=REASONS,
+        kind_words=KINDS,
+        failure_words=FAILURES,
+        institution_path=institution_path,
+        api_path=api_path,
+        with_query=with_query,
+        stretch=stretch,
+        week=week,
+        silence_command=silence_command,
+        closure_line=closure_line,
+        moment=moment,
+    )
+    return loaded
+
+
+def render(loaded: Environment, name: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything
+    """The page of that template."""
+    return loaded.get_template(name).render(**values)
+
+
+def _when(at: float, zone: str, now: float) -> Markup:
+    """The instant, short, in that zone; UTC on hover and for machines."""
+    return _time(at, when(at, zone, now), f"{moment(at, 'UTC'):%a %d %b %Y %H:%M:%S} UTC")
+
+
+def _both(at: float, zone: str) -> Markup:
+    """The instant in full in that zone, and beside it in UTC."""
+    local, utc = moment(at, zone), moment(at, "UTC")
+    there = f"{local:%a} {local.day} {local:%b %H:%M:%S}"
+    beside = f"{utc:%a %H:%M:%S} UTC" if local.date() != utc.date() else f"{utc:%H:%M:%S} UTC"
+    return _time(at, there, f"{local:%Y-%m-%d %H:%M:%S %Z}") + Markup(
+        ' <span class="utc">{}</span>'
+    ).format(beside)
+
+
+def _utc(at: float) -> Markup:
+    return _time(at, f"{moment(at, 'UTC'):%a %d %b %Y, %H:%M:%S} UTC", rfc3339(at))
+
+
+def _time(at: float, text: str, title: str) -> Markup:
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        rfc3339(at), escape(title), text
+    )

@@ -1,0 +1,44 @@
+"""What the HTTP server may know of the rest: a few functions, asked anew for each request."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nexhealth_exporter.fleet import Fleet
+
+Verify = Callable[[str, str], Awaitable[bool]]
+"""Whether a user (first) has that password (second)."""
+
+
+class MetricsPage(Protocol):
+    """What draws `/metrics`."""
+
+    async def write(
+        self, fleet: Fleet, now: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
+    ) -> Sequence[bytes]:
+        """The page in chunks, compressed if `gzip`. `names` are those wanted; none means all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask, and what every answer carries. `verify` None lets everybody in."""
+
+    verify: Verify | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`now` gives POSIX seconds. `unhealthy` and `unready` give the sentence why, or None.
+
+    `configuration` is the text of `/config`, secrets already masked. `external_url` is
+    where people reach this server, without a slash at the end; empty if nobody said.
+    """
+
+    fleet: Callable[[], Fleet]
+    now: Callable[[], float]
+    unhealthy: Callable[[], str | None]
+    unready: Callable[[], str | None]
+    configuration: Callable[[], str]
+    external_url: str = ""
+    access: Callable[[], Access] = Access

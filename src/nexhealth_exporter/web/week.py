@@ -1,0 +1,237 @@
+"""The week as a picture: expected hours, the silence that counts, marks and deadlines.
+
+Geometry only; the template draws it. One row for each local day, midnight to midnight on
+the clock of the office, so a day on which clocks change is still one row.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from nexhealth_exporter.expectation.expectation import Expectation, Segment
+from nexhealth_exporter.fleet import SyncStanding
+from nexhealth_exporter.model import Operation, Severity
+from nexhealth_exporter.report.row import Row
+from nexhealth_exporter.report.story import REASONS
+from nexhealth_exporter.report.words import clock
+
+DAYS_BEFORE, DAYS_AFTER = 3, 3
+LEFT, TOP, WIDTH = 92.0, 34.0, 720.0
+ROW, GAP = 30.0, 8.0
+RIGHT, BOTTOM = 14.0, 4.0
+_DAY = 86400.0
+_LABEL_WIDTH = 64.0
+"""A bar must be so wide to carry a word."""
+
+
+class Bar(NamedTuple):
+    """A stretch of one day. `kind` is expected, half, rest or counted; `word` stands inside."""
+
+    kind: str
+    x: float
+    y: float
+    width: float
+    word: str
+
+
+class Point(NamedTuple):
+    """An instant in the picture; `kind` is now, read, write, warning or critical."""
+
+    kind: str
+    x: float
+    y: float
+
+
+class Column(NamedTuple):
+    """Observed activity of an hour: `height` is the share of weeks in which it moved."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Day(NamedTuple):
+    """A row: its label, where it is, and its hours in words."""
+
+    label: str
+    y: float
+    is_today: bool
+    hours: str
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Everything to draw, in units of the picture."""
+
+    width: float
+    height: float
+    days: tuple[Day, ...]
+    bars: tuple[Bar, ...]
+    points: tuple[Point, ...]
+    activity: tuple[Column, ...]
+    hours: tuple[tuple[str, float], ...]
+    row: float = ROW
+    top: float = TOP
+    left: float = LEFT
+
+    def has(self, kind: str) -> bool:
+        """Whether anything of that kind is drawn, so that the legend names it."""
+        return kind in {bar.kind for bar in self.bars} | {point.kind for point in self.points}
+
+
+def week(row: Row, sync: SyncStanding, activity: Mapping[int, float] | None = None) -> Week:
+    """The picture of a sync: three days back, today, three days ahead.
+
+    `activity` is the share (0 to 1) of past weeks in which a mark moved, by hour of the
+    local week (0 is Monday 00:00); None while nothing is learned.
+    """
+    frame = _Frame(sync.expectation, row.now)
+    return Week(
+        width=LEFT + WIDTH + RIGHT,
+        height=TOP + len(frame.dates) * (ROW + GAP) + BOTTOM,
+        days=tuple(frame.days()),
+        bars=(*frame.hours(), *frame.counted(_silent_since(row, sync), row.now)),
+        points=tuple(frame.points(_instants(row, sync))),
+        activity=tuple(frame.activity(activity or {})),
+        hours=tuple((f"{hour:02}", frame.x(hour * 3600.0)) for hour in range(0, 25, 3)),
+    )
+
+
+def _silent_since(row: Row, sync: SyncStanding) -> float | None:
+    """What the counted silence starts from: the mark of the direction that decides."""
+    if not sync.read.deadline and not sync.write.deadline:
+        return None
+    deciding = next(
+        (j for j in sync.judgements if row.due in j.deadline.values()), sync.judgements[0]
+    )
+    return deciding.basis.anchor
+
+
+def _instants(row: Row, sync: SyncStanding) -> Iterator[tuple[str, float]]:
+    for operation in Operation:
+        mark = sync.judgement(operation).mark
+        if mark is not None:
+            yield operation.value, mark
+    for severity in Severity:
+        known = [j.deadline[severity] for j in sync.judgements if severity in j.deadline]
+        if known:
+            yield severity.value, min(known)
+    yield "now", row.now
+
+
+class _Frame:
+    """Where instants lie in the picture."""
+
+    def __init__(self, expectation: Expectation, now: float) -> None:
+        self._expectation = expectation
+        self._zone = ZoneInfo(expectation.timezone)
+        today = self._local(now).date()
+        self._today = today
+        self.dates = tuple(
+            today + timedelta(days=offset) for offset in range(-DAYS_BEFORE, DAYS_AFTER + 1)
+        )
+        self._start = self._midnight(self.dates[0])
+        self._end = self._midnight(self.dates[-1] + timedelta(days=1))
+
+    def _local(self, at: float) -> datetime:
+        return datetime.fromtimestamp(at, self._zone)
+
+    def _midnight(self, day: date) -> float:
+        return datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp()
+
+    def x(self, second: float) -> float:
+        """Where a second of the local day lies."""
+        return round(LEFT + WIDTH * second / _DAY, 2)
+
+    def _y(self, day: date) -> float:
+        return TOP + (day - self.dates[0]).days * (ROW + GAP)
+
+    def _segments(self, start: float, end: float) -> Iterator[Segment]:
+        """Segments cut to that span; none reaches over a local midnight."""
+        for segment in self._expectation.segments(start):
+            if segment.start >= end:
+                return
+            yield segment._replace(start=max(segment.start, start), end=min(segment.end, end))
+
+    def _placed(self, segment: Segment) -> tuple[date, float, float]:
+        """Its day, and from where to where on the clock it reaches."""
+        begin = self._local(segment.start)
+        second = begin.hour * 3600.0 + begin.minute * 60 + begin.second
+        return begin.date(), second, min(second + segment.end - segment.start, _DAY)
+
+    def days(self) -> Iterator[Day]:
+        """The rows with their labels."""
+        for day in self.dates:
+            label = f"{day:%a} {day.day} {day:%b}"
+            yield Day(label, self._y(day), day == self._today, self._said(day))
+
+    def _said(self, day: date) -> str:
+        start, end = self._midnight(day), self._midnight(day + timedelta(days=1))
+        spans: list[list[float]] = []
+        for segment in self._segments(start, end):
+            if not segment.is_expected:
+                continue
+            if spans and spans[-1][1] == segment.start:
+                spans[-1][1] = segment.end
+            else:
+                spans.append([segment.start, segment.end])
+        zone = self._expectation.timezone
+        if spans == [[start, end]]:
+            return "all day"
+        return ", ".join(f"{clock(a, zone)} to {clock(b, zone)}" for a, b in spans) or "closed"
+
+    def hours(self) -> Iterator[Bar]:
+        """Expected hours and rests, neighbours of one kind joined."""
+        joined: Bar | None = None
+        for segment in self._segments(self._start, self._end):
+            day, begin, end = self._placed(segment)
+            x, width = self.x(begin), (end - begin) / _DAY * WIDTH
+            kind = (
+                "rest" if not segment.is_expected else "expected" if segment.value == 1 else "half"
+            )
+            word = REASONS[segment.reason] if segment.reason and kind == "rest" else ""
+            y = self._y(day)
+            if joined and joined.kind == kind and joined.y == y and joined.word == word:
+                joined = joined._replace(width=x + width - joined.x)
+                continue
+            if joined:
+                yield _worded(joined)
+            joined = Bar(kind, x, y, width, word)
+        if joined:
+            yield _worded(joined)
+
+    def counted(self, since: float | None, now: float) -> Iterator[Bar]:
+        """The silence that counts: expected time between the mark and now."""
+        if since is None or since >= now:
+            return
+        for segment in self._segments(max(since, self._start), now):
+            if segment.value > 0:
+                day, begin, end = self._placed(segment)
+                yield Bar("counted", self.x(begin), self._y(day), (end - begin) / _DAY * WIDTH, "")
+
+    def points(self, instants: Iterator[tuple[str, float]]) -> Iterator[Point]:
+        """Those instants that lie within the picture."""
+        for kind, at in instants:
+            if self._start <= at < self._end:
+                day, begin, _ = self._placed(Segment(at, at, 0.0, None))
+                yield Point(kind, self.x(begin), self._y(day))
+
+    def activity(self, shares: Mapping[int, float]) -> Iterator[Column]:
+        """Columns of observed activity, hour by hour."""
+        for day in self.dates:
+            for hour in range(24):
+                share = shares.get(day.weekday() * 24 + hour, 0.0)
+                if share > 0:
+                    height = share * ROW / 2
+                    yield Column(
+                        self.x(hour * 3600.0), self._y(day) + ROW - height, WIDTH / 24 - 1, height
+                    )
+
+
+def _worded(bar: Bar) -> Bar:
+    """The same bar, its word left out where it would not fit."""
+    width = round(bar.width, 2)
+    return bar._replace(width=width, word=bar.word if width >= _LABEL_WIDTH else "")
