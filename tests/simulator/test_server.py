@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 
 from nexhealth_exporter.simulator import Simulator, plain_office, plain_offices
 from nexhealth_exporter.simulator import faults as f
@@ -316,6 +318,23 @@ async def test_away_and_back_on_the_same_port(sim: Simulator, client: Client) ->
     await sim.come_back()
     assert sim.port == port
     assert (await client.get("/sync_status"))[0] == 200
+
+
+async def test_it_speaks_tls_if_given_a_certificate() -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusting = ssl.create_default_context()
+    async with (
+        Simulator(plain_offices(1), ssl_context=context) as sim,
+        aiohttp.ClientSession() as session,
+    ):
+        key = {"Authorization": sim.api_key}
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await session.post(f"{sim.url}/authenticates", headers=key, ssl=trusting)
+        authority.configure_trust(trusting)
+        async with session.post(f"{sim.url}/authenticates", headers=key, ssl=trusting) as response:
+            assert response.status == 201
 
 
 async def test_traffic_is_recorded(sim: Simulator, client: Client) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from nexhealth_exporter.model import Institution, IntegrationType
+from nexhealth_exporter.rules import read
 from nexhealth_exporter.simulator import World, plain_offices
 from nexhealth_exporter.simulator.behaviour import Routine
 from nexhealth_exporter.simulator.fleets import Mix, mixed_fleet
 from nexhealth_exporter.simulator.habits import Batch, Cloud, Power, Server
 from nexhealth_exporter.simulator.record import observations, write_observations, write_truth
-from nexhealth_exporter.simulator.site import Why
+from nexhealth_exporter.simulator.site import Vagaries, Why
 from nexhealth_exporter.simulator.wallclock import day_of, midnight
 from nexhealth_exporter.simulator.world import TESTING_SEEDS, TUNING_SEEDS
 
@@ -122,6 +124,26 @@ def test_open_windows_are_the_people_and_the_people_keep_the_hours(
         assert all(start < end for start, end in told["open"])
         days = {day_of(told["timezone"], start) for start, _ in told["open"]}
         assert all(routine.site.week(day)[(day + 6) % 7] for day in days)
+
+
+def test_announced_closures_are_a_configuration_file() -> None:
+    world = World(7, 12, START, 60, mix=Mix(vagaries=Vagaries(vacations_a_year=4)))
+    rules = read(world.configuration(), "world.yaml")
+    announced = {
+        (told["institution"], closure["day"])
+        for told in world.truths()
+        for closure in told["closures"]
+        if closure["announced"]
+    }
+    configured = {
+        (office.subdomain, first.isoformat())
+        for office in world.offices
+        for first, _ in rules.for_sync(
+            Institution(office.subdomain), ("", IntegrationType.CLOUD)
+        ).closures
+    }
+    assert configured == announced
+    assert len(announced) > 10
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:

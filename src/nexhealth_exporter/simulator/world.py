@@ -52,6 +52,27 @@ class World:
         """The instant at which it ends."""
         return self.start + self.days * DAY
 
+    def configuration(self) -> str:
+        """The configuration file in which operators announced the closures they were told of."""
+        announced = [
+            (office.subdomain, days) for office in self.offices if (days := self._announced(office))
+        ]
+        lines = [
+            f"  - match: {{subdomain: {subdomain}}}\n    days: [{', '.join(days)}]"
+            for subdomain, days in announced
+        ]
+        return "\n".join(["closures:", *lines]) + "\n" if lines else ""
+
+    def _announced(self, office: Office) -> list[str]:
+        """The announced local days of closure, quoted for YAML."""
+        sites = dict.fromkeys(routine.site for routine in _routines(office))
+        return [
+            f'"{_iso(day)}"'
+            for site in sites
+            for day, what in _days(site, self.start, self.end)
+            if what.announced
+        ]
+
     def facts(self) -> dict[str, Any]:
         """The truth about the world as a whole."""
         return {
@@ -73,13 +94,10 @@ class World:
         there by their hours.
         """
         for office in self.offices:
-            for sync in office.syncs:
-                yield self._truth(office, sync)
+            for sync, routine in zip(office.syncs, _routines(office), strict=True):
+                yield self._truth(office, sync, routine)
 
-    def _truth(self, office: Office, sync: Sync) -> dict[str, Any]:
-        routine = sync.behaviour
-        if not isinstance(routine, Routine):
-            raise TypeError(type(routine))
+    def _truth(self, office: Office, sync: Sync, routine: Routine) -> dict[str, Any]:
         days = list(_days(routine.site, self.start, self.end))
         return {
             "institution": office.subdomain,
@@ -100,6 +118,11 @@ class World:
             "open": [window for _, what in days for window in what.open],
             "up": {way: routine.up(way, self.start, self.end) for way in _WAYS},
         }
+
+
+def _routines(office: Office) -> list[Routine]:
+    """How its syncs behave: a world is made of routines only."""
+    return [sync.behaviour for sync in office.syncs if isinstance(sync.behaviour, Routine)]
 
 
 def _days(site: Site, start: float, end: float) -> Iterator[tuple[int, Day]]:
