@@ -66,14 +66,18 @@ class FromDebian:
     """Unpacked from the first suite that answers; no root, nothing installed.
 
     A binary that is not in `package` is in one of its own name, as promtool since Debian 14.
+    `data` is a folder whose path Debian compiled into the binaries: its files are put beside
+    them, and the path is replaced by one as long that leads to the working directory.
     """
 
     package: str
     suites: tuple[str, ...]
     renamed: Mapping[str, str] = field(default_factory=dict)
+    data: str = ""
 
     def __str__(self) -> str:
-        return f"Debian {self.package} of {' or '.join(self.suites)}"
+        extra = f" with {self.data}" if self.data else ""
+        return f"Debian {self.package} of {' or '.join(self.suites)}{extra}"
 
     def put(self, tool: Tool) -> None:
         """Fill the folder of `tool`."""
@@ -101,6 +105,14 @@ class FromDebian:
                         deb = next(Path(scratch).glob(f"{package}_*.deb"))
                         run("dpkg-deb", "-x", str(deb), scratch)
                 shutil.copy2(binary, tool.path / name)
+                if self.data:
+                    content = binary.read_bytes()
+                    path = self.data.encode()
+                    here = b"./" * (len(path) // 2) + b"/" * (len(path) % 2)
+                    (tool.path / name).write_bytes(content.replace(path, here))
+            if self.data:
+                for extra in Path(scratch, self.data.lstrip("/")).glob("*.tmpl"):
+                    shutil.copy2(extra, tool.path)
 
 
 @dataclass(frozen=True)
@@ -159,9 +171,13 @@ class FromSystem:
 
 
 def debian_alertmanager(suites: tuple[str, ...]) -> FromDebian:
-    """Alertmanager, whose binary Debian calls by the name of the package."""
+    """Alertmanager, whose binary Debian calls by the name of the package.
+
+    Debian took its default templates out of it: it looks for them in a folder of the system.
+    """
     package = "prometheus-alertmanager"
-    return FromDebian(package, suites, {"alertmanager": package})
+    folder = "/usr/share/prometheus/alertmanager"
+    return FromDebian(package, suites, {"alertmanager": package}, folder)
 
 
 Source = FromDebian | FromWheel | FromSystem
