@@ -7,6 +7,8 @@ from typing import Any
 
 import uvloop
 
+from nexhealth_exporter.errors import ExporterError
+
 
 def run(command: Coroutine[Any, Any, int]) -> int:
     """Run the command on uvloop; its exit code."""
@@ -27,12 +29,15 @@ async def until_stopped(*works: Callable[[], Awaitable[object]]) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         on_signal(number, stopped.set)
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_awaited(work)) for work in works]
-        tasks.append(group.create_task(_awaited(stopped.wait)))
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_awaited(work)) for work in (*works, stopped.wait)]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+    except* ExporterError as group_of_errors:
+        # Sentences for the operator: one is as good as all that follow from it.
+        raise group_of_errors.exceptions[0] from None
 
 
 async def _awaited(work: Callable[[], Awaitable[object]]) -> None:

@@ -1,0 +1,187 @@
+"""The program as somebody types it: exit codes, sentences, signals."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from nexhealth_exporter.simulator import Simulator, plain_office, plain_offices
+from nexhealth_exporter.simulator.offices import Still
+from tests.e2e.processes import PROGRAM, Process, free_port, get, running, until
+
+pytestmark = pytest.mark.e2e
+
+PREFIX = "NEXHEALTH_EXPORTER_"
+
+
+async def finished(*words: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code and output of a command that ends by itself."""
+    async with running(*PROGRAM, *words, env=env) as process:
+        code = await process.ended()
+        return code, process.said
+
+
+def settings(simulator: Simulator, **more: str) -> dict[str, str]:
+    given = {"API_URL": simulator.url, "API_KEY": simulator.api_key, **more}
+    return {PREFIX + name: value for name, value in given.items()}
+
+
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({}, "NEXHEALTH_EXPORTER_API_KEY is not set"),
+        ({"API_KEY": "k" * 20, "POLL_INTERVALL_SECONDS": "5"}, "did you mean"),
+        ({"API_KEY": "k" * 20, "POLL_INTERVAL_SECONDS": "soon"}, "must be a number of seconds"),
+        ({"API_KEY": "k" * 20, "INCLUDE": "("}, "INCLUDE"),
+        ({"API_KEY": "k" * 20, "CONFIG_FILE": "/nowhere.yaml"}, "/nowhere.yaml"),
+        ({"API_KEY_FILE": "/nowhere"}, "API_KEY_FILE cannot be read"),
+    ],
+)
+async def test_what_can_never_work_is_one_clear_sentence(
+    env: dict[str, str], sentence: str
+) -> None:
+    code, said = await finished(env={PREFIX + name: value for name, value in env.items()})
+
+    assert code == 1
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+    assert "Traceback" not in said
+
+
+async def test_a_port_in_use_is_one_clear_sentence() -> None:
+    async with Simulator(plain_offices(1)) as simulator:
+        env = settings(simulator, LISTEN_ADDRESS=f"127.0.0.1:{simulator.port}")
+        code, said = await finished(env=env)
+
+    assert code == 1
+    assert "is in use" in said
+    assert "Traceback" not in said
+
+
+async def test_help_names_every_command() -> None:
+    code, said = await finished("--help")
+
+    assert code == 0
+    for command in ("serve", "demo", "simulate", "check", "status"):
+        assert command in said
+
+
+async def test_an_unknown_command_is_refused() -> None:
+    code, said = await finished("sevre")
+
+    assert code == 2
+    assert "sevre" in said
+
+
+async def test_status_exits_0_when_all_is_well_and_2_when_a_sync_is_overdue(
+    tmp_path: Path,
+) -> None:
+    always = tmp_path / "config.yaml"
+    always.write_text(
+        "schedules: {always: {hours: {mon-sun: '00:00-24:00'}, holidays: none}}\n"
+        "institutions: [{match: {}, schedule: always}]\n"
+    )
+    async with Simulator(plain_offices(3)) as simulator:
+        env = settings(simulator, CONFIG_FILE=str(always))
+        code, said = await finished("status", env=env)
+        assert (code, "3 syncs, 0 overdue" in said) == (0, True), said
+
+        stopped = Still(read=time.time() - 5 * 3600, write=time.time())
+        simulator.add(plain_office(2, behaviour=stopped))
+        code, said = await finished("status", env=env)
+        assert code == 2
+        first = next(line for line in said.splitlines() if "office-" in line)
+        assert first.split()[0] == "office-2"
+
+        code, said = await finished("status", "--format", "json", env=env)
+        assert code == 2
+        assert json.loads(said)[0]["institution"] == "office-2"
+
+
+async def test_check_tells_what_would_be_polled_and_entries_that_match_nothing(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "schedules: {office: {hours: {mon-fri: '08:00-17:00'}, lunch: '12:00-13:00'}}\n"
+        "institutions:\n"
+        "  - {match: {subdomain: office-1}, schedule: office, timezone: America/Denver}\n"
+        "  - {match: {subdomain: nobody}, group: east}\n"
+    )
+    async with Simulator(plain_offices(3)) as simulator:
+        code, said = await finished("check", env=settings(simulator, CONFIG_FILE=str(config)))
+
+    assert code == 0
+    assert "the key sees 3 institutions" in said
+    assert "scope: institution (from auto)" in said
+    assert "config.yaml:4: institutions[1]" in said
+    assert "Schedule office, America/Denver, the next 7 days:" in said
+    assert "UTC  expected to run" in said
+
+
+async def test_check_fails_on_a_refused_key() -> None:
+    async with Simulator(plain_offices(1)) as simulator:
+        env = {**settings(simulator), PREFIX + "API_KEY": "a-wrong-but-long-key"}
+        code, said = await finished("check", env=env)
+
+    assert code == 1
+    assert "refused" in said
+    assert "a-wrong-but-long-key" not in said
+
+
+async def served(exporter: Process, port: int) -> None:
+    async def is_ready() -> bool:
+        return (await get(f"http://127.0.0.1:{port}/-/ready"))[0] == 200
+
+    await until(is_ready, why=exporter.said)
+
+
+async def test_a_changed_file_is_followed_on_sighup_and_a_bad_one_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("institutions: [{match: {}, group: east}]\n")
+    port = free_port()
+    async with Simulator(plain_offices(2)) as simulator:
+        address = f"127.0.0.1:{port}"
+        env = settings(simulator, CONFIG_FILE=str(config), LISTEN_ADDRESS=address)
+        async with running(*PROGRAM, env=env) as exporter:
+            await served(exporter, port)
+
+            async def shows(text: str) -> bool:
+                return text in (await get(f"http://{address}/metrics"))[1]
+
+            assert await shows('group="east"')
+            config.write_text("institutions: [{match: {}, group: west}]\n")
+            exporter.hang_up()
+            await until(lambda: shows('group="west"'), why=exporter.said)
+
+            config.write_text("institutions: [{match: {}, grop: north}]\n")
+            exporter.hang_up()
+            await until(lambda: shows("nexhealth_config_last_reload_successful 0.0"))
+            assert await shows('group="west"')
+            assert "did you mean group" in exporter.said
+
+            config.write_text("institutions: [{match: {}, group: north}]\n")
+            exporter.hang_up()
+            await until(lambda: shows('group="north"'))
+            assert await shows("nexhealth_config_last_reload_successful 1.0")
+
+
+async def test_without_an_api_the_process_stays_up_and_says_so() -> None:
+    port, nobody = free_port(), free_port()
+    env = {
+        PREFIX + "API_URL": f"http://127.0.0.1:{nobody}",
+        PREFIX + "API_KEY": "k" * 20,
+        PREFIX + "LISTEN_ADDRESS": f"127.0.0.1:{port}",
+        PREFIX + "POLL_INTERVAL_SECONDS": "1",
+        PREFIX + "API_TIMEOUT_SECONDS": "1",
+    }
+    async with running(*PROGRAM, env=env) as exporter:
+        await served(exporter, port)
+        _, page = await get(f"http://127.0.0.1:{port}/metrics")
+
+        assert "\nnexhealth_up 0\n" in page
+        assert (await get(f"http://127.0.0.1:{port}/-/healthy"))[0] == 200
+        assert await exporter.stop() == 0

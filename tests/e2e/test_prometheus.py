@@ -1,0 +1,121 @@
+"""The real program, scraped by a real Prometheus."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from nexhealth_exporter.simulator import Simulator, plain_offices
+from tests.e2e.processes import (
+    GENERATIONS,
+    PROGRAM,
+    Process,
+    free_port,
+    get,
+    prometheus,
+    running,
+    tool,
+    until,
+)
+
+OVERDUE = """
+max by (institution, sync, integration_type) (
+  nexhealth_sync_read_deadline_timestamp_seconds{severity="critical"}
+) <= on (institution) group_left ()
+max by (institution) (nexhealth_institution_last_poll_timestamp_seconds)
+"""
+
+pytestmark = pytest.mark.e2e
+
+
+async def demo_address(demo: Process) -> str:
+    """Where the demo says it serves, once its first round is over."""
+    found = await until(
+        lambda: re.search(r"http://localhost:(\d+)/metrics", demo.said), why="the demo never said"
+    )
+    address = f"127.0.0.1:{found[1]}"
+
+    async def is_ready() -> bool:
+        return (await get(f"http://{address}/-/ready"))[0] == 200
+
+    await until(is_ready, why=demo.said)
+    return address
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+async def test_prometheus_scrapes_the_lag_of_the_demos_fleet(
+    generation: str, tmp_path: Path
+) -> None:
+    async with running(*PROGRAM, "demo", "--poll-interval-seconds", "2") as demo:
+        address = await demo_address(demo)
+        async with prometheus(generation, tmp_path, {"nexhealth": address}) as prom:
+            await until(lambda: prom.value('up{job="nexhealth"} == 1'))
+
+            for direction in ("read", "write"):
+                lag = f"nexhealth_sync_{direction}_lag_seconds"
+                found = await prom.query(f"count by (integration_type) ({lag})")
+                counts = {r["metric"]["integration_type"]: float(r["value"][1]) for r in found}
+                assert counts.keys() == {"server", "cloud", "unknown"}
+                assert counts["server"] > 20
+                assert counts["cloud"] > 20
+            assert await prom.value("nexhealth_up") == 1
+            assert await prom.value("count(nexhealth_sync_expected_downtime)") is not None
+
+            # An office that is down: its lag grows as fast as time passes.
+            found = await until(lambda: prom.query(OVERDUE), why="nothing is overdue in the demo")
+            labels = ",".join(f'{k}="{v}"' for k, v in found[0]["metric"].items())
+            lag = f"nexhealth_sync_read_lag_seconds{{{labels}}}[10s]"
+            await until(lambda: prom.value(f"count_over_time({lag}) >= 5"))
+            assert await prom.value(f"deriv({lag})") == pytest.approx(1, abs=0.05)
+        assert await demo.stop() == 0
+
+
+async def test_promtool_has_nothing_to_say_about_the_page() -> None:
+    async with running(*PROGRAM, "demo") as demo:
+        address = await demo_address(demo)
+        _, page = await get(f"http://{address}/metrics")
+
+    for generation in GENERATIONS:
+        check = await asyncio.create_subprocess_exec(
+            tool(generation, "promtool"),
+            "check",
+            "metrics",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await check.communicate(page.encode())
+        assert (check.returncode, said.decode()) == (0, "")
+
+
+async def test_an_api_that_goes_away_leaves_the_series_and_nexhealth_up_tells(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    async with Simulator(plain_offices(4), per_second=None, per_minute=None) as simulator:
+        env = {
+            "NEXHEALTH_EXPORTER_API_URL": simulator.url,
+            "NEXHEALTH_EXPORTER_API_KEY": simulator.api_key,
+            "NEXHEALTH_EXPORTER_LISTEN_ADDRESS": f"127.0.0.1:{port}",
+            "NEXHEALTH_EXPORTER_POLL_INTERVAL_SECONDS": "1",
+            "NEXHEALTH_EXPORTER_POLL_SCOPE": "institution",
+        }
+        async with (
+            running(*PROGRAM, env=env) as exporter,
+            prometheus("prometheus-3", tmp_path, {"nexhealth": f"127.0.0.1:{port}"}) as prom,
+        ):
+            await until(lambda: prom.value("nexhealth_up == 1"), why=exporter.said)
+            assert await prom.value("count(nexhealth_sync_read_lag_seconds)") == 4
+
+            await simulator.go_away()
+            await until(lambda: prom.value("nexhealth_up == bool 0"))
+            assert await prom.value("count(nexhealth_sync_read_lag_seconds)") == 4
+            assert await prom.value("sum(nexhealth_institution_poll_success)") == 0
+
+            await simulator.come_back()
+            await until(lambda: prom.value("nexhealth_up == 1"))
+            await until(lambda: prom.value("sum(nexhealth_institution_poll_success) == 4"))
+            assert "Traceback" not in exporter.said
+            assert simulator.api_key not in exporter.said
+            assert await exporter.stop() == 0
