@@ -138,7 +138,7 @@ def test_monitored_true_can_make_an_exception() -> None:
         ("{subdomain: smile-downtown, emr: Dentrix}", False),
     ],
 )
-def test_all_conditions_of_a_match_must_fit(match: str, fits: bool) -> None:  # noqa: FBT001
+def test_all_conditions_of_a_match_must_fit(match: str, fits: bool) -> None:
     only = read(f"institutions: [{{match: {match}, timezone: America/Denver}}]")
     found = only.for_sync(DOWNTOWN, ("Open Dental", SERVER)).timezone
     assert fits == (found == "America/Denver")

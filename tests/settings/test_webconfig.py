@@ -8,6 +8,12 @@ from pathlib import Path
 import bcrypt
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from nexhealth_exporter import webconfig
 from nexhealth_exporter.errors import ConfigError
@@ -66,6 +72,15 @@ def test_the_files_that_matter_are_named(folder: Path) -> None:
     config = load(folder, text)
     assert config.files == tuple(folder / name for name in ("web.yaml", "server.crt", "server.key"))
     assert config.text == text
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(folder: Path) -> None:
+    file = folder / "server.key"
+    key = load_pem_private_key(file.read_bytes(), None)
+    hidden = BestAvailableEncryption(b"hunter2hunter2")
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hidden))
+    with pytest.raises(ConfigError, match="must be PEM, the key not encrypted"):
+        load(folder, "tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
 
 
 def test_headers_are_taken_over(folder: Path) -> None:
