@@ -305,3 +305,10 @@ def test_nine_silent_syncs_are_no_fleet_incident(world: World) -> None:
         world.poll(TEN + HOUR, marked(SERVER, TEN), institution=f"office-{i}")
 
     assert world.fleet.with_incidents().incidents == {}
+
+
+def test_a_page_never_comes_before_the_ticket(world: World) -> None:
+    world.poll(TEN, marked(SERVER, TEN))
+    world.configure("institutions: [{match: {}, allowance: {server: {warning: 11h}}}]")
+
+    assert world.sync().read.allowance == {"warning": 11 * HOUR, "critical": 11 * HOUR}

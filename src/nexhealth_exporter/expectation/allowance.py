@@ -46,10 +46,12 @@ def allowances(
         usual = SERVER
     else:
         usual = CLOUD
-    return {
-        severity: _bounded(usual[severity], rules.get((integration_type, operation, severity)))
-        for severity in Severity
-    }
+    warning, critical = (
+        _bounded(usual[severity], rules.get((integration_type, operation, severity)))
+        for severity in (Severity.WARNING, Severity.CRITICAL)
+    )
+    # One configured alone must not let the page come before the ticket.
+    return {Severity.WARNING: warning, Severity.CRITICAL: max(warning, critical)}
 
 
 def _bounded(seconds: float, bounds: Bounds | None) -> float:
