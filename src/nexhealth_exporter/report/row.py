@@ -41,8 +41,9 @@ _NOT_JUDGED = {State.ABANDONED: Condition.ABANDONED, State.INACTIVE: Condition.I
 class Row:
     """A sync at the instant `now`, or an institution of which no sync is known (`sync` None).
 
-    `now_piece` is the expectation now. `due` is the deadline that decides: the first one
-    missed if the sync is overdue, else the next to come. `is_held_back` is True while a
+    `now_piece` is the expectation now. `due` is the deadline that decides: if the sync is
+    overdue, the first one missed by the directions that are so at the worst severity; else
+    the next to come. `is_held_back` is True while a
     fleet incident speaks for this sync.
     """
 
@@ -130,7 +131,8 @@ def _row(
     # Most syncs have no deadline behind them: they need no closer look.
     severity = None if success is None or due > success else sync.overdue(success)
     if severity is not None:
-        due = min(j.deadline[severity] for j in sync.judgements if j.is_overdue(severity, success))
+        late = [j for j in sync.judgements if j.is_overdue(severity, success)]
+        due = min(at for judgement in late for at in judgement.deadline.values())
     piece = sync.expectation.piece(now)
     begun = incidents.get(sync.integration_type)
     return Row(

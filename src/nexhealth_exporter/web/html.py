@@ -25,6 +25,15 @@ CONDITIONS = {
     Condition.INACTIVE: "Inactive",
 }
 
+MAIN_CONDITIONS = (
+    Condition.OVERDUE_CRITICAL,
+    Condition.OVERDUE_WARNING,
+    Condition.LATE,
+    Condition.FRESH,
+    Condition.RESTING,
+)
+"""Those that are always shown large; the others only where there are any."""
+
 
 def environment() -> Environment:
     """The templates of this package, with the filters and words that they use."""
@@ -41,6 +50,7 @@ def environment() -> Environment:
     loaded.globals.update(
         version=__version__,
         condition_words=CONDITIONS,
+        main_conditions=MAIN_CONDITIONS,
         reason_words=REASONS,
         kind_words=KINDS,
         failure_words=FAILURES,

@@ -54,7 +54,9 @@ async def serving(
         await asyncio.shield(runner.cleanup())
 
 
-async def _listen(runner: web.AppRunner, host: str | None, port: int, tls: ssl.SSLContext | None) -> None:
+async def _listen(
+    runner: web.AppRunner, host: str | None, port: int, tls: ssl.SSLContext | None
+) -> None:
     site = web.TCPSite(runner, host or None, port, ssl_context=tls, reuse_address=True)
     try:
         await site.start()

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.fleet import SyncStanding
-from nexhealth_exporter.model import Operation, Severity
+from nexhealth_exporter.model import Operation, Reason, Severity
 from nexhealth_exporter.report.row import Row
 from nexhealth_exporter.report.story import REASONS
 from nexhealth_exporter.report.words import clock
@@ -24,6 +24,8 @@ RIGHT, BOTTOM = 14.0, 4.0
 _DAY = 86400.0
 _LABEL_WIDTH = 64.0
 """A bar must be so wide to carry a word."""
+_WORDS = REASONS | {Reason.CLOSED: ""}
+"""What is written into a rest. Nights stay blank: that is what a night looks like."""
 
 
 class Bar(NamedTuple):
@@ -57,6 +59,7 @@ class Day(NamedTuple):
     """A row: its label, where it is, and its hours in words."""
 
     label: str
+    month: str
     y: float
     is_today: bool
     hours: str
@@ -165,8 +168,8 @@ class _Frame:
     def days(self) -> Iterator[Day]:
         """The rows with their labels."""
         for day in self.dates:
-            label = f"{day:%a} {day.day} {day:%b}"
-            yield Day(label, self._y(day), day == self._today, self._said(day))
+            label = f"{day:%a} {day.day}"
+            yield Day(label, f"{day:%b}", self._y(day), day == self._today, self._said(day))
 
     def _said(self, day: date) -> str:
         start, end = self._midnight(day), self._midnight(day + timedelta(days=1))
@@ -192,7 +195,7 @@ class _Frame:
             kind = (
                 "rest" if not segment.is_expected else "expected" if segment.value == 1 else "half"
             )
-            word = REASONS[segment.reason] if segment.reason and kind == "rest" else ""
+            word = _WORDS[segment.reason] if segment.reason and kind == "rest" else ""
             y = self._y(day)
             if joined and joined.kind == kind and joined.y == y and joined.word == word:
                 joined = joined._replace(width=x + width - joined.x)
