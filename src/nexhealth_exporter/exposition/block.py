@@ -2,8 +2,10 @@
 
 import math
 import operator
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.deflate import Part, part
@@ -17,9 +19,9 @@ from nexhealth_exporter.exposition.row import (
     SyncRow,
     office_row,
 )
-from nexhealth_exporter.exposition.text import lines, numbers
+from nexhealth_exporter.exposition.text import lines, numbered, numbers
 from nexhealth_exporter.fleet import Standing
-from nexhealth_exporter.model import Operation
+from nexhealth_exporter.model import Operation, Reason
 
 LAG = tuple(Column(table.LAG[operation]) for operation in Operation)
 UNEXPECTED_LAG = tuple(Column(table.UNEXPECTED_LAG[operation]) for operation in Operation)
@@ -36,11 +38,20 @@ COLUMNS = (
 )
 """Everything that a block draws."""
 
+STILL = frozenset(SYNC_COLUMNS + OFFICE_COLUMNS)
+"""What does not depend on the clock."""
+
+MS = 1000.0
+
 _UP, _REST = b"1", b"0"
+_BECAUSE = {reason: f'reason="{reason}"}} 1'.encode() for reason in Reason}
 
 Row = OfficeRow | SyncRow
 
-Ends = tuple[list[bytes], list[bytes]]
+Cells = dict[Column, Sequence[Any]]
+"""For each column the cells of all rows."""
+
+Ends = tuple[Sequence[bytes], Sequence[bytes]]
 """The label pairs of each line, and what follows their tail."""
 
 
@@ -52,7 +63,9 @@ class Block:
         self._standings: Sequence[Standing] = ()
         self._offices: list[OfficeRow] = []
         self._rows: list[SyncRow] = []
-        self._lines: tuple[list[Line], ...] = tuple([] for _ in Operation)
+        self._office_pairs: list[bytes] = []
+        self._pairs: list[bytes] = []
+        self._lines = _Lines.of([]), _Lines.of([])
         self._until = math.inf
         self._instant = origin
         self._stale: set[Column] = set()
@@ -71,8 +84,9 @@ class Block:
         """
         yield from self._take(standings)
         yield from self._look(now)
+        cells = self._cells() if self._stale.intersection(STILL) else {}
         for column in list(self._stale):
-            labelled, ends = self._ends(column, now)
+            labelled, ends = self._ends(column, now, cells)
             name = column.family.name.encode()
             self._parts[column] = part(lines(name, labelled, column.tail, ends))
             self._stale.discard(column)
@@ -93,16 +107,15 @@ class Block:
             offices.append(before)
             yield
         rows = [row for office in offices for row in office.syncs]
-        self._stale |= _differing(OFFICE_COLUMNS, self._offices, offices)
-        self._stale |= _differing(SYNC_COLUMNS, self._rows, rows)
+        pairs, office_pairs = [row.pairs for row in rows], [row.pairs for row in offices]
         self._stale.update(LAG, UNEXPECTED_LAG)
-        if [row.pairs for row in rows] != [row.pairs for row in self._rows]:
-            self._stale |= {EXPECTED_UP, EXPECTED_DOWNTIME}
+        if (pairs, office_pairs) == (self._pairs, self._office_pairs):
+            self._stale |= _differing(OFFICE_COLUMNS, self._offices, offices)
+            self._stale |= _differing(SYNC_COLUMNS, self._rows, rows)
+        else:
+            self._stale.update(COLUMNS)
         self._standings, self._offices, self._rows = standings, offices, rows
-        self._lines = tuple(
-            [line for row in rows if (line := row.lines[place]) is not None]
-            for place, _ in enumerate(Operation)
-        )
+        self._pairs, self._office_pairs = pairs, office_pairs
         self._until = -math.inf
         self.fallbacks = sum(office.is_fallback for office in offices)
 
@@ -118,57 +131,80 @@ class Block:
                         self._stale |= {EXPECTED_UP, EXPECTED_DOWNTIME}
                     yield
             self._until = min((row.until for row in self._rows), default=math.inf)
+            self._lines = (
+                _Lines.of([row.read for row in self._rows if row.read is not None]),
+                _Lines.of([row.write for row in self._rows if row.write is not None]),
+            )
         self._instant = now
 
-    def _ends(self, column: Column, now: float) -> Ends:
-        if column in SYNC_COLUMNS:
-            return _cells(column, self._rows, SYNC_COLUMNS.index(column))
-        if column in OFFICE_COLUMNS:
-            return _cells(column, self._offices, OFFICE_COLUMNS.index(column))
+    def _cells(self) -> Cells:
+        """The cells of every column that does not depend on the clock."""
+        return dict(
+            chain(
+                zip(SYNC_COLUMNS, _transposed(SYNC_COLUMNS, self._rows), strict=True),
+                zip(OFFICE_COLUMNS, _transposed(OFFICE_COLUMNS, self._offices), strict=True),
+            )
+        )
+
+    def _ends(self, column: Column, now: float, cells: Cells) -> Ends:
+        if column in cells:
+            labelled = self._office_pairs if column in OFFICE_COLUMNS else self._pairs
+            its = cells[column]
+            return (labelled, its) if column.is_open else numbered(labelled, its)
         if column in LAG:
-            return _lags(self._lines[LAG.index(column)], now)
+            of_lines = self._lines[LAG.index(column)]
+            return of_lines.labelled, numbers(of_lines.lags(now))
         if column in UNEXPECTED_LAG:
             of_lines = self._lines[UNEXPECTED_LAG.index(column)]
-            return _unexpected_lags(of_lines, now - self._origin)
+            return of_lines.labelled, numbers(of_lines.unexpected_lags(now - self._origin))
         if column is EXPECTED_UP:
-            ends = [_UP if row.is_expected else _REST for row in self._rows]
-            return [row.pairs for row in self._rows], ends
-        resting = [row for row in self._rows if row.reason is not None]
-        return [row.pairs for row in resting], [_because(row) for row in resting]
+            return self._pairs, [_UP if row.is_expected else _REST for row in self._rows]
+        resting = [(row.pairs, row.reason) for row in self._rows if row.reason is not None]
+        return [pairs for pairs, _ in resting], [_BECAUSE[reason] for _, reason in resting]
+
+
+class _Lines(NamedTuple):
+    """Lines of one direction side by side: reading them one by one would cost thrice as much.
+
+    In whole milliseconds: the difference of two instants in seconds would end in a dozen
+    digits of noise, which cost more to compress than all the rest of the line.
+    """
+
+    labelled: list[bytes]
+    marks: Sequence[float]
+    bases: Sequence[float]
+    rates: Sequence[float]
+
+    @classmethod
+    def of(cls, given: Sequence[Line]) -> "_Lines":
+        return cls(
+            [line.pairs for line in given],
+            array("d", [round(line.mark * MS) for line in given]),
+            array("d", [round(line.base * MS) for line in given]),
+            array("d", [line.rate for line in given]),
+        )
+
+    def lags(self, now: float) -> list[float]:
+        now *= MS
+        return [lag / MS if (lag := now - mark) > 0.0 else 0.0 for mark in self.marks]
+
+    def unexpected_lags(self, since: float) -> list[float]:
+        """The unexpected lags so many seconds after the origin."""
+        since *= MS
+        return [
+            lag / MS if (lag := base + rate * since) > 0.0 else 0.0
+            for base, rate in zip(self.bases, self.rates, strict=True)
+        ]
 
 
 def _differing(
-    columns: Sequence[Column],
-    before: Sequence[Row],
-    after: Sequence[Row],
+    columns: Sequence[Column], before: Sequence[Row], after: Sequence[Row]
 ) -> set[Column]:
-    """The columns in which the lines differ."""
-    if [row.pairs for row in before] != [row.pairs for row in after]:
-        return set(columns)
-    return {
-        column
-        for one, other in zip(before, after, strict=True)
-        if one is not other and one.cells != other.cells
-        for column, its, others in zip(columns, one.cells, other.cells, strict=True)
-        if its != others
-    }
+    """The columns in which the lines of the same rows differ."""
+    both = zip(columns, _transposed(columns, before), _transposed(columns, after), strict=True)
+    return {column for column, its, others in both if its != others}
 
 
-def _cells(column: Column, rows: Sequence[Row], place: int) -> Ends:
-    labelled = [row.pairs for row in rows if row.cells[place] is not None]
-    cells: list[Any] = [cell for row in rows if (cell := row.cells[place]) is not None]
-    return labelled, cells if column.is_open else numbers(cells)
-
-
-def _lags(of_lines: Sequence[Line], now: float) -> Ends:
-    lags = [lag if (lag := now - line.mark) > 0.0 else 0.0 for line in of_lines]
-    return [line.pairs for line in of_lines], numbers(lags)
-
-
-def _unexpected_lags(of_lines: Sequence[Line], since: float) -> Ends:
-    lags = [lag if (lag := line.base + line.rate * since) > 0.0 else 0.0 for line in of_lines]
-    return [line.pairs for line in of_lines], numbers(lags)
-
-
-def _because(row: SyncRow) -> bytes:
-    return f'reason="{row.reason}"}} 1'.encode()
+def _transposed(columns: Sequence[Column], rows: Sequence[Row]) -> Iterable[Sequence[Any]]:
+    """The cells of each column."""
+    return zip(*[row.cells for row in rows], strict=True) if rows else [()] * len(columns)

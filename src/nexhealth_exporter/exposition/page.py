@@ -18,7 +18,7 @@ from nexhealth_exporter.exposition.summary import summary
 from nexhealth_exporter.exposition.text import heading
 from nexhealth_exporter.fleet import Fleet
 
-BLOCK = 256
+BLOCK_SIZE = 512
 """Institutions whose lines are kept together: of more, more is redrawn for each change."""
 
 GRID = 8
@@ -48,10 +48,11 @@ class _Flight:
 
 
 class Page:
-    """What `/metrics` answers."""
+    """What `/metrics` answers. `block_size` is how many institutions are drawn together."""
 
-    def __init__(self, own: OwnMetrics) -> None:
+    def __init__(self, own: OwnMetrics, *, block_size: int = BLOCK_SIZE) -> None:
         self._own = own
+        self._block_size = block_size
         self._headings = {family.name: part(heading(family)) for family in table.OF_FLEET}
         self._blocks: list[Block] = []
         self._flight: _Flight | None = None
@@ -88,7 +89,8 @@ class Page:
         async with self._lock:
             turns = _Turns()
             standings = list(fleet)
-            groups = [standings[i : i + BLOCK] for i in range(0, len(standings), BLOCK)]
+            size = self._block_size
+            groups = [standings[i : i + size] for i in range(0, len(standings), size)]
             del self._blocks[len(groups) :]
             self._blocks += [Block(instant) for _ in groups[len(self._blocks) :]]
             for block, group in zip(self._blocks, groups, strict=True):

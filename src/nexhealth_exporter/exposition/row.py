@@ -7,7 +7,9 @@ same for every row; None gives no line.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from nexhealth_exporter.expectation.expectation import Running
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.table import Family
 from nexhealth_exporter.exposition.text import labels
@@ -69,6 +71,11 @@ class Line:
         self.base = 0.0
         self.rate = 0.0
 
+    def bend(self, running: Running, origin: float) -> None:
+        """Follow that line from now on."""
+        self.rate = running.rate
+        self.base = running.value - running.rate * (running.at - origin)
+
 
 class SyncRow:
     """One sync: its open label pairs, its cells, and what it says at an instant.
@@ -76,16 +83,15 @@ class SyncRow:
     What depends on the clock holds until `until`, and is not known before `look`.
     """
 
-    __slots__ = ("cells", "is_expected", "lines", "pairs", "reason", "standing", "until")
+    __slots__ = ("cells", "is_expected", "pairs", "read", "reason", "standing", "until", "write")
 
     def __init__(self, pairs: bytes, standing: SyncStanding, cells: tuple[Cell, ...]) -> None:
         self.pairs = pairs
         self.standing = standing
         self.cells = cells
-        self.lines = tuple(
-            None if judgement.mark is None else Line(pairs, judgement.mark)
-            for judgement in standing.judgements
-        )
+        read, write = standing.read.mark, standing.write.mark
+        self.read = None if read is None else Line(pairs, read)
+        self.write = None if write is None else Line(pairs, write)
         self.until = -math.inf
         self.is_expected: bool | None = None
         self.reason: Reason | None = None
@@ -93,27 +99,29 @@ class SyncRow:
     def take_over(self, before: "SyncRow") -> None:
         """Keep what `before` found out: all of it while marks and hours are the same."""
         self.is_expected, self.reason = before.is_expected, before.reason
-        if self.standing.expectation is before.standing.expectation and all(
-            mine.mark == its.mark
-            for mine, its in zip(self.standing.judgements, before.standing.judgements, strict=True)
+        mine, its = self.standing, before.standing
+        if (
+            mine.expectation is its.expectation
+            and mine.read.mark == its.read.mark
+            and mine.write.mark == its.write.mark
         ):
-            self.lines, self.until = before.lines, before.until
+            self.read, self.write, self.until = before.read, before.write, before.until
 
     def look(self, now: float, origin: float) -> bool:
         """Find out what holds from `now` on; True when it is expected otherwise than before."""
-        piece = self.standing.expectation.piece(now)
+        standing = self.standing
+        piece = standing.expectation.piece(now)
         until = piece.end
-        for line, judgement in zip(self.lines, self.standing.judgements, strict=True):
+        for line, judgement in ((self.read, standing.read), (self.write, standing.write)):
             running = judgement.running(now)
-            if line is None or running is None:
-                continue
-            line.rate = running.rate
-            line.base = running.value - running.rate * (running.at - origin)
-            until = min(until, running.until)
+            if line is not None and running is not None:
+                line.bend(running, origin)
+                until = min(until, running.until)
         self.until = until
-        reason = None if piece.is_expected else piece.reason
-        changed = (piece.is_expected, reason) != (self.is_expected, self.reason)
-        self.is_expected, self.reason = piece.is_expected, reason
+        is_expected = piece.is_expected
+        reason = None if is_expected else piece.reason
+        changed = is_expected is not self.is_expected or reason is not self.reason
+        self.is_expected, self.reason = is_expected, reason
         return changed
 
 
@@ -135,44 +143,44 @@ class OfficeRow:
 def office_row(standing: Standing, before: OfficeRow | None) -> OfficeRow:
     """The row of that institution; what did not change since `before` is taken from there."""
     institution = standing.institution
-    known: dict[str, SyncRow] = {}
-    if before is not None and before.standing.institution == institution:
-        known = {row.standing.sync.name: row for row in before.syncs}
-    pairs = before.pairs if before else b"{" + labels({"institution": institution.subdomain})
+    if before is None or before.standing.institution is not institution:
+        pairs, info = b"{" + labels({"institution": institution.subdomain}), None
+        rows: tuple[SyncRow, ...] = ()
+    else:
+        pairs = before.pairs
+        info = before.cells[0] if before.standing.group == standing.group else None
+        rows = before.syncs
     cells = (
-        _institution_info(standing),
+        info or _institution_info(standing),
         None if standing.last_poll is None else int(standing.failure is None),
         standing.last_success,
         None if standing.syncs is None else len(standing.syncs),
     )
-    syncs = tuple(
-        _sync_row(pairs, institution, sync, known.get(sync.sync.name))
-        for sync in standing.syncs or ()
-    )
-    return OfficeRow(standing, pairs, cells, syncs)
+    syncs = [
+        _sync_row(pairs, institution, sync, was)
+        for sync, was in zip_longest(standing.syncs or (), rows)
+        if sync is not None
+    ]
+    return OfficeRow(standing, pairs, cells, tuple(syncs))
 
 
 def _sync_row(
     office: bytes, institution: Institution, standing: SyncStanding, before: SyncRow | None
 ) -> SyncRow:
-    sync = standing.sync
-    if before is not None and _named_alike(before.standing, standing):
-        pairs = before.pairs
-    else:
-        own = {"sync": sync.name, "integration_type": standing.integration_type}
+    if before is None or not _named_alike(before.standing, standing):
+        own = {"sync": standing.sync.name, "integration_type": standing.integration_type}
         pairs = office + b"," + labels(own)
-    if before is not None and _described_alike(before.standing, standing):
-        info = before.cells[-1]
-    else:
-        info = _sync_info(institution, standing)
-    row = SyncRow(pairs, standing, (*_values(standing), info))
-    if before is not None and before.pairs is pairs:
-        row.take_over(before)
+        return SyncRow(pairs, standing, (*_values(standing), _sync_info(institution, standing)))
+    same = _described_alike(before.standing, standing)
+    info = before.cells[-1] if same else _sync_info(institution, standing)
+    row = SyncRow(before.pairs, standing, (*_values(standing), info))
+    row.take_over(before)
     return row
 
 
 def _named_alike(one: SyncStanding, other: SyncStanding) -> bool:
-    return (one.sync.name, one.integration_type) == (other.sync.name, other.integration_type)
+    same_type = one.integration_type is other.integration_type
+    return same_type and one.sync.name == other.sync.name
 
 
 def _described_alike(one: SyncStanding, other: SyncStanding) -> bool:
@@ -185,7 +193,7 @@ def _described_alike(one: SyncStanding, other: SyncStanding) -> bool:
 
 
 def _values(standing: SyncStanding) -> tuple[Cell, ...]:
-    sync, (read, write) = standing.sync, standing.judgements
+    sync, read, write = standing.sync, standing.read, standing.write
     return (
         sync.read_at,
         sync.write_at,

@@ -7,6 +7,7 @@ import msgspec
 from nexhealth_exporter.exposition.table import Family
 
 _numbers = msgspec.json.Encoder()
+_NOTHING = b"null"
 
 
 def clean(value: str) -> str:
@@ -30,6 +31,18 @@ def _escaped(value: str) -> str:
 def numbers(values: Sequence[float]) -> list[bytes]:
     """Each number as text, in the fewest digits that read back as the same number."""
     return _numbers.encode(values)[1:-1].split(b",") if values else []
+
+
+def numbered(
+    labelled: Sequence[bytes], values: Sequence[float | None]
+) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Label pairs and number of each line that has a number; one value for each label pairs."""
+    text = _numbers.encode(values)[1:-1]
+    ends = text.split(b",") if values else []
+    if _NOTHING not in text:
+        return labelled, ends
+    told = [(pairs, end) for pairs, end in zip(labelled, ends, strict=True) if end != _NOTHING]
+    return [pairs for pairs, _ in told], [end for _, end in told]
 
 
 def heading(family: Family) -> bytes:

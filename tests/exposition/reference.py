@@ -1,0 +1,106 @@
+"""The metrics of a fleet in prometheus-client's own words: what the page must equal."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from nexhealth_exporter.exposition import table
+from nexhealth_exporter.exposition.table import Family
+from nexhealth_exporter.exposition.text import clean
+from nexhealth_exporter.fleet import Fleet, Standing, SyncStanding
+from nexhealth_exporter.model import Operation
+
+
+class Reference(Collector):
+    """Every sample of the fleet at the instant `now`, asked of the core one by one."""
+
+    def __init__(self, fleet: Fleet, now: float) -> None:
+        self._fleet, self._now = fleet, now
+        self._gauges: dict[str, GaugeMetricFamily] = {}
+
+    def registry(self) -> CollectorRegistry:
+        registry = CollectorRegistry()
+        registry.register(self)
+        return registry
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        self._gauges = {
+            family.name: GaugeMetricFamily(family.name, family.help, labels=family.labels)
+            for family in table.OF_FLEET
+        }
+        self._of_fleet()
+        for standing in self._fleet:
+            self._of_institution(standing)
+        for standing, sync in self._fleet.syncs():
+            self._of_sync(standing, sync)
+        yield from self._gauges.values()
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return [GaugeMetricFamily(family.name, family.help) for family in table.OF_FLEET]
+
+    def _say(self, family: Family, value: float | None, *labels: str) -> None:
+        if value is not None:
+            cleaned = [clean(label) for label in labels]
+            self._gauges[family.name].add_metric(cleaned, float(value))
+
+    def _of_fleet(self) -> None:
+        fleet = self._fleet
+        self._say(table.INSTITUTIONS, len(fleet.standings))
+        fallbacks = {
+            standing.institution.subdomain
+            for standing, sync in fleet.syncs()
+            if sync.hours.is_fallback
+        }
+        self._say(table.TIMEZONE_FALLBACK, len(fallbacks))
+        for integration_type, start in fleet.incidents.items():
+            self._say(table.INCIDENT_START, start, integration_type)
+        if fleet.round is not None:
+            self._say(table.NEXHEALTH_UP, fleet.round.is_up)
+            self._say(table.ROUND_DURATION, fleet.round.duration)
+            self._say(table.LAST_ROUND, fleet.round.ended_at)
+
+    def _of_institution(self, standing: Standing) -> None:
+        institution = standing.institution
+        subdomain = institution.subdomain
+        number = "" if institution.id is None else str(institution.id)
+        self._say(table.INSTITUTION_INFO, 1, subdomain, number, institution.name, standing.group)
+        if standing.last_poll is not None:
+            self._say(table.POLL_SUCCESS, standing.failure is None, subdomain)
+        self._say(table.LAST_POLL, standing.last_success, subdomain)
+        if standing.syncs is not None:
+            self._say(table.INSTITUTION_SYNCS, len(standing.syncs), subdomain)
+
+    def _of_sync(self, standing: Standing, known: SyncStanding) -> None:
+        sync, expectation = known.sync, known.expectation
+        institution = standing.institution
+        labels = (institution.subdomain, sync.name, known.integration_type)
+        self._say(table.UP[Operation.READ], sync.read_up, *labels)
+        self._say(table.UP[Operation.WRITE], sync.write_up, *labels)
+        self._say(table.LAST_MARK[Operation.READ], sync.read_at, *labels)
+        self._say(table.LAST_MARK[Operation.WRITE], sync.write_at, *labels)
+        for operation in Operation:
+            judgement = known.judgement(operation)
+            self._say(table.LAG[operation], judgement.lag(self._now), *labels)
+            self._say(table.UNEXPECTED_LAG[operation], judgement.unexpected(self._now), *labels)
+            for severity, seconds in judgement.allowance.items():
+                self._say(table.ALLOWANCE[operation], seconds, *labels, severity)
+            for severity, at in judgement.deadline.items():
+                self._say(table.DEADLINE[operation], at, *labels, severity)
+        segment = expectation.piece(self._now)
+        self._say(table.EXPECTED_UP, segment.is_expected, *labels)
+        if not segment.is_expected:
+            self._say(table.EXPECTED_DOWNTIME, 1, *labels, str(segment.reason))
+        self._say(
+            table.SYNC_INFO,
+            1,
+            *labels,
+            "" if institution.id is None else str(institution.id),
+            sync.emr,
+            expectation.timezone,
+            expectation.source,
+            expectation.schedule,
+            known.state,
+            str(len(sync.locations)),
+        )
