@@ -68,7 +68,7 @@ def _print_plan(settings: Settings, watched: Sequence[Institution], answer: Answ
     alone = 0 if answer is None else sum(i.subdomain not in answer for i in watched)
     pace = pace_of(settings)
     made = plan(pace, len(watched), fleet_refused=answer is None)
-    wanted = settings.poll_scope.value
+    wanted = settings.poll_scope
     scope = (
         made.scope.value if made.scope.value == wanted else f"{made.scope.value} (from {wanted})"
     )

@@ -15,7 +15,7 @@ from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Policy
 from nexhealth_exporter.model import Institution
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
-from nexhealth_exporter.plan import Pace, Scope, shard_of
+from nexhealth_exporter.plan import Pace, shard_of
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.poller import Poller
 from nexhealth_exporter.rules import Rules
@@ -94,7 +94,7 @@ def pace_of(settings: Settings) -> Pace:
     """How often may be asked, by this shard."""
     per_second, per_minute = settings.pace
     return Pace(
-        scope=Scope(settings.poll_scope.value),
+        scope=settings.poll_scope,
         interval=settings.poll_interval_seconds,
         inventory_interval=settings.inventory_interval_seconds,
         rate=min(per_second, per_minute / 60),

@@ -5,14 +5,13 @@ from nexhealth_exporter.settings.loading import add_arguments, load, overrides
 from nexhealth_exporter.settings.masked import masked
 from nexhealth_exporter.settings.model import Settings, flag, is_secret, variable
 from nexhealth_exporter.settings.table import markdown_table
-from nexhealth_exporter.settings.values import ListenAddress, LogFormat, LogLevel, PollScope
+from nexhealth_exporter.settings.values import ListenAddress, LogFormat, LogLevel
 
 __all__ = [
     "ApiKey",
     "ListenAddress",
     "LogFormat",
     "LogLevel",
-    "PollScope",
     "Settings",
     "add_arguments",
     "flag",

@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from nexhealth_exporter.plan import Scope
 from nexhealth_exporter.settings import values
-from nexhealth_exporter.settings.values import ListenAddress, LogFormat, LogLevel, PollScope
+from nexhealth_exporter.settings.values import ListenAddress, LogFormat, LogLevel
 
 PREFIX = "NEXHEALTH_EXPORTER_"
 
@@ -104,8 +105,8 @@ class Settings(BaseSettings):
         "How many calls in 30 days are to be spent at most; 0 is unlimited. The default is what "
         "is reported to be free.",
     )
-    poll_scope: Annotated[PollScope, BeforeValidator(values.lowered)] = _set(
-        PollScope.AUTO,
+    poll_scope: Annotated[Scope, BeforeValidator(values.lowered)] = _set(
+        Scope.AUTO,
         "SCOPE",
         "`institution`: one call for each institution. `fleet`: one call for all of them. "
         "`auto`: `institution` while that fits the budget, else `fleet`.",

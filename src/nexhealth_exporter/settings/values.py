@@ -23,14 +23,6 @@ _LARGEST_PORT = 65535
 _FITS_A_HEADER = re.compile(r"[!-~]+")
 
 
-class PollScope(StrEnum):
-    """How the fleet is asked: one call each, one call for all, or what the budget allows."""
-
-    AUTO = "auto"
-    INSTITUTION = "institution"
-    FLEET = "fleet"
-
-
 class LogLevel(StrEnum):
     """The least severe events that are logged."""
 
