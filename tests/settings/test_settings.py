@@ -7,7 +7,8 @@ import pytest
 
 from nexhealth_exporter import settings
 from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.settings import ListenAddress, PollScope, Settings
+from nexhealth_exporter.plan import Scope
+from nexhealth_exporter.settings import ListenAddress, Settings
 
 PREFIX = "NEXHEALTH_EXPORTER_"
 
@@ -36,7 +37,7 @@ def test_nothing_has_to_be_set() -> None:
     assert default.api_requests_per_second == 50
     assert default.api_requests_per_minute == 1000
     assert default.api_calls_budget == 30000
-    assert default.poll_scope is PollScope.AUTO
+    assert default.poll_scope is Scope.AUTO
     assert default.poll_interval_seconds == 300
     assert default.inventory_interval_seconds == 3600
     assert default.stale_after_seconds == 86400
@@ -78,7 +79,7 @@ def test_durations_may_be_as_short_as_a_second(text: str, seconds: float) -> Non
 
 
 def test_words_may_be_written_in_capitals() -> None:
-    assert load(LOG_LEVEL="INFO", POLL_SCOPE="Fleet").poll_scope is PollScope.FLEET
+    assert load(LOG_LEVEL="INFO", POLL_SCOPE="Fleet").poll_scope is Scope.FLEET
 
 
 @pytest.mark.parametrize(
