@@ -64,7 +64,7 @@ def main(files: list[str]) -> None:
         "pip",
         "--disable-pip-version-check",
         "install",
-        "--quiet",
+        "-qq",
     ]
     chosen = [argument for file in files for argument in ("--requirement", file)]
     print(f"Installing {', '.join(files)} into .venv", flush=True)
