@@ -1,0 +1,129 @@
+"""The exporter's own metrics, and in which format a client is answered."""
+
+import pytest
+
+from nexhealth_exporter.errors import POLL_FAILURE_REASONS
+from nexhealth_exporter.exposition.negotiation import OPENMETRICS, TEXT, negotiated
+from nexhealth_exporter.exposition.own import ENDPOINTS, OwnMetrics
+from tests.exposition.fleets import NOW
+from tests.exposition.reading import ALL, families, samples
+
+
+def read(own: OwnMetrics) -> dict[str, float]:
+    """Samples without labels by name; with labels by name and label values."""
+    found = samples(families(own.page(ALL, openmetrics=False).decode()))
+    return {
+        " ".join([name, *(value for _, value in sorted(labels))]): value
+        for (name, labels), value in found.items()
+        if name.startswith("nexhealth_") and "le" not in dict(labels)
+    }
+
+
+def test_what_nobody_has_told_has_no_sample() -> None:
+    own = OwnMetrics("1.2.3", "0a1b2c")
+    found = read(own)
+    names = {name.split()[0] for name in found}
+    assert names == {
+        "nexhealth_poll_failures_total",
+        "nexhealth_entries_rejected_total",
+        "nexhealth_api_throttled_seconds_total",
+        "nexhealth_api_request_duration_seconds_count",
+        "nexhealth_api_request_duration_seconds_sum",
+        "nexhealth_exporter_build_info",
+    }
+    assert {f"nexhealth_poll_failures_total {reason}" for reason in POLL_FAILURE_REASONS} <= set(
+        found
+    )
+    assert {
+        f"nexhealth_api_request_duration_seconds_count {endpoint}" for endpoint in ENDPOINTS
+    } <= set(found)
+
+
+def test_calls_are_counted_by_endpoint_and_code() -> None:
+    own = OwnMetrics("1")
+    own.called("sync_status", "200", 0.25)
+    own.called("sync_status", "200", 0.5)
+    own.called("sync_status", "none", 10.0)
+    own.throttled(1.5)
+    own.throttled(0.25)
+    own.rejected(3)
+    own.poll_failed("timeout")
+    own.token_expires(NOW)
+    found = read(own)
+    assert found["nexhealth_api_requests_total 200 sync_status"] == 2
+    assert found["nexhealth_api_requests_total none sync_status"] == 1
+    assert found["nexhealth_api_request_duration_seconds_sum sync_status"] == 10.75
+    assert found["nexhealth_api_throttled_seconds_total"] == 1.75
+    assert found["nexhealth_entries_rejected_total"] == 3
+    assert found["nexhealth_poll_failures_total timeout"] == 1
+    assert found["nexhealth_poll_failures_total tls"] == 0
+    assert found["nexhealth_api_token_expiry_timestamp_seconds"] == NOW
+
+
+def test_an_unlimited_budget_has_no_sample() -> None:
+    own = OwnMetrics("1")
+    own.budgeted(30000)
+    assert read(own)["nexhealth_api_calls_budget"] == 30000
+    own.budgeted(0)
+    assert "nexhealth_api_calls_budget" not in read(own)
+
+
+def test_a_failed_reload_keeps_the_instant_of_the_last_good_one() -> None:
+    own = OwnMetrics("1")
+    own.reloaded(NOW)
+    own.reload_failed()
+    found = read(own)
+    assert found["nexhealth_config_last_reload_successful"] == 0
+    assert found["nexhealth_config_last_reload_success_timestamp_seconds"] == NOW
+
+
+def test_state_and_shard() -> None:
+    own = OwnMetrics("1")
+    own.sharded(1, 3)
+    own.state_usable(is_ok=False)
+    own.state_saved(NOW)
+    found = read(own)
+    assert found["nexhealth_shard_info 1 3"] == 1
+    assert found["nexhealth_state_ok"] == 0
+    assert found["nexhealth_state_last_save_timestamp_seconds"] == NOW
+
+
+PROMETHEUS_2 = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "openmetrics", "content_type"),
+    [
+        ("", False, "text/plain; version=0.0.4; charset=utf-8"),
+        ("*/*", False, "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/html", False, "text/plain; version=0.0.4; charset=utf-8"),
+        (
+            PROMETHEUS_2,
+            True,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
+        ),
+        (
+            PROMETHEUS_3,
+            True,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+        ),
+        ("application/openmetrics-text", True, OPENMETRICS.content_type),
+        ("application/openmetrics-text;version=2.0.0", True, OPENMETRICS.content_type),
+        ("application/openmetrics-text;version=1.x", False, TEXT.content_type),
+        ("text/plain;version=ab\u00fc", False, TEXT.content_type),
+    ],
+)
+def test_the_format_is_that_of_prometheus_client(
+    accept: str,
+    openmetrics: bool,
+    content_type: str,
+) -> None:
+    assert negotiated(accept) == (openmetrics, content_type)

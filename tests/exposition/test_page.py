@@ -1,0 +1,194 @@
+"""How the page is handed out, and what it says at which moment."""
+
+import asyncio
+import gzip
+import time
+import zlib
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, week_plan
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.exposition.page import Page
+from nexhealth_exporter.fleet import Fleet, Hours, Policy, Round
+from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Poll, Source, Sync
+from tests.exposition.fleets import DAY, NOW, fleet_of, policy
+from tests.exposition.reading import ALL, families, samples, text_of
+
+LARGEST = 256 * 1024
+SERVER = IntegrationType.SERVER
+
+
+def fleet(offices: int, at: float = NOW) -> Fleet:
+    return fleet_of(
+        Poll(f"office-{i}", at, (Sync(f"Dentrix {i}", SERVER, "Dentrix", at - i, at - 2 * i),))
+        for i in range(offices)
+    )
+
+
+def page() -> Page:
+    return Page(OwnMetrics("1"))
+
+
+async def test_chunks_are_small_and_make_one_gzip_stream_of_the_plain_page() -> None:
+    drawn, offices = page(), fleet(3000)
+    plain = await drawn.write(offices, NOW, openmetrics=True, names=ALL, gzip=False)
+    packed = await drawn.write(offices, NOW, openmetrics=True, names=ALL, gzip=True)
+    assert len(plain) > 10
+    assert len(packed) > 1
+    assert max(map(len, [*plain, *packed])) <= LARGEST
+
+    stream = zlib.decompressobj(wbits=31)
+    text = stream.decompress(b"".join(packed)) + stream.flush()
+    assert stream.eof
+    assert not stream.unused_data  # several members would leave some: curl refuses those
+    ours = b"".join(plain).partition(b"# HELP nexhealth_poll_interval_seconds")[0]
+    assert len(ours) > 1_000_000
+    assert text.startswith(ours)
+    assert text.endswith(b"\n# EOF\n")
+
+
+async def test_a_line_longer_than_a_chunk_is_split_between_chunks() -> None:
+    sync = Sync("x" * (3 * LARGEST), SERVER, read_at=NOW)
+    offices = fleet_of([Poll("office", NOW, (sync,))])
+    chunks = await page().write(offices, NOW, openmetrics=False, names=ALL, gzip=False)
+    assert max(map(len, chunks)) <= LARGEST
+    assert sync.name in families(b"".join(chunks).decode())[0].samples[0].labels.values()
+
+
+async def test_without_institutions_there_is_still_a_page() -> None:
+    found = samples(families(await text_of(page(), Fleet(), NOW)))
+    assert found["nexhealth_institutions", frozenset()] == 0
+    assert ("nexhealth_up", frozenset()) not in found
+
+
+@pytest.mark.parametrize(("is_up", "value"), [(True, 1), (False, 0)])
+async def test_up_tells_of_the_latest_round(is_up: bool, value: float) -> None:
+    ended = Fleet().after_round(Round(NOW, 1.5, is_up=is_up))
+    found = samples(families(await text_of(page(), ended, NOW)))
+    assert found["nexhealth_up", frozenset()] == value
+    assert found["nexhealth_poll_round_duration_seconds", frozenset()] == 1.5
+    assert found["nexhealth_poll_last_round_timestamp_seconds", frozenset()] == NOW
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+async def test_names_limit_the_page_in_every_part_of_it(*, openmetrics: bool) -> None:
+    wanted = {
+        "nexhealth_sync_read_lag_seconds",
+        "nexhealth_institutions",
+        "nexhealth_poll_failures_total",
+        "nexhealth_api_throttled_seconds_total",
+        "nexhealth_exporter_build_info",
+        "no_such_metric",
+    }
+    text = await text_of(page(), fleet(3), NOW, names=frozenset(wanted), openmetrics=openmetrics)
+    names = {name for name, _ in samples(families(text, openmetrics=openmetrics))}
+    assert names == wanted - {"no_such_metric"}
+
+
+async def test_unknown_institutions_have_no_samples_but_their_info() -> None:
+    watching = Fleet().watching(Inventory({"new": Institution("new", 7, "New")}), policy())
+    found = samples(families(await text_of(page(), watching, NOW)))
+    of_it = {name for name, labels in found if ("institution", "new") in labels}
+    assert of_it == {"nexhealth_institution_info"}
+
+    failed = watching.after([Poll("new", NOW, failure="timeout")], policy())
+    found = samples(families(await text_of(page(), failed, NOW)))
+    labels = frozenset({("institution", "new")})
+    assert found["nexhealth_institution_poll_success", labels] == 0
+    assert ("nexhealth_institution_last_poll_timestamp_seconds", labels) not in found
+    assert ("nexhealth_institution_syncs", labels) not in found
+
+    bare = failed.after([Poll("new", NOW + 1, ())], policy())
+    found = samples(families(await text_of(page(), bare, NOW + 2)))
+    assert found["nexhealth_institution_syncs", labels] == 0
+    assert found["nexhealth_institution_last_poll_timestamp_seconds", labels] == NOW + 1
+
+
+def default_hours() -> Policy:
+    expectation = Expectation(
+        Source.DEFAULT, "", "America/New_York", week_plan(DEFAULT_HOURS, SERVER)
+    )
+    return Policy(
+        lambda *_: Hours(expectation, {}, is_fallback=False), lambda *_: "", DAY, 30 * DAY
+    )
+
+
+async def test_after_a_weekend_only_open_hours_count() -> None:
+    closed = datetime(2026, 10, 23, 17, tzinfo=ZoneInfo("America/New_York")).timestamp()
+    opened = datetime(2026, 10, 26, 8, tzinfo=ZoneInfo("America/New_York")).timestamp()
+    offices = fleet_of(
+        [Poll("office", closed, (Sync("Dentrix", SERVER, "", closed, closed),))], default_hours()
+    )
+    drawn = page()
+
+    async def read(now: float) -> dict[str, float]:
+        found = samples(families(await text_of(drawn, offices, now)))
+        return {
+            name.removeprefix("nexhealth_sync_") + dict(labels).get("reason", ""): value
+            for (name, labels), value in found.items()
+            if ("sync", "Dentrix") in labels
+        }
+
+    at_night = await read(closed + 6 * 3600)
+    assert at_night["read_lag_seconds"] == 6 * 3600
+    assert at_night["read_unexpected_lag_seconds"] == 0
+    assert at_night["expected_up"] == 0
+    assert at_night["expected_downtimeclosed"] == 1
+    assert (await read(closed + 30 * 3600))["expected_downtimeweekend"] == 1
+
+    on_monday = await read(opened + 600)
+    assert on_monday["read_lag_seconds"] == 63 * 3600 + 600
+    assert on_monday["write_unexpected_lag_seconds"] == 600
+    assert on_monday["expected_up"] == 1
+    assert not [name for name in on_monday if name.startswith("expected_downtime")]
+
+    later = await read(opened + 600.25)
+    assert later["read_unexpected_lag_seconds"] == 600.25
+
+
+async def test_the_loop_goes_on_while_a_large_page_is_drawn() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    offices = fleet(4000)
+    counting = asyncio.create_task(count())
+    await page().write(offices, NOW, openmetrics=False, names=ALL, gzip=True)
+    counting.cancel()
+    assert turns > 10
+
+
+async def test_overlapping_scrapes_share_the_work() -> None:
+    offices, drawn = fleet(1500), page()
+
+    async def scrape() -> bytes:
+        chunks = await drawn.write(offices, NOW, openmetrics=False, names=ALL, gzip=True)
+        return gzip.decompress(b"".join(chunks))[:1_000_000]
+
+    began = time.process_time()
+    await Page(OwnMetrics("1")).write(offices, NOW, openmetrics=False, names=ALL, gzip=True)
+    alone = time.process_time() - began
+    began = time.process_time()
+    together = await asyncio.gather(*(scrape() for _ in range(8)))
+    assert time.process_time() - began < 4 * alone
+    assert len(set(together)) == 1
+
+
+async def test_a_client_that_hangs_up_takes_the_page_from_nobody() -> None:
+    offices, drawn = fleet(3000), page()
+    gone = asyncio.create_task(drawn.write(offices, NOW, openmetrics=False, names=ALL, gzip=True))
+    stays = asyncio.create_task(text_of(drawn, offices, NOW))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert (await stays).count("nexhealth_sync_info{") == 3000
+    assert gone.cancelled()
+    assert (await text_of(drawn, fleet(10), NOW + 60)).count("nexhealth_sync_info{") == 10
