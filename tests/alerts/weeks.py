@@ -261,7 +261,7 @@ def assertions(story: Story) -> Iterator[str]:
         ]
         wall = datetime.fromtimestamp(at, ZoneInfo(story.zone)).strftime("%a %H:%M")
         samples = ", ".join(
-            f"{{labels: '{{alertname=\"{story.alert}\",severity=\"{severity}\"}}', value: 1}}"
+            f'{{labels: \'{{alertname="{story.alert}",severity="{severity}"}}\', value: 1}}'
             for severity in firing
         )
         yield (

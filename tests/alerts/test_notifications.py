@@ -1,0 +1,153 @@
+"""What people get: inhibition, grouping and texts of a real Alertmanager."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.alerts.tools import ALERTMANAGER, alertmanager, configured, listening
+
+pytestmark = pytest.mark.alerts
+
+PAGER, CHAT = "/v2/enqueue", "/services/replace-with-your-hook"
+ANY_TIME = re.compile(r"\n +active_time_intervals: \[.*\]")
+
+
+def alert(name: str, severity: str, **labels: str) -> dict[str, str]:
+    """Labels as a rule sets them."""
+    return {"alertname": f"NexHealth{name}", "severity": severity, **labels}
+
+
+def office(
+    severity: str, name: str = "smiles", kind: str = "server", **labels: str
+) -> dict[str, str]:
+    """An overdue sync."""
+    which = "Server" if kind == "server" else "Cloud"
+    found = alert(f"{which}SyncOverdue", severity, institution=name, integration_type=kind)
+    return found | {"sync": "SD #1"} | labels
+
+
+EXPORTER_DOWN = alert("ExporterDown", "critical")
+API_DOWN = alert("APIDown", "critical")
+KEY_REFUSED = alert("KeyRefused", "critical")
+DATA_OLD = alert("DataOld", "critical")
+INCIDENT = alert("FleetIncident", "critical", integration_type="server")
+CRITICAL, WARNING = office("critical"), office("warning")
+CHAIN = [EXPORTER_DOWN, API_DOWN, KEY_REFUSED, DATA_OLD, INCIDENT, CRITICAL, WARNING]
+"""Each explains what follows; the key outranks the API in the same place."""
+
+
+@pytest.mark.parametrize("generation", ALERTMANAGER)
+async def test_what_explains_an_alert_silences_it(generation: str, tmp_path: Path) -> None:
+    async with listening() as listener:
+        text = ANY_TIME.sub("", configured(listener))
+        async with alertmanager(tmp_path, generation, text) as server:
+            for fired in (*CHAIN, alert("Watchdog", "none")):
+                await server.post(fired, summary=fired["alertname"])
+            await listener.until(lambda heard: heard.to(PAGER) and heard.to("/nexhealth"))
+            pages = [post["payload"]["summary"] for post in listener.to(PAGER)]
+            assert ["CRITICAL: NexHealthExporterDown"] == pages
+
+            # Take the top away, one after the other: the next one speaks, and only that one.
+            spoken = []
+            for top in (EXPORTER_DOWN, KEY_REFUSED, API_DOWN, DATA_OLD, INCIDENT, CRITICAL):
+                await server.resolve(top)
+                await server.post(*(a for a in CHAIN if a not in [*spoken, top]))
+                spoken.append(top)
+                loud = [k for k, quiet in (await server.inhibited()).items() if not quiet]
+                assert expected_after(spoken) == sorted(k for k in loud if "Watchdog" not in k)
+
+
+def expected_after(gone: list[dict[str, str]]) -> list[str]:
+    """Who speaks once these are over."""
+    left = [a for a in CHAIN if a not in gone]
+    top = KEY_REFUSED if KEY_REFUSED in left else left[0]
+    return [f"{top['alertname']} {top['severity']}"]
+
+
+@pytest.mark.parametrize("generation", ALERTMANAGER)
+async def test_an_incident_of_one_type_leaves_the_others_alone(
+    generation: str, tmp_path: Path
+) -> None:
+    async with listening() as listener:
+        async with alertmanager(tmp_path, generation, configured(listener)) as server:
+            await server.post(INCIDENT, CRITICAL, office("critical", "eyes", "cloud"))
+            found = await server.inhibited()
+
+    assert found == {
+        "NexHealthFleetIncident critical": False,
+        "NexHealthServerSyncOverdue critical": True,
+        "NexHealthCloudSyncOverdue critical": False,
+    }
+
+
+@pytest.mark.parametrize("generation", ALERTMANAGER)
+async def test_an_office_is_one_page_with_the_right_text(generation: str, tmp_path: Path) -> None:
+    notes = {
+        "summary": "The server-based sync of an office has stopped.",
+        "institution_name": "Smile & Sons <Dental>",
+        "description": "Sync SD #1 has been silent.",
+        "directions": "read and write",
+        "looks_like": "It stopped at Tue 11:32 UTC, in the middle of open hours.",
+        "causes": "The server is off.",
+        "next_step": "Call the office.",
+        "closure_line": '- {match: {subdomain: "smiles"}, days: ["2026-03-03"]}',
+        "silence_command": "amtool silence add 'institution=~smiles'",
+        "down_for": "3d 2h 0m 0s",
+        "runbook_url": "https://runbooks.example/x.md",
+    }
+    async with listening() as listener:
+        text = ANY_TIME.sub("", configured(listener))
+        async with alertmanager(tmp_path, generation, text) as server:
+            # Two syncs of one institution, both directions of severity.
+            second = {"sync": "SD #2"}
+            await server.post(WARNING, CRITICAL, WARNING | second, CRITICAL | second, **notes)
+            await listener.until(lambda heard: heard.to(PAGER) and heard.mails)
+            await server.resolve(CRITICAL)
+            await server.resolve(CRITICAL | second)
+            await server.resolve(WARNING)
+            await server.resolve(WARNING | second)
+            await listener.until(lambda heard: len(heard.to(PAGER)) > 1 and len(heard.mails) > 1)
+
+    triggered, resolved = listener.to(PAGER)
+    assert ("trigger", "resolve") == (triggered["event_action"], resolved["event_action"])
+    title = "CRITICAL: Smile & Sons <Dental> The server-based sync of an office has stopped."
+    assert title == triggered["payload"]["summary"]
+    body = triggered["payload"]["custom_details"]["text"]
+    for key in set(notes) - {"institution_name", "down_for"}:
+        assert notes[key] in body
+    mail = listener.mails[0].replace("=\r\n", "")
+    assert 2 == mail.count("Subject: New product key for Smile & Sons <Dental>")
+    assert "has been down for 3d 2h 0m 0s" in mail
+    assert "RESOLVED" in listener.mails[-1]
+
+
+@pytest.mark.parametrize("generation", ALERTMANAGER)
+async def test_a_fleet_incident_is_one_page_for_everybody(generation: str, tmp_path: Path) -> None:
+    async with listening() as listener:
+        async with alertmanager(tmp_path, generation, configured(listener)) as server:
+            many = [office("critical", f"office-{i}") for i in range(300)]
+            await server.post(INCIDENT)
+            await server.post(*many)
+            await listener.until(lambda heard: heard.to(PAGER))
+            # The marker is posted later and paged later: what was to come before it has come.
+            await server.post(alert("ShardMissing", "critical"), summary="The marker.")
+            await listener.until(lambda heard: len(heard.to(PAGER)) > 1)
+
+    summaries = [post["payload"]["summary"] for post in listener.to(PAGER)]
+    assert 2 == len(summaries)
+    assert "CRITICAL: all server syncs" in summaries[0]
+    assert "The marker." in summaries[1]
+
+
+@pytest.mark.parametrize("generation", ALERTMANAGER)
+async def test_names_do_not_become_mentions_in_the_chat(generation: str, tmp_path: Path) -> None:
+    async with listening() as listener:
+        text = ANY_TIME.sub("", configured(listener))
+        async with alertmanager(tmp_path, generation, text) as server:
+            vanished = alert("SyncVanished", "warning", institution="smiles")
+            await server.post(vanished, summary="A sync is gone.", description="<!channel> @here")
+            await listener.until(lambda heard: heard.to(CHAT))
+
+    (post,) = listener.to(CHAT)
+    assert "?!channel? ?here" in post["attachments"][0]["text"]
