@@ -134,10 +134,21 @@ def test_night_offices_reach_into_the_next_day() -> None:
     site = Site(8, hours=((0, week({"mon-fri": "20:00-30:00"})),), vagaries=PUNCTUAL)
     routine = Routine(Cloud(interactions=12, lunch=None, stray=0, quiet_spell=0), site, 8)
     zone = site.timezone
-    mark = routine.marks_at(at(zone, 2026, 6, 13, 5, 55)).read  # Saturday morning
+    saturday = at(zone, 2026, 6, 13, 1), at(zone, 2026, 6, 13, 12)
+    listed = routine.marks("read", *saturday)
+    assert {local(zone, mark).hour for mark in listed} == {1, 2, 3, 4, 5}
+    mark = routine.marks_at(at(zone, 2026, 6, 13, 5, 55)).read
     assert mark is not None
     assert local(zone, mark).hour in {4, 5}
     assert at(zone, 2026, 6, 13, 6) - (routine.marks_at(at(zone, 2026, 6, 15, 19)).read or 0) < 3600
+
+
+@pytest.mark.parametrize("day", [(2026, 3, 8), (2026, 11, 1)])
+def test_hours_are_wall_clock_when_the_clocks_change(day: tuple[int, int, int]) -> None:
+    site = Site(8, hours=((0, week({"mon-sun": "08:00-17:00"})),), vagaries=PUNCTUAL)
+    ((opens, closes),) = site.day(date(*day).toordinal()).open
+    assert opens == at(site.timezone, *day, 8)
+    assert closes == at(site.timezone, *day, 17)
 
 
 def test_batches_run_at_their_times_only() -> None:

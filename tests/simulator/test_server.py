@@ -17,6 +17,7 @@ import trustme
 from nexhealth_exporter.simulator import Simulator, plain_office, plain_offices
 from nexhealth_exporter.simulator import faults as f
 from nexhealth_exporter.simulator.offices import Still
+from nexhealth_exporter.simulator.traffic import busiest
 
 VERSION = {"Nex-Api-Version": "v3.0.0"}
 
@@ -358,3 +359,11 @@ async def test_a_client_that_gives_up_is_counted_as_such(sim: Simulator, client:
         await asyncio.wait_for(client.get("/sync_status", subdomain="office-1"), 0.1)
     await asyncio.sleep(0.3)
     assert sim.traffic.count("sync_status", 0) == 1
+
+
+def test_the_busiest_window_slides() -> None:
+    instants = [0.0, 0.6, 1.1, 1.2, 1.59, 5.0]
+    assert busiest(instants, 1.0) == 4
+    assert busiest(instants, 0.5) == 3
+    assert busiest([0.0, 1.0, 2.0], 1.0) == 1
+    assert busiest([], 1.0) == 0
