@@ -1,5 +1,6 @@
 """The chart, rendered by a real Helm."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -60,10 +61,10 @@ class Helm:
         return [one for one in _documents(self.text(values, *more, chart=chart)) if one]
 
 
-class StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.CSafeLoader):
     """Refuses a key that stands twice in one map, as Kubernetes does and PyYAML does not."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT002 - PyYAML's
         """As the parent."""
         keys = [key.value for key, _ in node.value]
         if len(keys) != len(set(keys)):
@@ -72,7 +73,7 @@ class StrictLoader(yaml.SafeLoader):
 
 
 def _documents(text: str) -> list[Object]:
-    return list(yaml.load_all(text, StrictLoader))  # noqa: S506 - a SafeLoader
+    return list(yaml.load_all(text, StrictLoader))
 
 
 @contextmanager
@@ -81,7 +82,7 @@ def _file(values: Values) -> Iterator[Path]:
         yield values
         return
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        yaml.safe_dump(dict(values), file)
+        json.dump(values, file, ensure_ascii=False)  # JSON is YAML with every text in quotes
         file.flush()
         yield Path(file.name)
 
@@ -106,4 +107,7 @@ def exporter(objects: list[Object]) -> Object:
 
 def environment(objects: list[Object]) -> dict[str, Any]:
     """The exporter's variables: their values, or where they come from."""
-    return {each["name"]: each.get("value", each.get("valueFrom")) for each in exporter(objects)["env"]}
+    return {
+        each["name"]: each.get("value", each.get("valueFrom"))
+        for each in exporter(objects).get("env", [])
+    }

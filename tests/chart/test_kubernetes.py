@@ -16,12 +16,17 @@ def test_every_object_fits_the_strict_schemas_of_kubernetes(
 ) -> None:
     command = Path(sys.executable).with_name("kubernetes-validate")
     done = subprocess.run(
-        [command, "--strict", "-k", version, *manifests], capture_output=True, text=True, check=False
+        [command, "--strict", "-k", version, *manifests],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    unknown = re.findall(r"WARN .* Couldn't find schema for kind (\w+) with api version (\S+)", done.stdout)
+    unknown = re.findall(
+        r"WARN .* Couldn't find schema for kind (\w+) with api version (\S+)", done.stdout
+    )
 
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("INFO ") > len(manifests) * 4
-    assert {(kind, MONITORING) for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule")} == set(
-        unknown
-    )
+    assert {
+        (kind, MONITORING) for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule")
+    } == set(unknown)

@@ -73,8 +73,10 @@ def test_the_service_monitor_finds_the_service_and_its_port(
 
         assert selected(service["metadata"]["labels"], monitor["selector"])
         assert [service["metadata"]["namespace"]] == monitor["namespaceSelector"]["matchNames"]
-        assert monitor["endpoints"][0]["port"] in [each["name"] for each in service["spec"]["ports"]]
-        assert "nexhealth-exporter" == service["metadata"]["labels"][monitor["jobLabel"]]
+        assert monitor["endpoints"][0]["port"] in [
+            each["name"] for each in service["spec"]["ports"]
+        ]
+        assert service["metadata"]["labels"][monitor["jobLabel"]] == "nexhealth-exporter"
 
 
 def test_the_pod_monitor_finds_the_pods_and_their_port(scenarios: dict[str, list[Object]]) -> None:
@@ -90,8 +92,8 @@ def test_the_pod_monitor_finds_the_pods_and_their_port(scenarios: dict[str, list
 def test_https_is_scraped_as_https_with_the_password(scenarios: dict[str, list[Object]]) -> None:
     (endpoint,) = one(scenarios["https"], "ServiceMonitor")["spec"]["endpoints"]
 
-    assert "https" == endpoint["scheme"]
-    assert "nexhealth-exporter-scrape" == endpoint["basicAuth"]["password"]["name"]
+    assert endpoint["scheme"] == "https"
+    assert endpoint["basicAuth"]["password"]["name"] == "nexhealth-exporter-scrape"
 
 
 def groups(objects: list[Object]) -> list[Object]:
@@ -102,7 +104,8 @@ def groups(objects: list[Object]) -> list[Object]:
 @pytest.fixture(scope="module")
 def repository_groups() -> list[Object]:
     files = sorted((ROOT / "alerts").glob("*.yaml"))
-    return [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    read = [yaml.safe_load(file.read_text()) for file in files]
+    return [group for each in read for group in each.get("groups", [])]
 
 
 @pytest.mark.parametrize("generation", ["prometheus-2", "prometheus-3"])
@@ -142,7 +145,9 @@ def test_rules_carry_the_operator_s_words(
 ) -> None:
     rendered = groups(scenarios["operator"])
     alerts = [rule for group in rendered for rule in group["rules"] if "alert" in rule]
-    before = {rule["alert"] for group in repository_groups for rule in group["rules"] if "alert" in rule}
+    before = {
+        rule["alert"] for group in repository_groups for rule in group["rules"] if "alert" in rule
+    }
     left_out = {"NexHealthCallsOverBudget", "NexHealthSyncsAbandoned"}
 
     assert left_out < before
@@ -153,7 +158,7 @@ def test_rules_carry_the_operator_s_words(
         page = f"https://runbooks.example.org/nexhealth/{rule['alert']}.md"
         assert page == rule["annotations"]["runbook_url"]
         assert "https://nexhealth-exporter.example.org/" in rule["annotations"]["link"]
-    assert "our-own" == rendered[-1]["name"]
+    assert rendered[-1]["name"] == "our-own"
 
 
 def test_without_a_place_for_runbooks_no_alert_links_to_one(
@@ -177,7 +182,9 @@ def test_the_job_in_the_rules_is_the_job_of_the_scrape(helm: Helm) -> None:
 def test_every_alert_can_be_switched_off_by_name(repository_groups: list[Object]) -> None:
     schema = yaml.safe_load((CHART / "values.schema.json").read_text())
     known = schema["properties"]["prometheusRule"]["properties"]["disabled"]["properties"]
-    alerts = {rule["alert"] for group in repository_groups for rule in group["rules"] if "alert" in rule}
+    alerts = {
+        rule["alert"] for group in repository_groups for rule in group["rules"] if "alert" in rule
+    }
 
     assert alerts == set(known)
 
@@ -194,6 +201,6 @@ def test_every_dashboard_is_handed_to_grafana(scenarios: dict[str, list[Object]]
     assert dashboards
     assert {f"nexhealth-{name}": text for name, text in dashboards.items()} == carried
     for each in maps:
-        assert "1" == each["metadata"]["labels"]["grafana_dashboard"]
-        assert "NexHealth" == each["metadata"]["annotations"]["grafana_folder"]
-        assert "monitoring" == each["metadata"]["namespace"]
+        assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert each["metadata"]["annotations"]["grafana_folder"] == "NexHealth"
+        assert each["metadata"]["namespace"] == "monitoring"

@@ -72,10 +72,10 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{/* The web configuration file in force; a certificate alone is enough to serve HTTPS. */}}
 {{- define "nexhealth-exporter.webConfig" -}}
 {{- $config := deepCopy .Values.webConfig }}
-{{- if and .Values.tlsSecretName (not (hasKey $config "tls_server_config")) }}
+{{- if .Values.tlsSecretName }}
 {{- $folder := "/etc/nexhealth-exporter/tls" }}
-{{- $tls := dict "cert_file" (print $folder "/tls.crt") "key_file" (print $folder "/tls.key") }}
-{{- $config = set $config "tls_server_config" $tls }}
+{{- $files := dict "cert_file" (print $folder "/tls.crt") "key_file" (print $folder "/tls.key") }}
+{{- $config = set $config "tls_server_config" (merge ($config.tls_server_config | default dict) $files) }}
 {{- end }}
 {{- with $config }}{{ toYaml . }}{{ end }}
 {{- end }}
@@ -85,7 +85,18 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- if or .Values.tlsSecretName .Values.webConfig.tls_server_config }}https{{ else }}http{{ end }}
 {{- end }}
 
-{{/* A value as the program reads it: whole numbers without point or exponent. */}}
+{{/* What the pages ask a visitor for: certificate, password or nothing. */}}
+{{- define "nexhealth-exporter.asksFor" -}}
+{{- $config := include "nexhealth-exporter.webConfig" . | fromYaml }}
+{{- if eq "RequireAndVerifyClientCert" (dig "tls_server_config" "client_auth_type" "" $config) }}certificate
+{{- else if $config.basic_auth_users }}password
+{{- end }}
+{{- end }}
+
+{{/* A value as people write it: numbers without exponent, whole ones without point. */}}
 {{- define "nexhealth-exporter.word" -}}
-{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- if not (kindIs "float64" .) }}{{ . }}
+{{- else if eq . (floor .) }}{{ int64 . }}
+{{- else }}{{ regexReplaceAll "0+$" (printf "%f" .) "" }}
+{{- end }}
 {{- end }}

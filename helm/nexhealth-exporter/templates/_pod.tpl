@@ -1,29 +1,46 @@
-{{/* Environment: what the chart decides, then the settings. */}}
-{{- define "nexhealth-exporter.env" -}}
+{{/* What the program is told, by the name of the setting: what the chart decides, then settings. */}}
+{{- define "nexhealth-exporter.told" -}}
 {{- if not .Values.demo }}
-- name: NEXHEALTH_EXPORTER_API_KEY_FILE
-  value: {{ .Values.apiKeyFile | default "/etc/nexhealth-exporter/secret/api-key" | quote }}
-- name: NEXHEALTH_EXPORTER_STATE_FILE
-  value: /var/lib/nexhealth-exporter/state.db
-- name: NEXHEALTH_EXPORTER_SHARD
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.labels['apps.kubernetes.io/pod-index']
-- name: NEXHEALTH_EXPORTER_SHARDS
-  value: {{ include "nexhealth-exporter.word" .Values.shards | quote }}
+api_key_file: {{ .Values.apiKeyFile | default "/etc/nexhealth-exporter/secret/api-key" | quote }}
+config_file: /etc/nexhealth-exporter/config/config.yaml
+shards: {{ include "nexhealth-exporter.word" .Values.shards | quote }}
+state_file: /var/lib/nexhealth-exporter/state.db
 {{- end }}
-- name: NEXHEALTH_EXPORTER_CONFIG_FILE
-  value: /etc/nexhealth-exporter/config/config.yaml
 {{- if include "nexhealth-exporter.webConfig" . }}
-- name: NEXHEALTH_EXPORTER_WEB_CONFIG_FILE
-  value: /etc/nexhealth-exporter/web/web-config.yaml
+web_config_file: /etc/nexhealth-exporter/web/web-config.yaml
 {{- end }}
 {{- range $name, $value := .Values.settings }}
 {{- $word := include "nexhealth-exporter.word" $value }}
 {{- if and (not (kindIs "invalid" $value)) $word }}
-- name: NEXHEALTH_EXPORTER_{{ $name | snakecase | upper }}
-  value: {{ $word | quote }}
+{{ snakecase $name }}: {{ $word | quote }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Environment. A demo looks at none, because there may be a real key in it. */}}
+{{- define "nexhealth-exporter.env" -}}
+{{- if not .Values.demo }}
+- name: NEXHEALTH_EXPORTER_SHARD
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.labels['apps.kubernetes.io/pod-index']
+{{- range $name, $word := include "nexhealth-exporter.told" . | fromYaml }}
+- name: NEXHEALTH_EXPORTER_{{ upper $name }}
+  value: {{ quote $word }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Arguments: the command, for a demo what it is told, then the operator's own. */}}
+{{- define "nexhealth-exporter.args" -}}
+- {{ ternary "demo" "serve" .Values.demo }}
+{{- if .Values.demo }}
+{{- range $name, $word := include "nexhealth-exporter.told" . | fromYaml }}
+- {{ printf "--%s=%s" (replace "_" "-" $name) $word | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraArgs }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
@@ -37,7 +54,7 @@
 {{- end }}
 {{- end }}
 {{- end }}
-{{- concat $own .Values.extraEnv | toYaml }}
+{{- with concat $own .Values.extraEnv }}{{ toYaml . }}{{ end }}
 {{- end }}
 
 {{/* Whole folders are mounted, never single files: those would not follow a change. */}}
@@ -47,9 +64,11 @@
   mountPath: /etc/nexhealth-exporter/secret
   readOnly: true
 {{- end }}
+{{- if not .Values.demo }}
 - name: config
   mountPath: /etc/nexhealth-exporter/config
   readOnly: true
+{{- end }}
 {{- if include "nexhealth-exporter.webConfig" . }}
 - name: web
   mountPath: /etc/nexhealth-exporter/web
@@ -61,7 +80,7 @@
   readOnly: true
 {{- end }}
 - name: state
-  mountPath: /var/lib/nexhealth-exporter
+  mountPath: {{ ternary "/tmp" "/var/lib/nexhealth-exporter" .Values.demo }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -78,9 +97,11 @@
       - key: {{ if .Values.existingSecret.name }}{{ .Values.existingSecret.key | quote }}{{ else }}api-key{{ end }}
         path: api-key
 {{- end }}
+{{- if not .Values.demo }}
 - name: config
   configMap:
     name: {{ $fullname | quote }}
+{{- end }}
 {{- if include "nexhealth-exporter.webConfig" . }}
 - name: web
   secret:
@@ -108,11 +129,18 @@
 {{- if and .Values.persistence.enabled (not .Values.demo) }}yes{{ end }}
 {{- end }}
 
-{{/* A probe that follows the scheme unless it names one: probe, scheme. */}}
+{{/*
+A probe as it can work: root, probe. It follows the scheme unless it names one. The kubelet has
+neither name and password nor a certificate: where the pages ask for them, whether the port is
+open must do.
+*/}}
 {{- define "nexhealth-exporter.probe" -}}
 {{- $probe := deepCopy .probe }}
-{{- if and $probe.httpGet (not $probe.httpGet.scheme) }}
-{{- $_ := set $probe.httpGet "scheme" (upper .scheme) }}
+{{- if and (include "nexhealth-exporter.asksFor" .root) $probe.httpGet (not $probe.httpGet.httpHeaders) }}
+{{- $_ := set $probe "tcpSocket" (dict "port" $probe.httpGet.port) }}
+{{- $_ := unset $probe "httpGet" }}
+{{- else if and $probe.httpGet (not $probe.httpGet.scheme) }}
+{{- $_ := set $probe.httpGet "scheme" (include "nexhealth-exporter.scheme" .root | upper) }}
 {{- end }}
 {{- toYaml $probe }}
 {{- end }}
