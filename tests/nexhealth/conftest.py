@@ -3,11 +3,13 @@
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.simulator import Simulator, plain_offices
@@ -41,6 +43,32 @@ class Client(Protocol):
     """Makes a client of a URL; what is not said has plain defaults."""
 
     def __call__(self, url: str, **options: Any) -> AbstractAsyncContextManager[NexHealth]: ...
+
+
+class Server:
+    """A server that answers everything with `answer`; gives its URL."""
+
+    def __init__(self, answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        self._server = TestServer(app, host="127.0.0.1")
+
+    async def __aenter__(self) -> str:
+        await self._server.start_server()
+        return str(self._server.make_url("")).rstrip("/")
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._server.close()
+
+
+def plain_answer(request: web.Request) -> web.Response:
+    """A good answer of one institution without syncs."""
+    data: object = []
+    if request.path.endswith("/authenticates"):
+        data = {"token": "token-1"}
+    if request.path.endswith(("/institutions", "/locations")):
+        data = [{"id": 1, "subdomain": "office-1"}]
+    return web.json_response({"code": True, "data": data})
 
 
 @pytest.fixture

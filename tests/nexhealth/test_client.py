@@ -3,11 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from nexhealth_exporter.errors import (
     ConnectionFailed,
@@ -25,7 +24,7 @@ from nexhealth_exporter.model import Institution, IntegrationType, Inventory
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.simulator import faults as f
-from tests.nexhealth.conftest import Client, Recorder
+from tests.nexhealth.conftest import Client, Recorder, Server, plain_answer
 
 OFFICE = Institution("office-1", id=1)
 
@@ -113,9 +112,9 @@ async def test_one_connection_is_kept_for_calls_that_follow_each_other(client: C
     async def answer(request: web.Request) -> web.Response:
         assert request.transport is not None
         peers.add(request.transport.get_extra_info("peername"))
-        return _plain_answer(request)
+        return plain_answer(request)
 
-    async with _server(answer) as url, client(url) as nexhealth:
+    async with Server(answer) as url, client(url) as nexhealth:
         for _ in range(5):
             await nexhealth.syncs(OFFICE)
             await asyncio.sleep(0.05)
@@ -127,9 +126,9 @@ async def test_headers_say_version_and_who_asks_and_no_vendor_type(client: Clien
 
     async def answer(request: web.Request) -> web.Response:
         seen.append((request.path_qs, dict(request.headers)))
-        return _plain_answer(request)
+        return plain_answer(request)
 
-    async with _server(answer) as url, client(f"{url}/base/") as nexhealth:
+    async with Server(answer) as url, client(f"{url}/base/") as nexhealth:
         await nexhealth.syncs(Institution("a b&c=d/\u00e9?#"))
     assert [path for path, _ in seen] == [
         "/base/authenticates",
@@ -148,16 +147,16 @@ async def test_a_redirect_is_a_failure_and_the_token_goes_nowhere_else(client: C
 
     async def other(request: web.Request) -> web.Response:
         elsewhere.append(request.path)
-        return _plain_answer(request)
+        return plain_answer(request)
 
-    async with _server(other) as target:
+    async with Server(other) as target:
 
         async def answer(request: web.Request) -> web.Response:
             if request.path == "/authenticates":
-                return _plain_answer(request)
+                return plain_answer(request)
             raise web.HTTPFound(f"{target}/sync_status")
 
-        async with _server(answer) as url, client(url) as nexhealth:
+        async with Server(answer) as url, client(url) as nexhealth:
             error = await failure(nexhealth.syncs(OFFICE))
     assert isinstance(error, OtherFailure)
     assert error.reason == "other"
@@ -171,11 +170,13 @@ async def test_cookies_are_not_kept(client: Client) -> None:
 
     async def answer(request: web.Request) -> web.Response:
         cookies.append(request.headers.get("Cookie"))
-        response = _plain_answer(request)
+        response = plain_answer(request)
         response.set_cookie("session", "tracked")
         return response
 
-    async with _server(answer) as url, client(url) as nexhealth:
+    # By name, because jars keep no cookies of addresses.
+    named = ("127.0.0.1", "localhost")
+    async with Server(answer) as url, client(url.replace(*named)) as nexhealth:
         await nexhealth.syncs(OFFICE)
         await nexhealth.syncs(OFFICE)
     assert cookies == [None] * 3
@@ -274,25 +275,25 @@ async def test_an_answer_of_500_mb_is_cut_short(
 
 async def test_a_compressed_answer_counts_as_large_as_it_becomes(client: Client) -> None:
     async def answer(request: web.Request) -> web.Response:
-        response = _plain_answer(request)
+        response = plain_answer(request)
         if request.path == "/sync_status":
             response = web.Response(body=b'{"code": true, "data": [' + b" " * 50_000_000 + b"]}")
             response.enable_compression(web.ContentCoding.gzip)
         return response
 
-    async with _server(answer) as url, client(url) as nexhealth:
+    async with Server(answer) as url, client(url) as nexhealth:
         assert type(await failure(nexhealth.syncs(OFFICE))) is TooLarge
         assert await nexhealth.fleet(await nexhealth.inventory()) == {}
 
 
 async def test_an_endless_error_page_is_not_read_to_its_end(client: Client) -> None:
     async def answer(request: web.Request) -> web.Response:
-        response = _plain_answer(request)
+        response = plain_answer(request)
         if request.path == "/sync_status":
             response = web.Response(status=404, body=b"x" * 5_000_000)
         return response
 
-    async with _server(answer) as url, client(url) as nexhealth:
+    async with Server(answer) as url, client(url) as nexhealth:
         assert type(await failure(nexhealth.syncs(OFFICE))) is NotFound
 
 
@@ -431,7 +432,7 @@ async def test_a_large_answer_may_take_longer_than_the_timeout_as_long_as_it_flo
 ) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.path != "/sync_status":
-            return _plain_answer(request)
+            return plain_answer(request)
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(b'{"code": true, "data": [')
@@ -441,7 +442,7 @@ async def test_a_large_answer_may_take_longer_than_the_timeout_as_long_as_it_flo
         await response.write(b"]}")
         return response
 
-    async with _server(answer) as url, client(url, timeout=0.5) as nexhealth:
+    async with Server(answer) as url, client(url, timeout=0.5) as nexhealth:
         assert await nexhealth.fleet(await nexhealth.inventory()) == {}
         assert type(await failure(nexhealth.syncs(OFFICE))) is Timeout
 
@@ -487,31 +488,6 @@ async def test_too_many_requests_end_as_throttled(sim: Simulator, nexhealth: Nex
     assert type(await failure(nexhealth.syncs(OFFICE))) is Throttled
     assert time.monotonic() - began < 3
     assert sim.traffic.count("sync_status") == 1
-
-
-def _plain_answer(request: web.Request) -> web.Response:
-    data: object = []
-    if request.path.endswith("/authenticates"):
-        data = {"token": "token-1"}
-    if request.path.endswith(("/institutions", "/locations")):
-        data = [{"id": 1, "subdomain": "office-1"}]
-    return web.json_response({"code": True, "data": data})
-
-
-class _server:  # noqa: N801 -- used like a function
-    """A server that answers everything with `answer`."""
-
-    def __init__(self, answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", answer)
-        self._server = TestServer(app, host="127.0.0.1")
-
-    async def __aenter__(self) -> str:
-        await self._server.start_server()
-        return str(self._server.make_url("")).rstrip("/")
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._server.close()
 
 
 def _warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from email.utils import formatdate
 
 import pytest
+from aiohttp import web
 
 from nexhealth_exporter.errors import (
     ConnectionFailed,
@@ -17,9 +18,10 @@ from nexhealth_exporter.errors import (
 from nexhealth_exporter.model import Institution
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.nexhealth.client import seconds_told
+from nexhealth_exporter.nexhealth.retry import Limit
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.simulator import faults as f
-from tests.nexhealth.conftest import Client, Recorder
+from tests.nexhealth.conftest import Client, Recorder, Server, plain_answer
 
 OFFICE = Institution("office-1")
 NOW = 1_790_000_000.0
@@ -73,6 +75,20 @@ async def test_retries_end_with_the_time_limit_of_the_poll(sim: Simulator, clien
     assert sim.traffic.count("sync_status") <= 3
 
 
+async def test_the_time_limit_runs_from_the_first_turn_and_is_not_prolonged() -> None:
+    limit = Limit(0.2)
+
+    async def ask_on_and_on() -> None:
+        async with limit:
+            await asyncio.sleep(0.3)
+            for _ in range(10):
+                limit.start()
+                await asyncio.sleep(0.1)
+
+    assert type(await failure(ask_on_and_on())) is Timeout
+    assert limit.left < 0.1
+
+
 async def test_an_outage_costs_few_retries(sim: Simulator, nexhealth: NexHealth) -> None:
     await nexhealth.syncs(OFFICE)
     for office in sim.offices:
@@ -83,7 +99,9 @@ async def test_an_outage_costs_few_retries(sim: Simulator, nexhealth: NexHealth)
     assert {type(answer) for answer in answers} == {ServerError}
     assert sim.traffic.count() == 110
     sim.faults.clear()
-    for _ in range(10):
+    sim.faults["office-1"] = f.First(1, f.Throttle(retry_after=1))
+    assert await nexhealth.syncs(OFFICE)  # a 429 costs none of them
+    for _ in range(9):
         await nexhealth.syncs(OFFICE)  # successes earn new ones
     sim.faults["office-1"] = f.First(1, f.Status(500))
     assert await nexhealth.syncs(OFFICE)
@@ -138,18 +156,19 @@ async def test_a_429_is_tried_again_when_its_retry_after_is_over(
 
 
 async def test_a_429_holds_every_call_of_the_key(
-    sim: Simulator, nexhealth: NexHealth, meter: Recorder
+    sim: Simulator, client: Client, meter: Recorder
 ) -> None:
+    pacer = Pacer(1000, 60_000)
     sim.faults["office-1"] = f.First(1, f.Throttle(retry_after=2))
-    asked = [asyncio.ensure_future(nexhealth.syncs(OFFICE))]
-    async with asyncio.timeout(10):
-        while not sim.traffic.count("sync_status", 429):  # noqa: ASYNC110 -- it tells nobody
-            await asyncio.sleep(0.01)
-    began = time.monotonic()
-    asked.append(asyncio.ensure_future(nexhealth.syncs(Institution("office-2"))))
-    await asyncio.gather(*asked)
-    assert time.monotonic() - began > 1.5
+    async with client(sim.url, pacer=pacer) as nexhealth:
+        asked = [asyncio.ensure_future(nexhealth.syncs(OFFICE))]
+        async with asyncio.timeout(10):
+            while not pacer.paused_for:
+                await asyncio.sleep(0.01)
+        asked.append(asyncio.ensure_future(nexhealth.syncs(Institution("office-2"))))
+        await asyncio.gather(*asked)
     first, *others = [call.at for call in sim.traffic.calls if call.endpoint == "sync_status"]
+    assert len(others) == 2
     assert min(others) - first > 1.9
     assert 1.5 < meter.throttled_seconds < 3
 
@@ -165,6 +184,20 @@ async def test_a_429_without_retry_after_waits_longer_each_time(
     first, second, third = [call.at for call in sim.traffic.calls][-3:]
     assert second - first > 0.7
     assert third - second > 1.4
+
+
+async def test_a_burst_of_429s_is_one_reason_to_pause(client: Client) -> None:
+    refusals = iter(range(12))
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/sync_status" and next(refusals, None) is not None:
+            await asyncio.sleep(0.3)  # until all are on their way
+            return web.Response(status=429)
+        return plain_answer(request)
+
+    async with Server(answer) as url, client(url) as nexhealth:
+        answers = await asyncio.gather(*(nexhealth.syncs(OFFICE) for _ in range(12)))
+    assert answers == [()] * 12
 
 
 async def test_a_retry_after_of_a_day_fails_at_once_and_pauses_five_minutes(

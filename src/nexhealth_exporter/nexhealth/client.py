@@ -43,6 +43,7 @@ _LARGE_LIMIT = 30.0
 
 OK, REDIRECTED, REFUSED, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 300, 400, 429, 500
 
+_SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 300.0
 _FIRST_PAUSE = 1.0
 _LONGEST_OWN_PAUSE = 60.0
@@ -211,9 +212,10 @@ class NexHealth:
             if self._pacer.paused_for:
                 return  # another call of the same burst has seen to it
             seconds = min(_FIRST_PAUSE * 2.0 ** min(self._throttles, 20), _LONGEST_OWN_PAUSE)
-            seconds *= random.uniform(0.75, 1.0)  # noqa: S311 -- no secret
+            # Shards of one key are not to come back together.
+            seconds *= random.uniform(1.0, 1.5)  # noqa: S311 -- no secret
             self._throttles += 1
-        self._pacer.pause(min(seconds, _LONGEST_PAUSE))
+        self._pacer.pause(min(max(seconds, _SHORTEST_PAUSE), _LONGEST_PAUSE))
 
     def _refusal(self, response: Response) -> PollError:
         status = response.status

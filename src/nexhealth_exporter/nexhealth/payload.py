@@ -20,7 +20,7 @@ from nexhealth_exporter.nexhealth.naming import Source, names
 from nexhealth_exporter.nexhealth.scalars import flag, instant, integer, text, words
 from nexhealth_exporter.nexhealth.text import shortened
 
-SLICE = 500
+SLICE = 250
 """Entries that are decoded before others get their turn on the event loop."""
 
 Reject = Callable[[int], None]
