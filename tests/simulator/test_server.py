@@ -132,6 +132,21 @@ async def test_parameters_nobody_knows_are_named(client: Client) -> None:
     assert "per_page" in body["description"]
 
 
+async def test_filters_choose_by_location_and_colour(sim: Simulator, client: Client) -> None:
+    sim.add(plain_office(3, behaviour=Still(time.time() - 10_000, time.time())))
+
+    async def ids(query: str) -> list[int]:
+        _, body = await client.get(f"/sync_status?{query}")
+        return [entry["institution_id"] for entry in body["data"]]
+
+    assert await ids("location_ids[]=21") == [2]
+    assert await ids("read_status=red") == [3]
+    assert await ids("read_status=green&write_status=green") == [1, 2, 4]
+    assert (await client.get("/sync_status?location_ids[]=x"))[0] == 400
+    _, body = await client.get("/locations", inactive="true")
+    assert [entry["locations"] for entry in body["data"]] == [[], [], [], []]
+
+
 async def test_inventory_tells_zones_and_private_things(sim: Simulator, client: Client) -> None:
     _, body = await client.get("/locations")
     (location,) = body["data"][0]["locations"]

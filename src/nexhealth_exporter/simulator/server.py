@@ -18,6 +18,7 @@ from typing import Self
 from aiohttp import web
 
 from nexhealth_exporter.simulator import answers
+from nexhealth_exporter.simulator.answers import Json
 from nexhealth_exporter.simulator.faults import Absent, Edit, Entry, Fault, First
 from nexhealth_exporter.simulator.live import LiveOffice
 from nexhealth_exporter.simulator.offices import Office
@@ -202,21 +203,16 @@ class Simulator:
         self, request: web.Request, chosen: list[LiveOffice], *, ehr: bool, alone: bool
     ) -> list[Entry]:
         now = self.clock()
+        wanted = _filter(request)
         data: list[Entry] = []
         for number, live in enumerate(chosen, 1):
             fault = self.faults.get(live.office.subdomain)
             if isinstance(fault, Absent) and not alone:
                 continue
-            entries: list[Entry] = live.entries(now, ehr=ehr)
+            entries: list[Entry] = [e for e in live.entries(now, ehr=ehr) if wanted(e)]
             data += fault.change(entries) if isinstance(fault, Edit) else entries
             if number % _BATCH == 0:
                 await asyncio.sleep(0)
-        locations = {int(text) for text in request.query.getall("location_ids[]", [])}
-        if locations:
-            data = [e for e in data if any(x["id"] in locations for x in e["locations"])]
-        for colour in ("read_status", "write_status"):
-            if wanted := request.query.get(colour):
-                data = [e for e in data if e[colour] == wanted]
         return data
 
     def _authenticate(self, request: web.Request) -> web.Response:
@@ -270,3 +266,20 @@ class Simulator:
                     fault.times -= 1
                     return fault.fault
         return None
+
+
+def _filter(request: web.Request) -> Callable[[Json], bool]:
+    """Whether an entry is asked for by `location_ids[]`, `read_status` and `write_status`."""
+    try:
+        locations = {int(text) for text in request.query.getall("location_ids[]", [])}
+    except ValueError:
+        raise _Refused(json_response(answers.failure("location_ids is invalid"), 400)) from None
+    colours = [(key, request.query.get(key)) for key in ("read_status", "write_status")]
+
+    def wanted(entry: Json) -> bool:
+        served = {location["id"] for location in entry["locations"]}
+        return (not locations or not locations.isdisjoint(served)) and all(
+            colour in {None, entry[key]} for key, colour in colours
+        )
+
+    return wanted
