@@ -18,6 +18,7 @@ from nexhealth_exporter.errors import (
     ServerError,
     Throttled,
     Timeout,
+    TlsFailed,
     TooLarge,
 )
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory
@@ -488,6 +489,36 @@ async def test_too_many_requests_end_as_throttled(sim: Simulator, nexhealth: Nex
     assert type(await failure(nexhealth.syncs(OFFICE))) is Throttled
     assert time.monotonic() - began < 3
     assert sim.traffic.count("sync_status") == 1
+
+
+async def test_addresses_and_contacts_leave_neither_in_values_nor_in_logs(
+    sim: Simulator, nexhealth: NexHealth, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    private = set().union(*(office.private for office in sim.offices.values()))
+    assert len(private) > 15
+    inventory = await nexhealth.inventory()
+    told: list[object] = [inventory, await nexhealth.fleet(inventory)]
+    told += [await nexhealth.syncs(institution) for institution in inventory]
+    entry = b'{"institution_id": 1, "sync_source_name": 5, "locations": ['
+    planted = b", ".join(b'{"city": "%s"}' % text.encode() for text in private)
+    for body in (entry + planted + b"]", entry + planted + b"]}", planted):
+        for code in (b"true", b"false"):
+            answer = b'{"code": %s, "error": [%s], "data": [%s]}' % (code, planted, body)
+            sim.faults["office-1"] = f.Body(answer)
+            try:
+                told.append(await nexhealth.syncs(OFFICE))
+            except PollError as error:
+                told.append(f"{error!r} {error}")
+    shown = f"{told} {[record.__dict__ for record in caplog.records]}"
+    assert not [text for text in private if text in shown]
+
+
+async def test_a_server_without_tls_is_told_as_such(sim: Simulator, client: Client) -> None:
+    async with client(sim.url.replace("http:", "https:")) as nexhealth:
+        error = await failure(nexhealth.syncs(OFFICE))
+    assert type(error) is TlsFailed
+    assert error.reason == "tls"
 
 
 def _warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:

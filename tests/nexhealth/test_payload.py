@@ -470,7 +470,7 @@ async def test_a_large_fleet_answer_does_not_hold_the_event_loop_for_long() -> N
         {"token": None},
         {"token": ""},
         {"token": "a b"},
-        {"token": "caf\u00e9"},
+        {"token": "\u00fcber"},
         "x",
         7,
     ],

@@ -163,7 +163,7 @@ async def test_a_429_holds_every_call_of_the_key(
     async with client(sim.url, pacer=pacer) as nexhealth:
         asked = [asyncio.ensure_future(nexhealth.syncs(OFFICE))]
         async with asyncio.timeout(10):
-            while not pacer.paused_for:
+            while not pacer.paused_for:  # noqa: ASYNC110 -- it tells nobody
                 await asyncio.sleep(0.01)
         asked.append(asyncio.ensure_future(nexhealth.syncs(Institution("office-2"))))
         await asyncio.gather(*asked)
