@@ -5,7 +5,7 @@ PYTEST := $(RUN)/pytest
 FETCH := $(RUN)/python tools/fetch.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tools check lint types test chart format docs lock clean
+.PHONY: help setup demo tools check lint types test alerts chart format docs lock clean
 
 help:  ## list the tasks
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,7 +28,7 @@ tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chro
 
 # --- check it -------------------------------------------------------------------------------
 
-check: lint types test chart  ## everything that can fail
+check: lint types test alerts chart  ## everything that can fail
 
 lint: setup  ## style, spelling, import floors, generated pages
 	$(RUN)/ruff check
@@ -38,6 +38,7 @@ lint: setup  ## style, spelling, import floors, generated pages
 	$(RUN)/codespell
 	$(RUN)/yamllint --strict .
 	$(RUN)/python tools/settings_page.py --check
+	$(RUN)/python tools/metrics_page.py | diff docs/metrics.md -
 
 types: setup  ## mypy, strict
 	$(RUN)/mypy
@@ -45,6 +46,10 @@ types: setup  ## mypy, strict
 test: setup  ## code alone and end to end; needs no root and no container
 	@$(FETCH) prometheus
 	$(PYTEST) -n 2 -m "not alerts and not browser and not chart and not image"
+
+alerts: setup  ## rules, routes and texts, by both generations of Prometheus and Alertmanager
+	@$(FETCH) prometheus alertmanager
+	$(PYTEST) -n 2 -m alerts
 
 chart: setup  ## the Helm chart, under Helm 3 and Helm 4
 	@$(FETCH) helm
@@ -58,6 +63,9 @@ format: setup  ## let ruff lay out the code
 
 docs: setup  ## write the generated pages anew
 	$(RUN)/python tools/settings_page.py
+	$(RUN)/python tools/metrics_page.py > docs/metrics.md
+	$(RUN)/python -m tests.alerts.readme
+	$(RUN)/python -m tests.alerts.weeks
 
 COMPILE = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header --upgrade
