@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from nexhealth_exporter import __version__, settings
 from nexhealth_exporter.errors import ExporterError
@@ -14,6 +15,7 @@ COMMANDS = {
     "simulate": "only the simulated NexHealth, to try a client or a load test on",
     "check": "validate configuration and credentials; tell what would be polled, and its price",
     "status": "poll once and print every sync, worst first; exits with 2 if one is overdue",
+    "backtest": "replay recorded observations and tell what would have been alerted",
 }
 
 
@@ -64,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "simulate":
             _simulate_arguments(command)
             continue
+        if name == "demo":
+            _demo_arguments(command)
         if name == "status":
             command.add_argument(
                 "--format",
@@ -71,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
                 default="table",
                 help="a table for people (the default), or the JSON of /api/v1/syncs",
             )
+        if name == "backtest":
+            from nexhealth_exporter.cli.backtest import (  # noqa: PLC0415
+                add_arguments as add_backtest_arguments,
+            )
+
+            add_backtest_arguments(command)
         settings.add_arguments(command)
     return parser
 
@@ -87,6 +97,25 @@ def _simulate_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--requests-per-minute", type=int, default=2000, help="more are refused with 429 [2000]"
+    )
+
+
+def _demo_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--history",
+        type=Path,
+        metavar="DIR",
+        help="first write six weeks of the fleet's past as OpenMetrics into this folder, for "
+        "`promtool tsdb create-blocks-from openmetrics`",
+    )
+    command.add_argument(
+        "--history-days", type=int, default=42, metavar="N", help="how many days of it [42]"
+    )
+    command.add_argument(
+        "--history-target",
+        default="localhost:10639",
+        metavar="HOST:PORT",
+        help="the instance as which Prometheus scrapes the demo [localhost:10639]",
     )
 
 
@@ -111,6 +140,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from nexhealth_exporter.cli.status import status  # noqa: PLC0415
 
         return run(status(given, arguments.format))
+    if arguments.command == "backtest":
+        from nexhealth_exporter.cli.backtest import backtest  # noqa: PLC0415
+
+        return backtest(given, arguments)
     from nexhealth_exporter.cli.serve import serve  # noqa: PLC0415
 
     return run(serve(given))

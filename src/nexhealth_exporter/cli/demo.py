@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nexhealth_exporter import settings
-from nexhealth_exporter.cli.exporter import opened
+from nexhealth_exporter.cli.exporter import Exporter, opened, policy_of
+from nexhealth_exporter.cli.history import write_history
 from nexhealth_exporter.cli.serve import run
 from nexhealth_exporter.settings import ListenAddress, Settings
 from nexhealth_exporter.simulator import Simulator
@@ -32,8 +33,27 @@ async def demo(arguments: argparse.Namespace) -> int:
     async with Simulator(fleet.offices, per_second=None, per_minute=None) as simulator:
         with _settings(arguments, fleet, simulator) as given:
             async with opened(given) as exporter:
+                if arguments.history is not None:
+                    await _write_history(arguments, given, fleet, exporter)
                 await run(exporter, lambda port: _introduce(given, fleet, port))
     return 0
+
+
+async def _write_history(
+    arguments: argparse.Namespace, given: Settings, fleet: Demo, exporter: Exporter
+) -> None:
+    files = await write_history(
+        fleet.offices,
+        policy_of(given, exporter.files.rules),
+        arguments.history,
+        until=time.time(),
+        days=arguments.history_days,
+        target=arguments.history_target,
+    )
+    print(f"{arguments.history_days} days of history are in {arguments.history}; to load them:")
+    print(f"  for day in {arguments.history}/*.om; do")
+    print('    promtool tsdb create-blocks-from openmetrics "$day" DATA_FOLDER_OF_PROMETHEUS')
+    print(f"  done    # {len(files)} files", flush=True)
 
 
 @contextmanager

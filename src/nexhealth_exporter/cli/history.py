@@ -1,0 +1,116 @@
+"""The past of the demo's fleet as OpenMetrics, one file a day, for `promtool` to load.
+
+Each step of the past is judged and drawn as it would have been then: the very marks that the
+simulated API would have told, the very fleet, the very page.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import msgspec
+from rich.progress import Progress
+
+from nexhealth_exporter.exposition import table
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.exposition.page import Page
+from nexhealth_exporter.fleet import Fleet, Policy, Round
+from nexhealth_exporter.model import Inventory, Poll
+from nexhealth_exporter.nexhealth import payload
+from nexhealth_exporter.simulator import Office, answers
+
+DAY = 86400.0
+STEP = 300.0
+"""Seconds from sample to sample: Prometheus looks back no further than that."""
+
+_LABELLED = re.compile(rb"^(\w+)\{(.*)$", re.MULTILINE)
+_BARE = re.compile(rb"^(\w+) (.*)$", re.MULTILINE)
+_COMMENT = re.compile(rb"^#.*\n", re.MULTILINE)
+
+_LEFT_OUT = ("allowance", "last_read", "last_write")
+"""What no picture of the past needs: it would be a third of the files."""
+
+NAMES = frozenset(
+    family.name for family in table.OF_FLEET if not any(word in family.name for word in _LEFT_OUT)
+)
+
+
+async def write_history(
+    offices: Iterable[Office], policy: Policy, folder: Path, *, until: float, days: int, target: str
+) -> list[Path]:
+    """Write `days` days up to the instant `until`; the files, oldest first.
+
+    Samples carry the labels that a scrape of `target` (host:port) would give them.
+    """
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    past = _Past(tuple(offices), policy, target)
+    files: list[Path] = []
+    with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
+        bar = progress.add_task("Six weeks of history", total=days)
+        for day in range(days, 0, -1):
+            path = folder / f"nexhealth-{days - day + 1:02d}.om"
+            with path.open("wb") as file:
+                async for page in past.pages(until - day * DAY, until - (day - 1) * DAY):
+                    file.write(page)
+                file.write(b"# EOF\n")
+            files.append(path)
+            progress.advance(bar)
+    return files
+
+
+class _Past:
+    """The fleet as it was, moved forwards step by step."""
+
+    def __init__(self, offices: tuple[Office, ...], policy: Policy, target: str) -> None:
+        self._offices = offices
+        self._policy = policy
+        self._scraped = f'instance="{target}",job="nexhealth-exporter"'.encode()
+        self._page = Page(OwnMetrics(""))
+        self._fleet = Fleet()
+
+    async def pages(self, start: float, end: float) -> AsyncIterator[bytes]:
+        """The samples of each step from `start` until `end`, headings left out."""
+        if not self._fleet.standings:
+            self._fleet = self._fleet.watching(await self._inventory(), self._policy)
+        for step in range(int((end - start) / STEP)):
+            yield await self._sampled(start + step * STEP)
+
+    async def _inventory(self) -> Inventory:
+        listed = [answers.institution(office, ehr=False) for office in self._offices]
+        located = [answers.located(office, inactive=None) for office in self._offices]
+        return payload.merged(
+            await payload.institutions(_answer(listed), _reject),
+            await payload.institutions(_answer(located), _reject),
+        )
+
+    async def _sampled(self, now: float) -> bytes:
+        told = [
+            answers.sync_entry(office, sync, sync.behaviour.marks_at(now), now, ehr=False)
+            for office in self._offices
+            for sync in office.syncs
+        ]
+        inventory = Inventory({s.institution.subdomain: s.institution for s in self._fleet})
+        syncs = await payload.fleet(_answer(told), inventory, _reject)
+        polls = [
+            Poll(subdomain, now, syncs.get(subdomain, ())) for subdomain in inventory.institutions
+        ]
+        self._fleet = self._fleet.after(polls, self._policy).after_round(
+            Round(now, 1.0, is_up=True)
+        )
+        chunks = await self._page.write(
+            self._fleet, now, openmetrics=False, names=NAMES, gzip=False
+        )
+        text = _COMMENT.sub(b"", b"".join(chunks))
+        at = b" %d" % int(now)
+        text = _BARE.sub(rb"\1{%b} \2%b" % (self._scraped, at), text)
+        return _LABELLED.sub(rb"\1{%b,\2%b" % (self._scraped, at), text)
+
+
+def _answer(data: list[answers.Json]) -> payload.Answer:
+    return payload.answer(msgspec.json.encode(answers.success(data, len(data), [])))
+
+
+def _reject(entries: int) -> None:
+    raise AssertionError(f"the simulated API gave {entries} entries that cannot be read")
