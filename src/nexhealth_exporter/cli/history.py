@@ -104,8 +104,8 @@ class _Past:
         )
         text = _COMMENT.sub(b"", b"".join(chunks))
         at = b" %d" % int(now)
-        text = _BARE.sub(rb"\1{%b} \2%b" % (self._scraped, at), text)
-        return _LABELLED.sub(rb"\1{%b,\2%b" % (self._scraped, at), text)
+        text = _LABELLED.sub(rb"\1{%b,\2%b" % (self._scraped, at), text)
+        return _BARE.sub(rb"\1{%b} \2%b" % (self._scraped, at), text)
 
 
 def _answer(data: list[answers.Json]) -> payload.Answer:
