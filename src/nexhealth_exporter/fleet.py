@@ -15,6 +15,7 @@ from nexhealth_exporter.expectation.judgement import (
     Judgement,
     anchor_of,
     judge,
+    settled_until,
     severities_of,
     state_of,
 )
@@ -68,6 +69,8 @@ class SyncStanding:
     hours: Hours
     read: Judgement
     write: Judgement
+    settled_until: float
+    """Until this instant nothing changes but by news of its marks."""
 
     @property
     def expectation(self) -> Expectation:
@@ -210,16 +213,28 @@ def _polled(before: Standing, poll: Poll, policy: Policy) -> Standing:
         return _failed(before, poll, policy.stale_after)
     known = {standing.sync.name: standing for standing in before.syncs or ()}
     syncs = tuple(
-        _standing(before.institution, sync, known.get(sync.name), poll.at, policy)
+        old
+        if (old := known.get(sync.name)) is not None and _says_nothing_new(sync, old, poll.at)
+        else _standing(before.institution, sync, old, poll.at, policy)
         for sync in poll.syncs
     )
-    after = replace(before, syncs=syncs, last_poll=poll.at, last_success=poll.at, failure=None)
+    after = Standing(before.institution, before.group, syncs, poll.at, poll.at)
+    if before.syncs is not None and _facts(syncs) == _facts(before.syncs):
+        return after
     return _grouped(after, policy)
 
 
+def _says_nothing_new(sync: Sync, before: SyncStanding, at: float) -> bool:
+    return at < before.settled_until and (sync is before.sync or sync == before.sync)
+
+
 def _grouped(standing: Standing, policy: Policy) -> Standing:
-    facts = [(s.sync.emr, s.integration_type) for s in standing.syncs or ()]
+    facts = _facts(standing.syncs or ())
     return replace(standing, group=policy.group(standing.institution, facts))
+
+
+def _facts(syncs: Sequence[SyncStanding]) -> list[SyncFacts]:
+    return [(s.sync.emr, s.integration_type) for s in syncs]
 
 
 def _failed(before: Standing, poll: Poll, stale_after: float) -> Standing:
@@ -261,6 +276,7 @@ def _standing(
         hours=hours,
         read=judgements[Operation.READ],
         write=judgements[Operation.WRITE],
+        settled_until=settled_until(anchors.values(), at, policy.abandoned_after),
     )
 
 

@@ -1,6 +1,7 @@
 """What follows from a sync's marks: state, deadlines, and whether it is overdue."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nexhealth_exporter.expectation.expectation import Expectation, Running
@@ -86,6 +87,12 @@ def state_of(sync: Sync, anchors: Mapping[Operation, float], at: float, after: f
     if all(at - anchor > after for anchor in anchors.values()):
         return State.ABANDONED
     return State.ACTIVE
+
+
+def settled_until(anchors: Iterable[float], at: float, abandoned_after: float) -> float:
+    """The next instant after `at` at which state or severities may change by age alone."""
+    turns = (a + age for a in anchors for age in (NOT_IN_USE_AFTER, abandoned_after))
+    return min((turn for turn in turns if turn >= at), default=math.inf)
 
 
 def severities_of(

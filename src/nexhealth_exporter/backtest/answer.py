@@ -1,0 +1,119 @@
+"""What a backtest prints: the alerts, the incidents, and the comparison."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from nexhealth_exporter.backtest.replay import Alert, Lasted, Replay
+from nexhealth_exporter.backtest.simpler import Tally
+from nexhealth_exporter.model import IntegrationType, Severity
+from nexhealth_exporter.report.words import rfc3339
+
+MONTH = 30 * 86400.0
+
+WAYS = {
+    "plain": "lag > 20 min for 10 min",
+    "colour": "the vendor's colour for reads",
+    "fixed": "fixed hours Mon-Fri 8-17, lag > 60 min for 30 min",
+    "default": "unexpected lag over default hours",
+    "warning": "nexhealth-exporter: tickets",
+    "critical": "nexhealth-exporter: pages",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result. Instants are POSIX seconds; `rates` are alerts per office and month."""
+
+    alerts: list[Alert]
+    incidents: list[Lasted]
+    syncs: dict[IntegrationType, int]
+    start: float
+    end: float
+    rates: dict[IntegrationType, dict[str, float]]
+
+    def as_json(self) -> dict[str, Any]:
+        """One object of plain values."""
+        return {
+            "alerts": [_alert(alert) for alert in self.alerts],
+            "incidents": [
+                {
+                    "integration_type": lasted.integration_type.value,
+                    "from": rfc3339(lasted.start),
+                    "to": None if lasted.end is None else rfc3339(lasted.end),
+                }
+                for lasted in self.incidents
+            ],
+            "syncs": sum(self.syncs.values()),
+            "from": rfc3339(self.start),
+            "to": rfc3339(self.end),
+            "summary": {
+                kind.value: {
+                    "syncs": self.syncs[kind],
+                    "alerts_per_office_and_month": {
+                        way: round(rate, 4) for way, rate in rates.items()
+                    },
+                }
+                for kind, rates in self.rates.items()
+            },
+        }
+
+
+def answer(replay: Replay, since: float | None) -> Answer:
+    """What the replay found; `since` limits what is reported."""
+    first, end = replay.first or 0.0, replay.last or 0.0
+    start = first if since is None else max(first, since)
+    alerts = [alert for alert in replay.alerts if alert.fired_at >= start]
+    tallies: dict[IntegrationType, Tally] = {}
+    for kind, simpler in replay.observed:
+        tallies.setdefault(kind, Tally()).add(simpler)
+    return Answer(
+        alerts=alerts,
+        incidents=[i for i in replay.incidents if i.end is None or i.end >= start],
+        syncs={kind: tally.syncs for kind, tally in tallies.items()},
+        start=start,
+        end=end,
+        rates={kind: _rates(kind, tally, alerts) for kind, tally in tallies.items()},
+    )
+
+
+def _rates(kind: IntegrationType, tally: Tally, alerts: list[Alert]) -> dict[str, float]:
+    months = tally.seconds / MONTH
+    if not months:
+        return dict.fromkeys(WAYS, 0.0)
+    counts = tally.counts
+    found = {
+        "plain": counts.plain,
+        "colour": counts.colour,
+        "fixed": counts.fixed,
+        "default": counts.default,
+        **{
+            severity.value: _of_syncs(alerts, kind, severity)
+            for severity in (Severity.WARNING, Severity.CRITICAL)
+        },
+    }
+    return {way: count / months for way, count in found.items()}
+
+
+def _of_syncs(alerts: list[Alert], kind: IntegrationType, severity: Severity) -> int:
+    """Alerts as they reach people: one for both directions while either lasts."""
+    number = 0
+    until: dict[tuple[str, str], float] = {}
+    for alert in alerts:
+        if alert.integration_type is not kind or alert.severity is not severity:
+            continue
+        key = (alert.institution, alert.sync)
+        number += alert.fired_at > until.get(key, float("-inf"))
+        end = float("inf") if alert.resolved_at is None else alert.resolved_at
+        until[key] = max(until.get(key, end), end)
+    return number
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    return {
+        "institution": alert.institution,
+        "sync": alert.sync,
+        "operation": alert.operation.value,
+        "severity": alert.severity.value,
+        "fired_at": rfc3339(alert.fired_at),
+        "resolved_at": None if alert.resolved_at is None else rfc3339(alert.resolved_at),
+    }

@@ -1,0 +1,98 @@
+"""Observations as JSON lines: one sync at one instant each, ordered by time."""
+
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import IO, NamedTuple
+
+import msgspec
+from isal import igzip
+
+from nexhealth_exporter.errors import ConfigError
+
+GZIP = b"\x1f\x8b"
+
+BATCH_SECONDS = 30.0
+"""Polls of different institutions that lie so close together change the fleet together."""
+
+
+class Seen(msgspec.Struct, gc=False):
+    """One line. Instants are as written; `moment` reads them."""
+
+    at: str
+    institution: str
+    sync: str
+    emr_type: str | None = None
+    timezone: str | None = None
+    read_at: str | None = None
+    write_at: str | None = None
+    read_status: str | None = None
+    write_status: str | None = None
+
+
+class Batch(NamedTuple):
+    """Observations that lie close together, no institution at two instants; `at` in POSIX."""
+
+    rows: list[tuple[float, Seen]]
+
+
+def opened(raw: IO[bytes]) -> IO[bytes]:
+    """The lines of a file, gzipped or not; `raw` must be able to seek."""
+    head = raw.read(len(GZIP))
+    raw.seek(0)
+    if head == GZIP:
+        unpacked = igzip.IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
+        return io.BufferedReader(unpacked, 1 << 20)
+    return raw
+
+
+def batches(lines: Iterable[bytes], name: str) -> Iterator[Batch]:
+    """The observations in their order.
+
+    Raises ConfigError with the number of the line that cannot be used.
+    """
+    rows: list[tuple[float, Seen]] = []
+    instants: dict[str, float] = {}
+    first = 0.0
+    for at, seen in _read(lines, name):
+        if rows and (at > first + BATCH_SECONDS or instants.get(seen.institution, at) != at):
+            yield Batch(rows)
+            rows, instants = [], {}
+        if not rows:
+            first = at
+        instants[seen.institution] = at
+        rows.append((at, seen))
+    if rows:
+        yield Batch(rows)
+
+
+def _read(lines: Iterable[bytes], name: str) -> Iterator[tuple[float, Seen]]:
+    decode = msgspec.json.Decoder(Seen).decode
+    text, at, number = "", float("-inf"), 0
+    try:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            seen = decode(line)
+            if seen.at != text:
+                latest = moment(seen.at)
+                if latest < at:
+                    raise ConfigError(
+                        f"{name}:{number}: {seen.at} comes after {text}; "
+                        "observations must be ordered by time."
+                    )
+                text, at = seen.at, latest
+            yield at, seen
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ConfigError(f"{name}:{number}: not an observation: {error}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise ConfigError(f"{name}: cannot be read after line {number}: {error}") from None
+
+
+def moment(text: str) -> float:
+    """POSIX seconds of an RFC 3339 instant; without an offset it is UTC. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return found.timestamp()

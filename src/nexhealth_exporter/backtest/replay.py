@@ -1,0 +1,213 @@
+"""Observations through the same fleet as the live exporter's, and the alerts that follow."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from nexhealth_exporter.backtest.observations import Batch, Seen, moment
+from nexhealth_exporter.backtest.simpler import Simpler
+from nexhealth_exporter.fleet import Fleet, Policy, Standing, SyncStanding
+from nexhealth_exporter.model import (
+    Institution,
+    IntegrationType,
+    Inventory,
+    Location,
+    Operation,
+    Poll,
+    Severity,
+    Sync,
+)
+
+MISSING_STEPS = 3
+"""A sync that its institution's observations leave out for so many steps has vanished."""
+
+_KINDS = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
+_COLOURS = {"green": True, "red": False}
+
+
+@dataclass(slots=True)
+class Alert:
+    """One alert of one direction; instants are those of observations."""
+
+    institution: str
+    sync: str
+    integration_type: IntegrationType
+    operation: Operation
+    severity: Severity
+    fired_at: float
+    resolved_at: float | None = None
+
+
+@dataclass(slots=True)
+class Lasted:
+    """A fleet incident; `end` is None while it lasts."""
+
+    integration_type: IntegrationType
+    start: float
+    end: float | None = None
+
+
+@dataclass(slots=True)
+class _Told:
+    """A sync as last observed; `sync` is made anew only when something in it changed."""
+
+    seen: Seen
+    sync: Sync
+    at: float
+    simpler: Simpler
+    misses: int = 0
+
+
+@dataclass(slots=True)
+class _Office:
+    """An institution as its observations tell it."""
+
+    institution: Institution
+    is_watched: bool
+    syncs: dict[str, _Told] = field(default_factory=dict)
+    zones: dict[str, str | None] = field(default_factory=dict)
+
+
+class Replay:
+    """Feeds observations to a fleet, up to the present one only, and collects what is alerted."""
+
+    def __init__(self, policy: Policy, watches: Callable[[Institution], bool]) -> None:
+        self.fleet = Fleet()
+        self.alerts: list[Alert] = []
+        self.incidents: list[Lasted] = []
+        self.first: float | None = None
+        self.last: float | None = None
+        self._policy = policy
+        self._watches = watches
+        self._offices: dict[str, _Office] = {}
+        self._active: dict[tuple[str, str, Operation, Severity], Alert] = {}
+        self._lasting: dict[IntegrationType, Lasted] = {}
+
+    def feed(self, batch: Batch, *, is_reported: bool = True) -> None:
+        """Take the next observations; only what is reported is compared with simpler ways."""
+        polls = self._polls(batch, is_reported=is_reported)
+        if self.first is None:
+            self.first = batch.rows[0][0]
+        self.last = batch.rows[-1][0]
+        self.fleet = self.fleet.after(polls, self._policy).with_incidents()
+        self._follow_incidents(self.last)
+        standings = self.fleet.standings
+        for poll in polls:
+            standing = standings.get(poll.subdomain)
+            if standing is not None:
+                self._follow(standing, poll.at)
+
+    @property
+    def observed(self) -> Iterator[tuple[IntegrationType, Simpler]]:
+        """Each watched sync's type and what the simpler ways made of it."""
+        for office in self._offices.values():
+            for told in office.syncs.values() if office.is_watched else ():
+                yield told.sync.integration_type or IntegrationType.UNKNOWN, told.simpler
+
+    def _polls(self, batch: Batch, *, is_reported: bool) -> list[Poll]:
+        touched: dict[str, float] = {}
+        offices = self._offices
+        has_changed = False
+        for at, seen in batch.rows:
+            office = offices.get(seen.institution)
+            if office is None or office.zones.get(seen.sync, seen) != seen.timezone:
+                office = self._met(office, seen)
+                has_changed = True
+            told = office.syncs.get(seen.sync)
+            if told is None:
+                made = _sync(seen, office.zones)
+                told = _Told(seen, made, at, Simpler(seen.timezone, made.integration_type, at))
+                office.syncs[seen.sync] = told
+            elif _differs(told.seen, seen):
+                told.sync, told.seen = _sync(seen, office.zones), seen
+            told.at, told.misses = at, 0
+            if is_reported:
+                told.simpler.observe(at, told.sync)
+            touched[seen.institution] = at
+        if has_changed:
+            inventory = Inventory(
+                {s: o.institution for s, o in offices.items() if o.is_watched},
+            )
+            self.fleet = self.fleet.watching(inventory, self._policy)
+        return [Poll(name, at, _present(offices[name], at)) for name, at in touched.items()]
+
+    def _met(self, office: _Office | None, seen: Seen) -> _Office:
+        zones = {**(office.zones if office else {}), seen.sync: seen.timezone}
+        locations = tuple(Location(i, zone) for i, zone in enumerate(zones.values(), 1))
+        institution = Institution(seen.institution, locations=locations)
+        if office is None:
+            office = _Office(institution, self._watches(institution))
+            self._offices[seen.institution] = office
+        office.institution, office.zones = institution, zones
+        return office
+
+    def _follow_incidents(self, at: float) -> None:
+        for kind, start in self.fleet.incidents.items():
+            if kind not in self._lasting:
+                self._lasting[kind] = Lasted(kind, start)
+                self.incidents.append(self._lasting[kind])
+        for kind in self._lasting.keys() - self.fleet.incidents.keys():
+            self._lasting.pop(kind).end = at
+
+    def _follow(self, standing: Standing, at: float) -> None:
+        """Open and close the alerts of an institution that was observed at `at`."""
+        subdomain = standing.institution.subdomain
+        for sync in standing.syncs or ():
+            begun = self.fleet.incidents.get(sync.integration_type)
+            for operation in Operation:
+                deadlines = sync.judgement(operation).deadline
+                for severity in Severity:
+                    due = deadlines.get(severity, math.inf)
+                    key = (subdomain, sync.sync.name, operation, severity)
+                    if due > at:
+                        if key in self._active:
+                            self._active.pop(key).resolved_at = at
+                    elif key not in self._active and (begun is None or due < begun):
+                        self._fire(key, sync, at)
+
+    def _fire(
+        self, key: tuple[str, str, Operation, Severity], sync: SyncStanding, at: float
+    ) -> None:
+        subdomain, name, operation, severity = key
+        alert = Alert(subdomain, name, sync.integration_type, operation, severity, at)
+        self._active[key] = alert
+        self.alerts.append(alert)
+
+
+def _differs(one: Seen, other: Seen) -> bool:
+    return (
+        one.read_at != other.read_at
+        or one.write_at != other.write_at
+        or one.read_status != other.read_status
+        or one.write_status != other.write_status
+        or one.emr_type != other.emr_type
+    )
+
+
+def _sync(seen: Seen, zones: Iterable[str]) -> Sync:
+    place = list(zones).index(seen.sync) + 1
+    return Sync(
+        name=seen.sync,
+        integration_type=_KINDS.get(seen.emr_type or ""),
+        read_at=_mark(seen.read_at),
+        write_at=_mark(seen.write_at),
+        read_up=_COLOURS.get(seen.read_status or ""),
+        write_up=_COLOURS.get(seen.write_status or ""),
+        locations=(Location(place),),
+    )
+
+
+def _mark(text: str | None) -> float | None:
+    """The mark as POSIX seconds; None if it is missing or cannot be read, as of the API."""
+    try:
+        return None if text is None else moment(text)
+    except ValueError:
+        return None
+
+
+def _present(office: _Office, at: float) -> tuple[Sync, ...]:
+    """The syncs of an institution at this look: those told, and those only just left out."""
+    for told in office.syncs.values():
+        if told.at != at:
+            told.misses += 1
+    return tuple(t.sync for t in office.syncs.values() if t.misses < MISSING_STEPS)

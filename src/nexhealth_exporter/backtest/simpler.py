@@ -1,0 +1,114 @@
+"""Four simpler ways to alert, replayed beside ours to compare with."""
+
+from dataclasses import dataclass, field
+
+from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, week_plan
+from nexhealth_exporter.expectation.zone import is_zone
+from nexhealth_exporter.model import IntegrationType, Source, Sync
+
+MINUTE, HOUR = 60.0, 3600.0
+
+PLAIN_AFTER = 30 * MINUTE
+"""Lag over 20 minutes, for 10 minutes."""
+
+FIXED_AFTER = 90 * MINUTE
+"""Lag over 60 minutes, for 30 minutes, within Monday to Friday 08:00 to 17:00."""
+
+DEFAULT_AFTER = {
+    IntegrationType.SERVER: 45 * MINUTE,
+    IntegrationType.CLOUD: 2 * HOUR,
+    IntegrationType.UNKNOWN: 2 * HOUR,
+}
+
+_FALLBACK = "America/New_York"
+_hours: dict[tuple[str, IntegrationType], Expectation] = {}
+
+
+def _default_hours(zone: str, kind: IntegrationType) -> Expectation:
+    """The default hours of that zone, with lunch for browser-based syncs, holidays kept."""
+    if (zone, kind) not in _hours:
+        days = week_plan(DEFAULT_HOURS, kind)
+        _hours[zone, kind] = Expectation(Source.DEFAULT, "", zone, days, ("US",))
+    return _hours[zone, kind]
+
+
+@dataclass(slots=True)
+class Counts:
+    """How often each way began to alert."""
+
+    plain: int = 0
+    colour: int = 0
+    fixed: int = 0
+    default: int = 0
+
+
+class Simpler:
+    """The four ways for one sync; the older of both marks counts."""
+
+    __slots__ = (
+        "_active", "_default_at", "_hours", "_kind", "_last", "_mark", "counts", "seconds",
+    )  # fmt: skip
+
+    def __init__(self, zone: str | None, kind: IntegrationType | None, at: float) -> None:
+        self.counts = Counts()
+        self.seconds = 0.0
+        self._kind = kind or IntegrationType.UNKNOWN
+        self._hours = zone if zone is not None and is_zone(zone) else _FALLBACK
+        self._active = [False, False, False, False]
+        self._last = at
+        self._mark: float | None = None
+        self._default_at: float | None = None
+
+    def observe(self, at: float, sync: Sync) -> None:
+        """Take one observation."""
+        self.seconds += min(at - self._last, HOUR)
+        self._last = at
+        read, write = sync.read_at, sync.write_at
+        mark = read if write is None or (read is not None and read < write) else write
+        if mark is None:
+            return
+        if mark != self._mark:
+            self._mark, self._default_at = mark, None
+        active = self._active
+        if at - mark <= PLAIN_AFTER and not any(active) and sync.read_up is not False:
+            return
+        self._follow(at, mark, is_red=sync.read_up is False)
+
+    def _follow(self, at: float, mark: float, *, is_red: bool) -> None:
+        lag, active, counts = at - mark, self._active, self.counts
+        plain = lag > PLAIN_AFTER
+        fixed = lag > FIXED_AFTER and self._in_office_hours(at)
+        default = lag > DEFAULT_AFTER[self._kind] and self._is_due(at, mark)
+        counts.plain += plain and not active[0]
+        counts.colour += is_red and not active[1]
+        counts.fixed += fixed and not active[2]
+        counts.default += default and not active[3]
+        self._active = [plain, is_red, fixed, default]
+
+    def _in_office_hours(self, at: float) -> bool:
+        return _default_hours(self._hours, IntegrationType.SERVER).piece(at).value > 0
+
+    def _is_due(self, at: float, mark: float) -> bool:
+        if self._default_at is None:
+            hours = _default_hours(self._hours, self._kind)
+            due = hours.deadline(mark, DEFAULT_AFTER[self._kind])
+            self._default_at = float("inf") if due is None else due
+        return self._default_at <= at
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of all syncs of one type."""
+
+    seconds: float = 0.0
+    syncs: int = 0
+    counts: Counts = field(default_factory=Counts)
+
+    def add(self, simpler: Simpler) -> None:
+        """Add one sync's."""
+        self.syncs += 1
+        self.seconds += simpler.seconds
+        for name in Counts.__slots__:
+            total = getattr(self.counts, name) + getattr(simpler.counts, name)
+            setattr(self.counts, name, total)

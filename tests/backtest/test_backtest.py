@@ -1,0 +1,160 @@
+"""The command on files: its answer, its refusals, and what it does not see."""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nexhealth_exporter.cli import main
+
+STEP = 300
+MONDAY = datetime(2026, 3, 2, 13, tzinfo=UTC).timestamp()
+"""08:00 in New York, where default hours begin."""
+HOUR = 3600.0
+
+
+def time(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def line(at: float, mark: float, **more: Any) -> str:
+    told = {
+        "at": time(at),
+        "institution": "smiles",
+        "sync": "SD #1",
+        "emr_type": "onprem",
+        "timezone": "America/New_York",
+        "read_at": time(mark),
+        "write_at": time(mark),
+        "read_status": "green",
+        "write_status": "green",
+    }
+    return json.dumps(told | more)
+
+
+def watched(until: float, stops_at: float, hidden: Iterable[float] = ()) -> Iterator[str]:
+    """A server that moves its marks at each step until it stops."""
+    gone = set(hidden)
+    for number in range(int((until - MONDAY) / STEP)):
+        at = MONDAY + number * STEP
+        if at not in gone:
+            yield line(at, min(at, stops_at))
+
+
+def answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: Iterable[str], *words: str
+) -> Any:
+    path = tmp_path / "seen.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    code = main(["backtest", str(path), "--format", "json", *words])
+    said = capsys.readouterr()
+    return json.loads(said.out) if code == 0 else said.err
+
+
+def test_an_outage_is_told_with_its_times(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stops, back = MONDAY + HOUR, MONDAY + 7 * HOUR
+    lines = [*watched(back, stops), line(back, back)]
+
+    found = answer(tmp_path, capsys, lines)
+
+    assert found["syncs"] == 1
+    assert found["from"] == time(MONDAY)
+    assert found["to"] == time(back)
+    assert found["incidents"] == []
+    assert found["alerts"] == [
+        {
+            "institution": "smiles",
+            "sync": "SD #1",
+            "operation": operation,
+            "severity": "warning",
+            "fired_at": time(stops + 4 * HOUR),
+            "resolved_at": time(back),
+        }
+        for operation in ("read", "write")
+    ]
+    rates = found["summary"]["server"]["alerts_per_office_and_month"]
+    assert rates["warning"] == rates["plain"] > 0
+
+
+def test_a_silence_that_lasts_is_not_resolved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(tmp_path, capsys, watched(MONDAY + 8 * HOUR, MONDAY + HOUR))
+
+    assert {alert["resolved_at"] for alert in found["alerts"]} == {None}
+
+
+def test_nothing_is_alerted_while_nobody_looks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stops = MONDAY + HOUR
+    hidden = [MONDAY + n * STEP for n in range(48, 84)]  # from 12:00 to 15:00
+    found = answer(tmp_path, capsys, watched(MONDAY + 8 * HOUR, stops, hidden))
+
+    assert {alert["fired_at"] for alert in found["alerts"]} == {time(MONDAY + 7 * HOUR)}
+
+
+def test_from_limits_what_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = list(watched(MONDAY + 8 * HOUR, MONDAY + HOUR))
+
+    assert answer(tmp_path, capsys, lines, "--from", time(MONDAY + 4 * HOUR))["alerts"]
+    assert not answer(tmp_path, capsys, lines, "--from", time(MONDAY + 6 * HOUR))["alerts"]
+
+
+def test_what_an_incident_speaks_for_is_held_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"office-{number:02}" for number in range(20)]
+    lines = [
+        line(at, min(at, MONDAY + HOUR), institution=name)
+        for at in (MONDAY + n * STEP for n in range(96))
+        for name in names
+    ]
+    found = answer(tmp_path, capsys, lines)
+
+    assert [i["integration_type"] for i in found["incidents"]] == ["server"]
+    assert found["incidents"][0]["to"] is None
+    assert found["alerts"] == []
+
+
+def test_gzipped_observations_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "seen.gz"
+    path.write_bytes(gzip.compress("\n".join(watched(MONDAY + HOUR, MONDAY)).encode()))
+
+    assert main(["backtest", str(path), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["syncs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ([line(MONDAY + 60, MONDAY), line(MONDAY, MONDAY)], "seen.jsonl:2: "),
+        ([line(MONDAY, MONDAY), "{}"], "seen.jsonl:2: not an observation"),
+        ([line(MONDAY, MONDAY, sync=None)], "seen.jsonl:1: not an observation"),
+        ([""], "no observation"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: list[str], sentence: str
+) -> None:
+    said = answer(tmp_path, capsys, lines)
+
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "seen.jsonl"
+    path.write_text("\n".join(watched(MONDAY + 8 * HOUR, MONDAY + HOUR)) + "\n")
+
+    assert main(["backtest", str(path)]) == 0
+
+    said = capsys.readouterr().out
+    assert "the vendor's colour" in said
+    assert "server (1)" in said
