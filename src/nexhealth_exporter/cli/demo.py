@@ -52,8 +52,8 @@ async def _write_history(
     )
     print(f"{arguments.history_days} days of history are in {arguments.history}; to load them:")
     print(f"  for day in {arguments.history}/*.om; do")
-    print('    promtool tsdb create-blocks-from openmetrics "$day" DATA_FOLDER_OF_PROMETHEUS')
-    print(f"  done    # {len(files)} files", flush=True)
+    print('    promtool tsdb create-blocks-from openmetrics --max-block-duration=1d "$day" DATA')
+    print(f"  done    # {len(files)} files; DATA is Prometheus' data folder", flush=True)
 
 
 @contextmanager
