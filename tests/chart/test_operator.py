@@ -61,7 +61,7 @@ def test_a_field_that_the_operator_does_not_know_would_be_seen(
 
 
 def selected(labels: dict[str, str], selector: dict[str, Any]) -> bool:
-    return selector["matchLabels"].items() <= labels.items()
+    return set(selector["matchLabels"].items()) <= set(labels.items())
 
 
 def test_the_service_monitor_finds_the_service_and_its_port(
