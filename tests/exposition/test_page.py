@@ -192,3 +192,19 @@ async def test_a_client_that_hangs_up_takes_the_page_from_nobody() -> None:
     assert (await stays).count("nexhealth_sync_info{") == 3000
     assert gone.cancelled()
     assert (await text_of(drawn, fleet(10), NOW + 60)).count("nexhealth_sync_info{") == 10
+
+
+async def test_a_clock_that_is_set_back_over_closing_time_is_followed() -> None:
+    closing = datetime(2026, 10, 23, 17, tzinfo=ZoneInfo("America/New_York")).timestamp()
+    mark = closing - 3600
+    offices = fleet_of(
+        [Poll("office", mark, (Sync("Dentrix", SERVER, "", mark, mark),))], default_hours()
+    )
+    drawn = page()
+    labels = frozenset(
+        {("institution", "office"), ("sync", "Dentrix"), ("integration_type", "server")}
+    )
+    for now, lag, is_expected in ((600, 3600, 0), (-600, 3000, 1), (1200, 3600, 0)):
+        found = samples(families(await text_of(drawn, offices, closing + now)))
+        assert found["nexhealth_sync_read_unexpected_lag_seconds", labels] == lag
+        assert found["nexhealth_sync_expected_up", labels] == is_expected
