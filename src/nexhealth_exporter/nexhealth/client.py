@@ -24,7 +24,7 @@ from nexhealth_exporter.errors import (
     Throttled,
 )
 from nexhealth_exporter.model import Institution, Inventory, Sync
-from nexhealth_exporter.nexhealth import payload
+from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.nexhealth.exchange import Call, Exchange, Meter, Response
 from nexhealth_exporter.nexhealth.pacer import Pacer
 from nexhealth_exporter.nexhealth.retry import Allowance, Limit, retrying
@@ -160,7 +160,7 @@ class NexHealth:
         url = URL(f"{self._url}/{endpoint}", encoded=True)
         return Call(endpoint, url, max_bytes=LARGE, is_small=False)
 
-    async def _ask(self, call: Call) -> payload.Answer:
+    async def _ask(self, call: Call) -> envelope.Answer:
         """One question; after a 401 it is asked once more with another token."""
         token = await self._authenticator.token()
         try:
@@ -181,16 +181,16 @@ class NexHealth:
         url = URL(f"{self._url}/authenticates", encoded=True)
         return payload.bearer_token(await self._persist(Call("authenticates", url, "POST"), key))
 
-    async def _persist(self, call: Call, authorization: str) -> payload.Answer:
+    async def _persist(self, call: Call, authorization: str) -> envelope.Answer:
         """The call, and its retries within one time limit."""
         seconds = self._timeout * (_SMALL_LIMIT if call.is_small else _LARGE_LIMIT)
         async with Limit(seconds) as limit:
             law = retrying(limit, self._pacer, self._allowance)
-            answer: payload.Answer = await law(self._once, call, authorization, limit)
+            answer: envelope.Answer = await law(self._once, call, authorization, limit)
         self._allowance.succeeded()
         return answer
 
-    async def _once(self, call: Call, authorization: str, limit: Limit) -> payload.Answer:
+    async def _once(self, call: Call, authorization: str, limit: Limit) -> envelope.Answer:
         response = await self._exchange.send(call, authorization, limit.start)
         if response.status == TOO_MANY_REQUESTS:
             self._pause(response.retry_after)
@@ -198,7 +198,7 @@ class NexHealth:
             self._throttles = 0
         if not OK <= response.status < REDIRECTED:
             raise self._refusal(response)
-        answer = payload.answer(response.body)
+        answer = envelope.answer(response.body)
         if not answer.ok:
             said = self._scrubbed(answer.error) or "nothing more"
             raise ServerError(f"The API says code: false, and {said}.", response.status)
@@ -231,7 +231,7 @@ class NexHealth:
     def _scrubbed(self, words: str) -> str:
         return scrubbed(words, self._authenticator.secrets)
 
-    def _tell(self, endpoint: str, answer: payload.Answer) -> None:
+    def _tell(self, endpoint: str, answer: envelope.Answer) -> None:
         """Log what an answer warns of, each warning once."""
         warnings = [self._scrubbed(answer.description)] if endpoint != "authenticates" else []
         if answer.is_cut:
@@ -246,7 +246,7 @@ class NexHealth:
 def _said(body: bytes) -> str:
     """The API's own words about a refusal; nothing of a body that is not the API's."""
     try:
-        return payload.answer(body).error
+        return envelope.answer(body).error
     except Malformed:
         return ""
 

@@ -221,4 +221,4 @@ def _said(error: BaseException) -> str:
     """The operating system's or OpenSSL's own short words."""
     inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
     told = getattr(inner, "verify_message", "") or getattr(inner, "reason", "")
-    return str(told or getattr(inner, "strerror", "") or type(inner).__name__)
+    return str(told or getattr(inner, "strerror", "") or type(inner).__name__).rstrip(".")

@@ -1,34 +1,24 @@
-"""NexHealth's JSON and the house's values: the only module that knows the API's words.
+"""NexHealth's entries and the house's values: the only module that knows the API's words.
 
-An answer is an envelope around entries. An envelope that cannot be read is `Malformed`; an
-entry that cannot be read spoils itself only. Addresses, telephone numbers and e-mail addresses
-of locations are skipped as bytes and never become values.
+Addresses, telephone numbers and e-mail addresses of locations are skipped as bytes and never
+become values.
 """
 
 import asyncio
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from nexhealth_exporter.errors import Malformed
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Sync
+from nexhealth_exporter.nexhealth.envelope import DECODING, SLICE, Answer, Reject, Unreadable, read
 from nexhealth_exporter.nexhealth.naming import Source, names
-from nexhealth_exporter.nexhealth.scalars import flag, instant, integer, text, words
+from nexhealth_exporter.nexhealth.scalars import flag, instant, integer, text
 from nexhealth_exporter.nexhealth.text import shortened
 
-SLICE = 250
-"""Entries that are decoded before others get their turn on the event loop."""
-
-Reject = Callable[[int], None]
-"""Told how many entries of an answer could not be read, if any."""
-
-_T = TypeVar("_T")
-
-_MAX_WORDS_BYTES = 65536
 _MAX_SUBDOMAIN = 200
 
 _COLOURS = {"green": True, "red": False}
@@ -51,22 +41,6 @@ _TYPES_BY_PRODUCT = {
     ),
 }
 """For answers that name the product but leave its type out."""
-
-
-class _Unreadable(Exception):
-    """An entry that is JSON, but not what it should be."""
-
-
-_DECODING = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""All that decoding raises, whatever the bytes are."""
-
-
-class _Envelope(msgspec.Struct):
-    code: Raw = Raw(b"null")
-    description: Raw = Raw(b"null")
-    error: Raw = Raw(b"null")
-    count: Raw = Raw(b"null")
-    data: Raw = Raw(b"null")
 
 
 class _LocationEntry(msgspec.Struct):
@@ -101,103 +75,12 @@ class _TokenEntry(msgspec.Struct):
     token: Any = None
 
 
-_envelope = msgspec.json.Decoder(_Envelope)
-_anything = msgspec.json.Decoder()
 _raws = msgspec.json.Decoder(list[Raw])
 _location = msgspec.json.Decoder(_LocationEntry)
 _locations = msgspec.json.Decoder(list[_LocationEntry])
 _sync = msgspec.json.Decoder(_SyncEntry)
 _institution = msgspec.json.Decoder(_InstitutionEntry)
 _token = msgspec.json.Decoder(_TokenEntry)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An envelope: whether the API says that it succeeded, its words, its entries as bytes.
-
-    `data` is None when there is none. `is_cut` tells that the API counts more entries
-    than it sent.
-    """
-
-    ok: bool
-    description: str
-    error: str
-    data: Sequence[Raw] | None
-    is_cut: bool
-
-
-def answer(body: bytes) -> Answer:
-    """The envelope of an answer. Raises Malformed."""
-    try:
-        try:
-            return _answer(body)
-        except msgspec.DecodeError:
-            if not _SURROGATE.search(body):
-                raise
-            # The decoder refuses the whole text for half a character in one name.
-            return _answer(_SURROGATE.sub(_mended, body))
-    except _DECODING as error:
-        # The decoder's own words may quote the answer; its kind tells enough.
-        kind = "too deeply nested" if isinstance(error, RecursionError) else "not readable as JSON"
-        raise Malformed(f"The answer is {kind}.") from None
-
-
-def _answer(body: bytes) -> Answer:
-    envelope = _envelope.decode(body)
-    data = _entries(envelope.data)
-    count = integer(_small(envelope.count))
-    return Answer(
-        ok=str(_small(envelope.code)).lower() not in {"false", "0"},
-        description=words(_small(envelope.description)),
-        error=words(_small(envelope.error)),
-        data=data,
-        is_cut=count is not None and data is not None and count > len(data),
-    )
-
-
-_SURROGATE = re.compile(
-    rb"(?<!\\)((?:\\\\)*)"
-    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-"""Escapes of surrogates: two that make a character (group 2), or one alone."""
-
-
-def _mended(found: re.Match[bytes]) -> bytes:
-    return found[1] + (found[2] or rb"\ufffd")
-
-
-def _entries(data: Raw) -> Sequence[Raw] | None:
-    """The elements of `data`; an object counts as a list of one."""
-    if data == b"null":
-        return None
-    try:
-        return _raws.decode(data)
-    except msgspec.ValidationError:
-        return [data]
-
-
-def _small(value: Raw) -> Any:  # noqa: ANN401 -- whatever the API sent
-    return _anything.decode(value) if memoryview(value).nbytes <= _MAX_WORDS_BYTES else None
-
-
-async def _read(found: Answer, decode: Callable[[Raw], _T], reject: Reject) -> list[_T]:
-    """Every entry that can be decoded. Raises Malformed when there are entries but none can."""
-    if found.data is None:
-        raise Malformed("The answer holds no data.")
-    read: list[_T] = []
-    for number, raw in enumerate(found.data, 1):
-        try:
-            read.append(decode(raw))
-        except (*_DECODING, _Unreadable):
-            pass
-        if number % SLICE == 0:
-            await asyncio.sleep(0)
-    if rejected := len(found.data) - len(read):
-        reject(rejected)
-        if not read:
-            raise Malformed(f"None of the answer's {rejected} entries can be read.")
-    return read
 
 
 # Syncs
@@ -214,7 +97,7 @@ class _Entry:
 
 async def syncs(found: Answer, institution: Institution, reject: Reject) -> tuple[Sync, ...]:
     """The syncs of one institution. Raises Malformed."""
-    entries = await _read(found, _entry, reject)
+    entries = await read(found, _entry, reject)
     own = [
         e
         for e in entries
@@ -232,7 +115,7 @@ async def fleet(found: Answer, inventory: Inventory, reject: Reject) -> dict[str
     """
     subdomains = {i.id: i.subdomain for i in inventory if i.id is not None}
     groups: dict[str, list[_Entry]] = {}
-    for entry in await _read(found, _entry_of_fleet, reject):
+    for entry in await read(found, _entry_of_fleet, reject):
         if entry.institution_id in subdomains:
             groups.setdefault(subdomains[entry.institution_id], []).append(entry)
     named: dict[str, tuple[Sync, ...]] = {}
@@ -253,7 +136,7 @@ def _named(entries: Sequence[_Entry]) -> tuple[Sync, ...]:
 def _entry_of_fleet(raw: Raw) -> _Entry:
     entry = _entry(raw)
     if entry.institution_id is None:
-        raise _Unreadable
+        raise Unreadable
     return entry
 
 
@@ -274,7 +157,7 @@ def _entry(raw: Raw) -> _Entry:
         locations=locations,
     )
     if institution_id is None and not source_name and sync == Sync("", None, locations=locations):
-        raise _Unreadable
+        raise Unreadable
     lowest = min((location.id for location in locations), default=None)
     return _Entry(institution_id, Source(source_name, lowest), sync)
 
@@ -299,7 +182,7 @@ async def institutions(found: Answer, reject: Reject) -> list[Institution]:
 
     Raises Malformed.
     """
-    return await _read(found, _listed, reject)
+    return await read(found, _listed, reject)
 
 
 def merged(listed: Iterable[Institution], located: Iterable[Institution]) -> Inventory:
@@ -322,7 +205,7 @@ def _listed(raw: Raw) -> Institution:
     # It is asked for as it is: what would have to be cleaned is no subdomain.
     subdomain = told.subdomain.strip() if isinstance(told.subdomain, str) else ""
     if not 0 < len(subdomain) <= _MAX_SUBDOMAIN or not subdomain.isprintable():
-        raise _Unreadable
+        raise Unreadable
     return Institution(
         subdomain=subdomain,
         id=integer(told.id),
@@ -351,19 +234,19 @@ def _sites(locations: Raw) -> tuple[Location, ...]:
 def _told(locations: Raw) -> list[_LocationEntry]:
     try:
         return _locations.decode(locations)
-    except _DECODING:
+    except DECODING:
         return list(_readable(locations))
 
 
 def _readable(locations: Raw) -> Iterable[_LocationEntry]:
     try:
         raws = _raws.decode(locations)
-    except _DECODING:
+    except DECODING:
         return
     for raw in raws:
         try:
             yield _location.decode(raw)
-        except _DECODING:
+        except DECODING:
             continue
 
 
@@ -379,7 +262,7 @@ def bearer_token(found: Answer) -> str:
     """The token of an answer of `/authenticates`. Raises Malformed."""
     try:
         token = text(_token.decode(found.data[0]).token) if found.data else ""
-    except _DECODING:
+    except DECODING:
         token = ""
     if not token or not token.isascii() or " " in token:
         raise Malformed("The answer to authenticating holds no usable token.")

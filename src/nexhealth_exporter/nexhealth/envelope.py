@@ -1,0 +1,136 @@
+"""The envelope around every answer, and its entries one by one.
+
+An envelope that cannot be read is `Malformed`; an entry that cannot be read spoils itself only.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from nexhealth_exporter.errors import Malformed
+from nexhealth_exporter.nexhealth.scalars import integer, words
+
+SLICE = 250
+"""Entries that are decoded before others get their turn on the event loop."""
+
+Reject = Callable[[int], None]
+"""Told how many entries of an answer could not be read, if any."""
+
+_T = TypeVar("_T")
+
+_MAX_WORDS_BYTES = 65536
+
+
+class Unreadable(Exception):
+    """An entry that is JSON, but not what it should be."""
+
+
+DECODING = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that decoding raises, whatever the bytes are."""
+
+
+class _Envelope(msgspec.Struct):
+    code: Raw = Raw(b"null")
+    description: Raw = Raw(b"null")
+    error: Raw = Raw(b"null")
+    count: Raw = Raw(b"null")
+    data: Raw = Raw(b"null")
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_anything = msgspec.json.Decoder()
+_raws = msgspec.json.Decoder(list[Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An envelope: whether the API says that it succeeded, its words, its entries as bytes.
+
+    `data` is None when there is none. `is_cut` tells that the API counts more entries
+    than it sent.
+    """
+
+    ok: bool
+    description: str
+    error: str
+    data: Sequence[Raw] | None
+    is_cut: bool
+
+
+def answer(body: bytes) -> Answer:
+    """The envelope of an answer. Raises Malformed."""
+    try:
+        try:
+            return _answer(body)
+        except msgspec.DecodeError:
+            if not _SURROGATE.search(body):
+                raise
+            # The decoder refuses the whole text for half a character in one name.
+            return _answer(_SURROGATE.sub(_mended, body))
+    except DECODING as error:
+        # The decoder's own words may quote the answer; its kind tells enough.
+        kind = "too deeply nested" if isinstance(error, RecursionError) else "not readable as JSON"
+        raise Malformed(f"The answer is {kind}.") from None
+
+
+def _answer(body: bytes) -> Answer:
+    envelope = _envelope.decode(body)
+    data = _entries(envelope.data)
+    count = integer(_small(envelope.count))
+    return Answer(
+        ok=str(_small(envelope.code)).lower() not in {"false", "0"},
+        description=words(_small(envelope.description)),
+        error=words(_small(envelope.error)),
+        data=data,
+        is_cut=count is not None and data is not None and count > len(data),
+    )
+
+
+_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)"
+    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""Escapes of surrogates: two that make a character (group 2), or one alone."""
+
+
+def _mended(found: re.Match[bytes]) -> bytes:
+    return found[1] + (found[2] or rb"\ufffd")
+
+
+def _entries(data: Raw) -> Sequence[Raw] | None:
+    """The elements of `data`; an object counts as a list of one."""
+    if data == b"null":
+        return None
+    try:
+        return _raws.decode(data)
+    except msgspec.ValidationError:
+        return [data]
+
+
+def _small(value: Raw) -> Any:  # noqa: ANN401 -- whatever the API sent
+    return _anything.decode(value) if memoryview(value).nbytes <= _MAX_WORDS_BYTES else None
+
+
+async def read(found: Answer, decode: Callable[[Raw], _T], reject: Reject) -> list[_T]:
+    """Every entry that can be decoded. Raises Malformed when there are entries but none can."""
+    if found.data is None:
+        raise Malformed("The answer holds no data.")
+    read: list[_T] = []
+    for number, raw in enumerate(found.data, 1):
+        try:
+            read.append(decode(raw))
+        except (*DECODING, Unreadable):
+            pass
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+    if rejected := len(found.data) - len(read):
+        reject(rejected)
+        if not read:
+            raise Malformed(f"None of the answer's {rejected} entries can be read.")
+    return read

@@ -1,0 +1,83 @@
+"""Answers as the API gives them, and what the parser makes of them."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from nexhealth_exporter.model import (
+    Institution,
+    Sync,
+)
+from nexhealth_exporter.nexhealth import envelope, payload
+
+OFFICE = Institution("office", id=1)
+AT = "2026-03-02T14:05:00.000Z"
+POSIX = 1772460300.0
+
+ENTRY: dict[str, Any] = {
+    "institution_id": 1,
+    "sync_source_type": "DataSource",
+    "sync_source_name": "SD #1",
+    "emr": {"id": 11, "name": "dentrix", "display_name": "Dentrix", "type": "onprem"},
+    "read_status": "green",
+    "read_status_at": AT,
+    "write_status": "red",
+    "write_status_at": "2026-03-02T14:04:00Z",
+    "locations": [
+        {
+            "id": 7,
+            "name": "Default",
+            "street_address": "12 Elm Street",
+            "city": "Springfield",
+            "state": "ny",
+            "zip_code": "10001",
+            "phone_number": "+15550100",
+            "email": "desk@office.invalid",
+            "inactive": False,
+        }
+    ],
+}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from([*ENTRY, "id", "name", "type", "ehr", "tz"]), inner)
+    ),
+    max_leaves=20,
+)
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    return {**ENTRY, **changes}
+
+
+def body(data: Any, **envelope: Any) -> bytes:
+    return json.dumps({"code": True, "error": None, "data": data, **envelope}).encode()
+
+
+class Rejected:
+    def __init__(self) -> None:
+        self.entries = 0
+
+    def __call__(self, entries: int) -> None:
+        self.entries += entries
+
+
+def read(
+    answer: bytes, institution: Institution = OFFICE, rejected: Callable[[int], None] | None = None
+) -> tuple[Sync, ...]:
+    async def work() -> tuple[Sync, ...]:
+        found = envelope.answer(answer)
+        return await payload.syncs(found, institution, rejected or Rejected())
+
+    return asyncio.run(work())
+
+
+def one(**changes: Any) -> Sync:
+    (sync,) = read(body([entry(**changes)]))
+    return sync

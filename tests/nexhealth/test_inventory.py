@@ -1,0 +1,137 @@
+"""Institutions, the fleet and tokens in answers."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from nexhealth_exporter.errors import Malformed
+from nexhealth_exporter.model import (
+    Institution,
+    Inventory,
+    Location,
+    Sync,
+)
+from nexhealth_exporter.nexhealth import envelope, payload
+from tests.nexhealth.answers import Rejected, body, entry
+
+
+def institutions(data: Any) -> list[Institution]:
+    async def work() -> list[Institution]:
+        return await payload.institutions(envelope.answer(body(data)), Rejected())
+
+    return asyncio.run(work())
+
+
+LISTED = {"id": 1, "name": " Smile\nDental ", "subdomain": "smile", "country_code": "us"}
+
+
+def test_institutions_and_locations_make_one_inventory() -> None:
+    listed = institutions([LISTED | {"locations": [{"id": 7, "inactive": True}, {"id": 9}]}])
+    zone = {"id": 7, "tz": "America/Chicago", "country_code": "US", "state": "IL"}
+    located = institutions(
+        [
+            {"id": 1, "subdomain": "smile", "locations": [zone, {"id": 8, "tz": "nowhere"}]},
+            {"id": 2, "subdomain": "grin", "name": "Grin", "locations": None},
+        ]
+    )
+    assert payload.merged(listed, located) == Inventory(
+        {
+            "smile": Institution(
+                "smile",
+                id=1,
+                name="Smile Dental",
+                country="US",
+                locations=(
+                    Location(7, "America/Chicago", "US", "IL"),
+                    Location(9),
+                    Location(8, "nowhere"),
+                ),
+            ),
+            "grin": Institution("grin", id=2, name="Grin"),
+        }
+    )
+
+
+def test_locations_may_come_as_one_object_instead_of_a_list() -> None:
+    (found,) = institutions(LISTED | {"locations": [{"id": 7, "tz": "America/Chicago"}]})
+    assert found.locations == (Location(7, "America/Chicago"),)
+
+
+@pytest.mark.parametrize("subdomain", [None, "", " ", 7, "a\nb", "a\x1bb", "\u202ea", "x" * 201])
+def test_an_institution_that_cannot_be_asked_for_is_rejected(subdomain: object) -> None:
+    assert [i.subdomain for i in institutions([LISTED, LISTED | {"subdomain": subdomain}])] == [
+        "smile"
+    ]
+
+
+def fleet(data: Any, inventory: Inventory, rejected: Rejected) -> dict[str, tuple[Sync, ...]]:
+    async def work() -> dict[str, tuple[Sync, ...]]:
+        return await payload.fleet(envelope.answer(body(data)), inventory, rejected)
+
+    return asyncio.run(work())
+
+
+def test_a_fleet_answer_is_taken_apart_by_institution() -> None:
+    inventory = Inventory(
+        {"a": Institution("a", id=1), "b": Institution("b", id=2), "c": Institution("c")}
+    )
+    rejected = Rejected()
+    data = [entry(), entry(institution_id=2), entry(), entry(institution_id=99), None]
+    found = fleet([*data, entry(institution_id=None)], inventory, rejected)
+    assert {subdomain: [s.name for s in syncs] for subdomain, syncs in found.items()} == {
+        "a": ["SD #1 #7", "SD #1 #7 ~2"],
+        "b": ["SD #1"],
+    }
+    assert rejected.entries == 2
+
+
+async def test_a_large_fleet_answer_does_not_hold_the_event_loop_for_long() -> None:
+    number = 20_000
+    inventory = Inventory({f"i{n}": Institution(f"i{n}", id=n) for n in range(number)})
+    answer = body([entry(institution_id=n) for n in range(number)])
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.ensure_future(others())
+    began = time.process_time()
+    found = await payload.fleet(envelope.answer(answer), inventory, Rejected())
+    seconds = time.process_time() - began
+    beside.cancel()
+    assert len(found) == number
+    assert turns >= 2 * number // envelope.SLICE
+    assert seconds < 10
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        {},
+        {"token": None},
+        {"token": ""},
+        {"token": "a b"},
+        {"token": "\u00fcber"},
+        "x",
+        7,
+    ],
+)
+def test_an_answer_without_a_usable_token_is_malformed(data: object) -> None:
+    with pytest.raises(Malformed, match="no usable token"):
+        payload.bearer_token(envelope.answer(body(data)))
+
+
+# Inventory
+
+
+# Fleet
+
+
+# Tokens
