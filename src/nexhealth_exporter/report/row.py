@@ -1,10 +1,9 @@
 """Every sync with its condition at an instant, worst first."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.expectation.judgement import Judgement
@@ -37,8 +36,7 @@ _OVERDUE = {
 _NOT_JUDGED = {State.ABANDONED: Condition.ABANDONED, State.INACTIVE: Condition.INACTIVE}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A sync at the instant `now`, or an institution of which no sync is known (`sync` None).
 
     `now_piece` is the expectation now. `due` is the deadline that decides: if the sync is
@@ -95,22 +93,35 @@ class Row:
         return max((u for u in known if u is not None), default=None)
 
 
+class _Moment(dict[Expectation, Segment]):
+    """The instant of all rows, and what each expectation says at it: many syncs share one."""
+
+    def __init__(self, fleet: Fleet, now: float) -> None:
+        super().__init__()
+        self.now = now
+        self.incidents = fleet.incidents
+
+    def __missing__(self, expectation: Expectation) -> Segment:
+        piece = self[expectation] = expectation.piece(self.now)
+        return piece
+
+
 def rows(fleet: Fleet, now: float) -> list[Row]:
     """Every known sync, and every institution without one: worst first, then soonest deadline."""
-    found: list[Row] = []
-    for standing in fleet:
-        if standing.syncs:
-            found.extend(_row(standing, sync, fleet.incidents, now) for sync in standing.syncs)
-        else:
-            found.append(_empty(standing, now))
-    return sorted(found, key=_worst_first)
+    moment = _Moment(fleet, now)
+    return sorted((row for s in fleet for row in _rows(s, moment)), key=_worst_first)
 
 
 def rows_of(standing: Standing, fleet: Fleet, now: float) -> list[Row]:
     """The rows of one institution, in the order of its answer."""
-    if not standing.syncs:
-        return [_empty(standing, now)]
-    return [_row(standing, sync, fleet.incidents, now) for sync in standing.syncs]
+    return _rows(standing, _Moment(fleet, now))
+
+
+def _rows(standing: Standing, moment: _Moment) -> list[Row]:
+    if standing.syncs:
+        return [_row(standing, sync, moment) for sync in standing.syncs]
+    is_known = standing.syncs is not None
+    return [Row(standing, None, Condition.NO_SYNC if is_known else Condition.UNKNOWN, moment.now)]
 
 
 def _worst_first(row: Row) -> tuple[int, float, str, str]:
@@ -119,22 +130,15 @@ def _worst_first(row: Row) -> tuple[int, float, str, str]:
     return (_RANK[row.condition], due, row.standing.institution.subdomain, name)
 
 
-def _empty(standing: Standing, now: float) -> Row:
-    is_known = standing.syncs is not None
-    return Row(standing, None, Condition.NO_SYNC if is_known else Condition.UNKNOWN, now)
-
-
-def _row(
-    standing: Standing, sync: SyncStanding, incidents: Mapping[IntegrationType, float], now: float
-) -> Row:
+def _row(standing: Standing, sync: SyncStanding, moment: _Moment) -> Row:
     success, due = standing.last_success, _soonest(sync)
     # Most syncs have no deadline behind them: they need no closer look.
     severity = None if success is None or due > success else sync.overdue(success)
     if severity is not None:
         late = [j for j in sync.judgements if j.is_overdue(severity, success)]
         due = min(at for judgement in late for at in judgement.deadline.values())
-    piece = sync.expectation.piece(now)
-    begun = incidents.get(sync.integration_type)
+    now, piece = moment.now, moment[sync.hours.expectation]
+    begun = moment.incidents.get(sync.integration_type)
     return Row(
         standing=standing,
         sync=sync,
@@ -148,11 +152,10 @@ def _row(
 
 def _soonest(sync: SyncStanding) -> float:
     """The first of all deadlines; infinite without one."""
-    soonest = math.inf
-    for deadline in (sync.read.deadline, sync.write.deadline):
-        for at in deadline.values():
-            soonest = min(soonest, at)
-    return soonest
+    read, write = sync.read.deadline, sync.write.deadline
+    first_read = min(read.values()) if read else math.inf
+    first_write = min(write.values()) if write else math.inf
+    return min(first_read, first_write)
 
 
 def _condition(standing: Standing, sync: SyncStanding, piece: Segment, now: float) -> Condition:

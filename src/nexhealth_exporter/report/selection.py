@@ -1,6 +1,6 @@
 """Which rows somebody asks to see: by text, type, condition and reason, a page at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -63,23 +63,25 @@ class Selection:
             if value not in {None, ""} and value != getattr(usual, name)
         }
 
-    def holds(self, row: Row) -> bool:
-        """Whether that row is asked for."""
-        if self.state is not None and row.condition != self.state:
-            return self.state == OVERDUE and row.is_overdue and self._fits(row)
-        return self._fits(row)
-
-    def _fits(self, row: Row) -> bool:
-        if self.integration_type not in {None, row.integration_type}:
-            return False
+    def held(self, rows: Iterable[Row]) -> list[Row]:
+        """Those of the rows that are asked for, on whichever page."""
+        words = self.text.casefold().split()
+        kept = list(rows)
+        if self.state is not None:
+            kept = [row for row in kept if row.condition in self._conditions]
+        if self.integration_type is not None:
+            kept = [row for row in kept if row.integration_type is self.integration_type]
         if self.reason is not None:
-            is_resting = row.condition is Condition.RESTING and row.now_piece is not None
-            if not is_resting or row.now_piece is None or row.now_piece.reason != self.reason:
-                return False
-        if not self.text:
-            return True
-        said = _said(row)
-        return all(word in said for word in self.text.casefold().split())
+            kept = [row for row in kept if _reason(row) is self.reason]
+        for word in words:
+            kept = [row for row in kept if word in _said(row)]
+        return kept
+
+    @property
+    def _conditions(self) -> tuple[str | None, ...]:
+        if self.state == OVERDUE:
+            return (Condition.OVERDUE_CRITICAL, Condition.OVERDUE_WARNING)
+        return (self.state,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Picked:
 
 def pick(rows: Sequence[Row], selection: Selection) -> Picked:
     """The page asked for, or the last one if it lies beyond."""
-    held = [row for row in rows if selection.holds(row)]
+    held = selection.held(rows)
     pages = max(1, -(-len(held) // selection.per_page))
     page = min(selection.page, pages)
     start = (page - 1) * selection.per_page
@@ -104,12 +106,17 @@ def pick(rows: Sequence[Row], selection: Selection) -> Picked:
     return Picked(shown, len(held), page, pages, start + 1 if shown else 0)
 
 
+def _reason(row: Row) -> Reason | None:
+    """Why it rests, if it does."""
+    return row.now_piece.reason if row.condition is Condition.RESTING and row.now_piece else None
+
+
 def _said(row: Row) -> str:
-    institution = row.standing.institution
-    words = [institution.subdomain, institution.name, row.standing.group]
-    if row.sync is not None:
-        words += [row.sync.sync.name, row.sync.sync.emr, row.sync.expectation.timezone]
-    return "\n".join(words).casefold()
+    institution, sync = row.standing.institution, row.sync
+    said = f"{institution.subdomain}\n{institution.name}\n{row.standing.group}"
+    if sync is not None:
+        said = f"{said}\n{sync.sync.name}\n{sync.sync.emr}\n{sync.hours.expectation.timezone}"
+    return said.casefold()
 
 
 def _word(

@@ -29,9 +29,9 @@ def build(view: View, page: MetricsPage) -> web.Application:
             web.get("/-/ready", plain.ready),
             web.get("/config", plain.config),
             web.get("/api/v1/syncs", json.syncs),
-            web.get("/api/v1/institutions/{subdomain}", json.institution),
+            web.get("/api/v1/institutions/{subdomain:[^/]+}", json.institution),
             web.get("/static/{name}", static.get),
-            web.get("/institutions/{subdomain}", pages.institution),
+            web.get("/institutions/{subdomain:[^/]+}", pages.institution),
             web.get("/", pages.fleet),
         ]
     )

@@ -1,0 +1,293 @@
+"""How a sync stands and why, said in one sentence; what to do about it."""
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
+from nexhealth_exporter.model import IntegrationType, Location, Sync
+from nexhealth_exporter.report import Condition, Row, rows, summarise, why
+from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
+from nexhealth_exporter.report.story import brief
+from nexhealth_exporter.report.words import duration, rfc3339, when
+from tests.expectation.conftest import at
+from tests.fleet.conftest import CLOUD, DAY, SERVER, World, marked, office
+
+STANDARD = """
+schedules:
+  standard:
+    hours: {mon-fri: "08:00-17:00"}
+    lunch: "12:00-13:00"
+    holidays: [US]
+    closures: ["2026-03-12"]
+  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
+institutions:
+  - {match: {subdomain: "night-*"}, schedule: always-on}
+  - {match: {}, schedule: standard}
+"""
+TUESDAY = "2026-03-03"
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.configure(STANDARD)
+    return made
+
+
+def row(world: World, now: float, institution: str = "smiles") -> Row:
+    return next(
+        r for r in rows(world.fleet, now) if r.standing.institution.subdomain == institution
+    )
+
+
+def seen(world: World, now: str, sync: Sync, institution: str = "smiles") -> Row:
+    """The row after a poll at that instant."""
+    world.poll(at(now), sync, institution=institution)
+    return row(world, at(now), institution)
+
+
+def test_a_sync_that_stops_in_the_middle_of_the_day(world: World) -> None:
+    found = seen(world, f"{TUESDAY} 15:40", marked(SERVER, at(f"{TUESDAY} 11:32")))
+
+    assert found.condition == Condition.OVERDUE_CRITICAL
+    assert (
+        why(found)
+        == "Overdue since 12:17: reading and writing stopped at 11:32, in the middle of the day."
+    )
+    assert at(f"{TUESDAY} 12:17") == found.due
+    assert "services are still installed" in next_step(found)
+
+
+def test_a_sync_that_does_not_come_back_at_opening(world: World) -> None:
+    found = seen(world, f"{TUESDAY} 09:00", marked(SERVER, at("2026-03-02 16:58")))
+
+    assert found.condition == Condition.OVERDUE_WARNING
+    assert (
+        why(found) == "Overdue since 08:43: reading and writing did not come back at opening "
+        "on Tuesday, 08:00: closed?"
+    )
+    assert next_step(found).startswith("Ask whether the office is closed.")
+
+
+def test_a_cloud_sync_that_does_not_come_back_after_lunch(world: World) -> None:
+    found = seen(world, f"{TUESDAY} 16:00", marked(CLOUD, at(f"{TUESDAY} 11:50")))
+
+    assert (
+        why(found)
+        == "Overdue since 15:20: reading and writing did not come back after the lunch break "
+        "at 13:00: closed?"
+    )
+
+
+def test_a_server_that_runs_day_and_night(world: World) -> None:
+    found = seen(world, f"{TUESDAY} 04:00", marked(SERVER, at(f"{TUESDAY} 03:00")), "night-owls")
+
+    assert "stopped at 03:00, though it runs day and night." in why(found)
+
+
+def test_only_the_direction_that_is_silent_is_named(world: World) -> None:
+    silent = marked(SERVER, at(f"{TUESDAY} 11:32"), at(f"{TUESDAY} 15:39"))
+
+    found = seen(world, f"{TUESDAY} 15:40", silent)
+
+    assert why(found) == "Overdue since 12:17: reading stopped at 11:32, in the middle of the day."
+
+
+def test_a_sync_that_never_read(world: World) -> None:
+    world.poll(at("2026-03-02 09:00"), marked(SERVER, None))
+
+    found = seen(world, f"{TUESDAY} 15:40", marked(SERVER, None))
+
+    assert found.condition == Condition.OVERDUE_CRITICAL
+    assert "never began since this sync was first seen Mon 09:00." in why(found)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (f"{TUESDAY} 12:30", "lunch break, since 12:00, back at 13:00"),
+        (f"{TUESDAY} 22:00", "outside its hours, since 17:00, back on Wed 08:00"),
+        ("2026-03-07 10:00", "weekend, since Fri 17:00, back on Mon 08:00"),
+        ("2026-03-08 10:00", "weekend, since Fri 17:00, back on Mon 08:00"),
+        ("2026-03-12 10:00", "announced closure, since Wed 17:00, back on Fri 08:00"),
+        ("2026-05-25 10:00", "holiday, since Fri 17:00, back on Tue 08:00"),
+    ],
+)
+def test_why_a_sync_rests_since_when_and_until_when(world: World, now: str, said: str) -> None:
+    found = seen(world, now, marked(CLOUD, at(now) - 40 * MINUTE))
+
+    assert found.condition == Condition.RESTING
+    assert f"Resting as expected: {said}." == why(found)
+    assert next_step(found) == "Nothing to do."
+
+
+def test_up_to_twenty_minutes_are_fresh_and_more_are_late(world: World) -> None:
+    mark = at(f"{TUESDAY} 10:00")
+
+    assert seen(world, f"{TUESDAY} 10:19", marked(SERVER, mark)).condition == Condition.FRESH
+    late = seen(world, f"{TUESDAY} 10:30", marked(SERVER, mark))
+
+    assert late.condition == Condition.LATE
+    assert (
+        why(late)
+        == "Late but tolerated: silent for 30 min of the time in which it should refresh; "
+        "overdue at 10:45 if it stays so."
+    )
+
+
+def test_a_night_does_not_make_a_sync_late_at_opening(world: World) -> None:
+    found = seen(world, f"{TUESDAY} 08:10", marked(SERVER, at("2026-03-02 16:55")))
+
+    assert found.condition == Condition.FRESH
+    assert found.unexpected == 15 * MINUTE
+
+
+def test_silence_that_we_did_not_look_at_is_unknown(world: World) -> None:
+    world.poll(at(f"{TUESDAY} 10:00"), marked(SERVER, at(f"{TUESDAY} 09:55")))
+    world.fail(at(f"{TUESDAY} 10:30"))
+
+    found = row(world, at(f"{TUESDAY} 13:00"))
+
+    assert found.condition == Condition.UNKNOWN
+    assert why(found) == "Unknown: last seen 3 h ago, NexHealth did not answer in time."
+    assert "polls fail" in next_step(found)
+
+
+def test_what_was_overdue_stays_so_while_we_are_blind(world: World) -> None:
+    world.poll(at(f"{TUESDAY} 10:00"), marked(SERVER, at(f"{TUESDAY} 09:00")))
+    world.fail(at(f"{TUESDAY} 13:00"))
+
+    assert row(world, at(f"{TUESDAY} 23:00")).condition == Condition.OVERDUE_WARNING
+
+
+def test_no_answer_and_no_sync_are_told_apart(world: World) -> None:
+    world.watch(office("new"), office("empty"), office("broken"))
+    world.poll(at(f"{TUESDAY} 10:00"), institution="empty")
+    world.fail(at(f"{TUESDAY} 10:00"), "broken")
+    now = at(f"{TUESDAY} 10:01")
+
+    assert {r.standing.institution.subdomain: why(r) for r in rows(world.fleet, now)} == {
+        "new": "Unknown: NexHealth has not been asked about this institution yet.",
+        "broken": "Unknown: no answer to show, NexHealth did not answer in time.",
+        "empty": "No sync is installed at this institution yet.",
+    }
+
+
+def test_abandoned_and_inactive_syncs_are_not_judged(world: World) -> None:
+    dead = marked(SERVER, at(f"{TUESDAY} 10:00") - 92 * DAY)
+    unused = replace(dead, locations=(Location(1, inactive=True),))
+
+    abandoned = seen(world, f"{TUESDAY} 10:00", dead)
+    inactive = seen(world, f"{TUESDAY} 10:00", unused, "gone")
+
+    assert why(abandoned) == "Abandoned: silent for 92 d, so it is not judged any more."
+    assert why(inactive) == "Inactive: none of its locations is in use, so it is not judged."
+
+
+def test_the_worst_come_first_and_then_the_soonest_deadline(world: World) -> None:
+    now = at(f"{TUESDAY} 15:00")
+    ages = {"a": 5 * MINUTE, "b": 60 * MINUTE, "c": 25 * MINUTE, "d": 6 * HOUR, "e": 10 * MINUTE}
+    for name, age in ages.items():
+        world.poll(now, marked(SERVER, now - age), institution=name)
+    world.poll(now, marked(SERVER, now - 90 * DAY), institution="f")
+    world.poll(now, marked(SERVER, now - 5 * HOUR), institution="g")
+
+    assert list("dgbceaf") == [r.standing.institution.subdomain for r in rows(world.fleet, now)]
+
+
+def test_a_fleet_incident_speaks_for_those_that_it_made_overdue(world: World) -> None:
+    now = at(f"{TUESDAY} 15:00")
+    world.poll(now, marked(SERVER, now - 5 * HOUR), institution="before")
+    world.poll(now, marked(SERVER, now - 50 * MINUTE), institution="within")
+    incident = {IntegrationType.SERVER: now - 27 * MINUTE}
+    world.fleet = replace(world.fleet, incidents=incident)
+
+    found = rows(world.fleet, now)
+
+    assert [(r.standing.institution.subdomain, r.is_held_back) for r in found] == [
+        ("before", False),
+        ("within", True),
+    ]
+    assert summarise(world.fleet, found).held_back == 1
+    assert "fleet incident" in next_step(found[1])
+
+
+def test_times_are_those_of_the_office(world: World) -> None:
+    world.watch(office("smiles"), office("kathmandu", "Asia/Kathmandu"))
+    now = at("2026-03-03 12:30", "Asia/Kathmandu")
+
+    world.poll(
+        now, marked(SERVER, at("2026-03-03 11:00", "Asia/Kathmandu")), institution="kathmandu"
+    )
+
+    assert "Overdue since 11:45" in why(row(world, now, "kathmandu"))
+
+
+def test_the_closure_line_announces_what_it_says(world: World) -> None:
+    hostile = "smile-[1]*"
+    found = seen(world, f"{TUESDAY} 10:00", marked(SERVER, at("2026-03-02 16:58")), hostile)
+    assert found.sync is not None
+
+    line = closure_line(found, found.sync)
+    world.configure(f"{STANDARD}closures:\n  {line}\n")
+
+    assert 'days: ["2026-03-03"]' in line
+    assert row(world, at(f"{TUESDAY} 10:05"), hostile).condition == Condition.RESTING
+
+
+def test_the_closure_line_covers_every_day_missed(world: World) -> None:
+    found = seen(world, "2026-03-05 10:00", marked(SERVER, at("2026-03-02 16:58")))
+    assert found.sync is not None
+
+    assert 'days: ["2026-03-03..2026-03-05"]' in closure_line(found, found.sync)
+
+
+def test_the_silence_is_one_shell_command_until_the_office_had_time_to_come_back(
+    world: World,
+) -> None:
+    name = 'O\'Neil "main" \\ $(reboot)\nDB'
+    sync = replace(marked(SERVER, at("2026-03-06 08:30")), name=name)
+    found = seen(world, "2026-03-06 10:00", sync)
+    assert found.sync is not None
+
+    words = shlex.split(silence_command(found, found.sync))
+
+    assert words[:3] == ["amtool", "silence", "add"]
+    assert f"--end={rfc3339(at('2026-03-09 08:45'))}" in words
+    assert words[-2:] == [
+        'institution="smiles"',
+        'sync="O\'Neil \\"main\\" \\\\ $(reboot)\\nDB"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.4, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (8040, "2 h 14 min"),
+        (86400 * 3 + 3600 * 4 + 1, "3 d 4 h"),
+    ],
+)
+def test_durations(seconds: float, said: str) -> None:
+    assert said == duration(seconds)
+
+
+def test_instants_are_as_short_as_they_are_clear() -> None:
+    now, zone = at(f"{TUESDAY} 15:00"), "America/New_York"
+
+    assert when(at(f"{TUESDAY} 09:05"), zone, now) == "09:05"
+    assert when(at("2026-03-02 09:05"), zone, now) == "Mon 09:05"
+    assert when(at("2026-02-24 09:05"), zone, now) == "24 Feb 09:05"
+    assert when(at("2025-03-01 09:05"), zone, now) == "1 Mar 2025"
+
+
+def test_the_list_says_it_in_few_words(world: World) -> None:
+    found = seen(world, f"{TUESDAY} 12:30", marked(CLOUD, at(f"{TUESDAY} 11:50")))
+
+    assert brief(found) == "Lunch break, since 12:00, back at 13:00"
