@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-MARGIN = 0.05
+MARGIN = 0.1
 """Seconds: some calls take longer to arrive than others, so that they come closer together."""
 
 SECOND = 1.0 + MARGIN
