@@ -22,6 +22,7 @@ import yaml
 from aiohttp import web
 
 from tests.alerts.tools import RULE_FILES, binary
+from tests.e2e.processes import free_port
 
 TYPES = ("server", "cloud")
 SCRAPE_INTERVAL, EVALUATIONS = 30, 4
@@ -87,7 +88,7 @@ async def serving(syncs: int, *, incident: bool) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def prometheus(folder: Path, generation: str, targets: list[str]) -> AsyncIterator[str]:
-    """A real Prometheus with all rules, on an odd port; each group is evaluated every minute."""
+    """A real Prometheus with all rules; each group is evaluated every minute."""
     job = {
         "job_name": "nexhealth-exporter",
         "scrape_interval": f"{SCRAPE_INTERVAL}s",
@@ -97,7 +98,7 @@ async def prometheus(folder: Path, generation: str, targets: list[str]) -> Async
     }
     config = {"rule_files": [str(path) for path in RULE_FILES], "scrape_configs": [job]}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    address = "127.0.0.1:19639"
+    address = f"127.0.0.1:{free_port()}"
     with (folder / "prometheus.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
             str(binary(generation, "prometheus")),
