@@ -23,6 +23,8 @@ INCIDENT_SECONDS = 5.0
 STALLED_SECONDS = 300.0
 """Without a sign of life for this long the poller counts as stuck."""
 
+MINUTE = 60.0
+
 TICK_SECONDS = 30.0
 """The longest sleep, so that a resting poller gives a sign of life this often."""
 
@@ -119,7 +121,7 @@ class Poller:
         Raises the error of the inventory: without it there is nothing to ask about.
         """
         self._watch(await self._api.inventory())
-        await self._round(spread=0.0)
+        await self._round(self._burst(self._make_plan()))
         return self.latest
 
     def is_alive(self) -> bool:
@@ -185,17 +187,26 @@ class Poller:
     # Rounds
 
     async def _rounds(self) -> None:
-        spread = 0.0
+        is_first = True
         while True:
             began = _now()
             if self._found.is_set():
-                interval = self._make_plan().interval
-                await self._round(spread=spread * interval)
-                spread = SPREAD
-                await self._sleep(began + interval - _now())
+                made = self._make_plan()
+                spread = self._burst(made) if is_first else SPREAD * made.interval
+                is_first = False
+                await self._round(spread)
+                await self._sleep(began + made.interval - _now())
             else:
                 self.latest = self.latest.after_round(Round(self._clock(), 0.0, is_up=False))
                 await self._wait_for_inventory(self._pace.interval)
+
+    def _burst(self, made: Plan) -> float:
+        """Seconds for the first round: none if a minute's limit holds it, else as few as may be.
+
+        Without that the limit of the first minute would be used up at once, and all would wait.
+        """
+        is_small = made.calls_per_round <= MINUTE * self._pace.rate
+        return 0.0 if is_small else made.calls_per_round / self._pace.rate
 
     async def _round(self, spread: float) -> None:
         began = _now()
