@@ -5,12 +5,11 @@ PYTEST := $(RUN)/pytest
 FETCH := $(RUN)/python tools/fetch.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tools check lint types test alerts chart format docs lock clean
+.PHONY: help demo setup tools check lint types test alerts browser chart image \
+	format docs lock clean
 
 help:  ## list the tasks
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
-
-# --- run it ---------------------------------------------------------------------------------
 
 demo: .venv/.runtime  ## a simulated fleet and its page: open the address that it prints
 	@$(RUN)/nexhealth-exporter demo
@@ -26,9 +25,7 @@ setup: .venv/.dev  ## the virtual environment .venv, checked by hash
 tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
 	@$(FETCH)
 
-# --- check it -------------------------------------------------------------------------------
-
-check: lint types test alerts chart  ## everything that can fail
+check: lint types test alerts browser chart image  ## everything that can fail
 
 lint: setup  ## style, spelling, import floors, generated pages
 	$(RUN)/ruff check
@@ -51,11 +48,16 @@ alerts: setup  ## rules, routes and texts, by both generations of Prometheus and
 	@$(FETCH) prometheus alertmanager
 	$(PYTEST) -n 2 -m alerts
 
+browser: setup  ## the pages in a real Chromium
+	@$(FETCH) chromium
+	$(PYTEST) -n 2 -m browser
+
 chart: setup  ## the Helm chart, under Helm 3 and Helm 4
 	@$(FETCH) helm
 	$(PYTEST) -n 2 -m chart
 
-# --- change it ------------------------------------------------------------------------------
+image: setup  ## the container image, built and run as users do; root, or docker or podman
+	$(RUN)/python -m tests.image.containers
 
 format: setup  ## let ruff lay out the code
 	$(RUN)/ruff check --fix
