@@ -1,9 +1,12 @@
 """The JSON: every fact by its name, instants in RFC 3339, durations in seconds."""
 
+import dataclasses
 from dataclasses import replace
+from pathlib import Path
 
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import IntegrationType, Location
+from nexhealth_exporter.report import Condition, Selection
 from tests.fleet.conftest import CLOUD, SERVER, marked
 from tests.web.conftest import NOON, Site, running
 
@@ -155,3 +158,12 @@ def _syncs(found: dict[str, object]) -> list[dict[str, object]]:
     syncs = found["syncs"]
     assert isinstance(syncs, list)
     return syncs
+
+
+def test_the_documentation_names_every_field_condition_and_parameter() -> None:
+    text = (Path(__file__).parents[2] / "docs/http-api.md").read_text()
+    nested = [facts for facts in EVERY_FACT.values() if isinstance(facts, dict)]
+    fields = {name for facts in (EVERY_FACT, *nested) for name in facts}
+    parameters = {field.name for field in dataclasses.fields(Selection)}
+
+    assert not {name for name in fields | parameters | set(Condition) if f"`{name}`" not in text}

@@ -5,6 +5,7 @@ import gzip
 import math
 
 import pytest
+from aiohttp import web
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
@@ -13,6 +14,7 @@ from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.model import IntegrationType
 from nexhealth_exporter.web.app import build
 from nexhealth_exporter.web.negotiation import OPENMETRICS, TEXT
+from nexhealth_exporter.web.scrape import Scrape
 from nexhealth_exporter.web.server import serving
 from tests.web.conftest import NOON, Site, named
 
@@ -114,6 +116,24 @@ async def test_a_scrape_in_flight_is_finished_when_the_server_stops() -> None:
     with pytest.raises(OSError, match="Connect call failed"):
         await asyncio.open_connection("127.0.0.1", port)
     writer.close()
+
+
+async def test_a_scraper_that_stops_reading_is_cut_off() -> None:
+    site = Site()
+    for number in range(3000):
+        site.world.poll(NOON, named("x" * 150, None, NOON), institution=f"office-{number}")
+    app = web.Application()
+    scrape = Scrape(site.view(), Page(OwnMetrics("1.0")), writing_seconds=0.3)
+    app.router.add_get("/metrics", scrape.get)
+    async with serving(app, "127.0.0.1", 0) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+        await asyncio.sleep(1)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+            await reader.readexactly(length)
+        writer.close()
 
 
 async def test_a_client_that_hangs_up_disturbs_nobody(site: Site) -> None:

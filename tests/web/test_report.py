@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
 from nexhealth_exporter.model import IntegrationType, Location, Sync
 from nexhealth_exporter.report import Condition, Row, rows, summarise, why
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
-from nexhealth_exporter.report.story import brief
+from nexhealth_exporter.report.story import FAILURES, brief
 from nexhealth_exporter.report.words import duration, rfc3339, when
 from tests.expectation.conftest import at
 from tests.fleet.conftest import CLOUD, DAY, SERVER, World, marked, office
@@ -291,3 +292,7 @@ def test_the_list_says_it_in_few_words(world: World) -> None:
     found = seen(world, f"{TUESDAY} 12:30", marked(CLOUD, at(f"{TUESDAY} 11:50")))
 
     assert brief(found) == "Lunch break, since 12:00, back at 13:00"
+
+
+def test_every_failure_has_words() -> None:
+    assert set(FAILURES) == set(POLL_FAILURE_REASONS)

@@ -69,7 +69,6 @@ class Pages:
             template,
             root=root_of(request.rel_url.raw_path),
             static_version=self._static.version,
-            external_url=self._view.external_url,
             **values,
         )
         # A lone surrogate in a name must not cost the page.

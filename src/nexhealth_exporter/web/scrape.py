@@ -1,6 +1,7 @@
 """`/metrics`: what Prometheus reads."""
 
 import asyncio
+from collections.abc import Sequence
 
 from aiohttp import hdrs, web
 
@@ -14,9 +15,12 @@ WRITING_SECONDS = 60.0
 class Scrape:
     """Answers from what is known at this moment; it never makes a call to the API."""
 
-    def __init__(self, view: View, page: MetricsPage) -> None:
+    def __init__(
+        self, view: View, page: MetricsPage, *, writing_seconds: float = WRITING_SECONDS
+    ) -> None:
         self._view = view
         self._page = page
+        self._writing_seconds = writing_seconds
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The page, chunk by chunk; for HEAD the same headers alone."""
@@ -37,7 +41,16 @@ class Scrape:
         response.content_length = sum(map(len, chunks))
         await response.prepare(request)
         if request.method != hdrs.METH_HEAD:
-            async with asyncio.timeout(WRITING_SECONDS):
+            await self._send(request, response, chunks)
+        return response
+
+    async def _send(
+        self, request: web.Request, response: web.StreamResponse, chunks: Sequence[bytes]
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._writing_seconds):
                 for chunk in chunks:
                     await response.write(chunk)
-        return response
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
