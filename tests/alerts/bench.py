@@ -133,6 +133,12 @@ async def groups(session: aiohttp.ClientSession, url: str) -> list[dict[str, Any
     return [g for g in found["groups"] if not g["lastEvaluation"].startswith("0001")]
 
 
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 async def measure(syncs: int, generation: str, *, incident: bool) -> None:
     """Print what one Prometheus says after some evaluations."""
     async with serving(syncs, incident=incident) as one, serving(syncs, incident=incident) as two:
@@ -151,11 +157,11 @@ async def measure(syncs: int, generation: str, *, incident: bool) -> None:
     alerts = [alert["labels"]["alertname"] for alert in standing["alerts"]]
     counted = {name: alerts.count(name) for name in sorted(set(alerts))}
     state = "in an incident" if incident else "ordinary"
-    print(f"{generation}, {syncs} syncs, two replicas, {state}: {counted}")
+    say(f"{generation}, {syncs} syncs, two replicas, {state}: {counted}")
     medians = {name: statistics.median(times.values()) for name, times in spent.items()}
     for name, seconds in sorted(medians.items()):
-        print(f"  {name:<22} {seconds:.3f} s")
-    print(f"  {'together':<22} {sum(medians.values()):.3f} s", flush=True)
+        say(f"  {name:<22} {seconds:.3f} s")
+    say(f"  {'together':<22} {sum(medians.values()):.3f} s")
 
 
 async def main() -> None:

@@ -1,7 +1,5 @@
 """The list of alerts in `alerts/README.md`: `python -m tests.alerts.readme` writes it."""
 
-import sys
-
 import yaml
 
 from tests.alerts.tools import ALERTS, RULE_FILES
@@ -42,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -46,10 +46,10 @@ async def test_what_explains_an_alert_silences_it(generation: str, tmp_path: Pat
                 await server.post(fired, summary=fired["alertname"])
             await listener.until(lambda heard: heard.to(PAGER) and heard.to("/nexhealth"))
             pages = [post["payload"]["summary"] for post in listener.to(PAGER)]
-            assert ["CRITICAL: NexHealthExporterDown"] == pages
+            assert pages == ["CRITICAL: NexHealthExporterDown"]
 
             # Take the top away, one after the other: the next one speaks, and only that one.
-            spoken = []
+            spoken: list[dict[str, str]] = []
             for top in (EXPORTER_DOWN, KEY_REFUSED, API_DOWN, DATA_OLD, INCIDENT, CRITICAL):
                 await server.resolve(top)
                 await server.post(*(a for a in CHAIN if a not in [*spoken, top]))
@@ -69,10 +69,12 @@ def expected_after(gone: list[dict[str, str]]) -> list[str]:
 async def test_an_incident_of_one_type_leaves_the_others_alone(
     generation: str, tmp_path: Path
 ) -> None:
-    async with listening() as listener:
-        async with alertmanager(tmp_path, generation, configured(listener)) as server:
-            await server.post(INCIDENT, CRITICAL, office("critical", "eyes", "cloud"))
-            found = await server.inhibited()
+    async with (
+        listening() as listener,
+        alertmanager(tmp_path, generation, configured(listener)) as server,
+    ):
+        await server.post(INCIDENT, CRITICAL, office("critical", "eyes", "cloud"))
+        found = await server.inhibited()
 
     assert found == {
         "NexHealthFleetIncident critical": False,
@@ -110,32 +112,34 @@ async def test_an_office_is_one_page_with_the_right_text(generation: str, tmp_pa
             await listener.until(lambda heard: len(heard.to(PAGER)) > 1 and len(heard.mails) > 1)
 
     triggered, resolved = listener.to(PAGER)
-    assert ("trigger", "resolve") == (triggered["event_action"], resolved["event_action"])
+    assert (triggered["event_action"], resolved["event_action"]) == ("trigger", "resolve")
     title = "CRITICAL: Smile & Sons <Dental> The server-based sync of an office has stopped."
     assert title == triggered["payload"]["summary"]
     body = triggered["payload"]["custom_details"]["text"]
     for key in set(notes) - {"institution_name", "down_for"}:
         assert notes[key] in body
     mail = listener.mails[0].replace("=\r\n", "")
-    assert 2 == mail.count("Subject: New product key for Smile & Sons <Dental>")
+    assert mail.count("Subject: New product key for Smile & Sons <Dental>") == 2
     assert "has been down for 3d 2h 0m 0s" in mail
     assert "RESOLVED" in listener.mails[-1]
 
 
 @pytest.mark.parametrize("generation", ALERTMANAGER)
 async def test_a_fleet_incident_is_one_page_for_everybody(generation: str, tmp_path: Path) -> None:
-    async with listening() as listener:
-        async with alertmanager(tmp_path, generation, configured(listener)) as server:
-            many = [office("critical", f"office-{i}") for i in range(300)]
-            await server.post(INCIDENT)
-            await server.post(*many)
-            await listener.until(lambda heard: heard.to(PAGER))
-            # The marker is posted later and paged later: what was to come before it has come.
-            await server.post(alert("ShardMissing", "critical"), summary="The marker.")
-            await listener.until(lambda heard: len(heard.to(PAGER)) > 1)
+    async with (
+        listening() as listener,
+        alertmanager(tmp_path, generation, configured(listener)) as server,
+    ):
+        many = [office("critical", f"office-{i}") for i in range(300)]
+        await server.post(INCIDENT)
+        await server.post(*many)
+        await listener.until(lambda heard: heard.to(PAGER))
+        # The marker is posted later and paged later: what was to come before it has come.
+        await server.post(alert("ShardMissing", "critical"), summary="The marker.")
+        await listener.until(lambda heard: len(heard.to(PAGER)) > 1)
 
     summaries = [post["payload"]["summary"] for post in listener.to(PAGER)]
-    assert 2 == len(summaries)
+    assert len(summaries) == 2
     assert "CRITICAL: all server syncs" in summaries[0]
     assert "The marker." in summaries[1]
 

@@ -33,7 +33,7 @@ OFFICE = {"institution": "smiles", "sync": "main", "integration_type": "server"}
 def test_amtool_accepts_the_configuration(path: Path, generation: str) -> None:
     done = run(binary(generation, "amtool"), "check-config", path)
 
-    assert 0 == done.returncode, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def receivers(generation: str, labels: dict[str, str]) -> list[str]:
@@ -46,7 +46,7 @@ def receivers(generation: str, labels: dict[str, str]) -> list[str]:
         f"--config.file={CONFIGURATION}",
         *(f"{name}={value}" for name, value in labels.items()),
     )
-    assert 0 == done.returncode, done.stderr
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip().split(",")
 
 

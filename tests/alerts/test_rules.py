@@ -30,7 +30,7 @@ def test_promtool_finds_nothing_to_complain_about(generation: str) -> None:
 
     done = run(promtool, "check", "rules", "--lint=all", "--lint-fatal", *RULE_FILES)
 
-    assert 0 == done.returncode, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("generation", PROMETHEUS)
@@ -38,7 +38,7 @@ def test_promtool_finds_nothing_to_complain_about(generation: str) -> None:
 def test_the_story_comes_true(story: Path, generation: str) -> None:
     done = run(binary(generation, "promtool"), "test", "rules", story.name, cwd=story.parent)
 
-    assert 0 == done.returncode, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_weeks_are_those_of_the_core() -> None:
@@ -48,7 +48,7 @@ def test_the_weeks_are_those_of_the_core() -> None:
         if (ALERTS / "tests" / f"{story.name}.yaml").read_text() != weeks.written(story)
     ]
 
-    assert [] == stale, "run: python -m tests.alerts.weeks"
+    assert stale == [], "run: python -m tests.alerts.weeks"
 
 
 def test_the_readme_lists_every_alert() -> None:
@@ -73,7 +73,7 @@ def test_there_are_exactly_the_promised_alerts() -> None:
 
 
 def test_alerts_and_runbooks_belong_together_both_ways() -> None:
-    assert NAMES == sorted(path.stem for path in RUNBOOKS.glob("NexHealth*.md"))
+    assert sorted(path.stem for path in RUNBOOKS.glob("NexHealth*.md")) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,5 +115,5 @@ def test_recordings_are_named_by_level_metric_and_operation() -> None:
 def test_the_scrape_job_is_named_in_one_place() -> None:
     expressions = "".join(rule["expr"] for rule in rules())
 
-    assert 1 == expressions.count('job="nexhealth-exporter"')
+    assert expressions.count('job="nexhealth-exporter"') == 1
     assert "instance" not in expressions

@@ -56,12 +56,14 @@ class Listener:
     smtp: str = ""
     posts: list[tuple[str, Json]] = field(default_factory=list)
     mails: list[str] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def until(self, condition: Callable[["Listener"], object], seconds: float = 30.0) -> None:
         """Wait until the condition holds."""
         async with asyncio.timeout(seconds):
             while not condition(self):
-                await asyncio.sleep(0.05)
+                self._news.clear()
+                await self._news.wait()
 
     def to(self, path: str) -> list[Json]:
         """The bodies posted to a path."""
@@ -70,6 +72,7 @@ class Listener:
     async def take(self, request: web.Request) -> web.Response:
         """Keep a post."""
         self.posts.append((request.path, await request.json()))
+        self._news.set()
         return web.json_response({"status": "success", "ok": True}, status=202)
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,6 +83,7 @@ class Listener:
             if verb == b"DATA":
                 writer.write(b"354 go on\r\n")
                 self.mails.append((await reader.readuntil(b"\r\n.\r\n")).decode())
+                self._news.set()
             writer.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
             await writer.drain()
             if verb == b"QUIT":
@@ -130,13 +134,13 @@ class Alertmanager:
         """Fire alerts of these labels."""
         body = [{"labels": dict(labels), "annotations": annotations} for labels in alerts]
         async with self.session.post(f"{self.url}/api/v2/alerts", json=body) as answer:
-            assert 200 == answer.status, await answer.text()
+            assert answer.status == 200, await answer.text()
 
     async def resolve(self, labels: Mapping[str, str]) -> None:
         """End an alert."""
         body = [{"labels": dict(labels), "endsAt": "2020-01-01T00:00:00Z"}]
         async with self.session.post(f"{self.url}/api/v2/alerts", json=body) as answer:
-            assert 200 == answer.status, await answer.text()
+            assert answer.status == 200, await answer.text()
 
     async def inhibited(self) -> dict[str, bool]:
         """Whether each alert is inhibited, by name and severity."""
@@ -181,7 +185,7 @@ async def _address(log: Path, process: asyncio.subprocess.Process) -> str:
     """Where it listens, as its log says."""
     async with asyncio.timeout(30):
         while True:
-            found = re.search(r"[Ll]istening on.*?address=(\S+:\d+)", log.read_text())
+            found = re.search(r"Listening on.*?address=(\S+:\d+)", log.read_text())
             if found and not found[1].endswith(":0"):
                 return f"http://{found[1]}"
             assert process.returncode is None, log.read_text()

@@ -4,7 +4,6 @@ The deadlines come from the exporter's own core; when an alert must fire is writ
 Offices come 15 minutes after their hours begin and leave 15 minutes before they end.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -224,11 +223,10 @@ def series(story: Story) -> Iterator[tuple[str, list[int]]]:
         'nexhealth_institution_last_poll_timestamp_seconds{institution="office"}',
         [int(now - story.start) for now in times],
     )
+    key = f'institution="office",sync="main",integration_type="{story.kind}"'
     for severity, seconds in allowed.items():
         yield (
-            "nexhealth_sync_read_deadline_timestamp_seconds{"
-            f'institution="office",sync="main",integration_type="{story.kind}",'
-            f'severity="{severity}"}}',
+            f'nexhealth_sync_read_deadline_timestamp_seconds{{{key},severity="{severity}"}}',
             [int((expectation.deadline(m, seconds) or 0) - story.start) for m in marks],
         )
 
@@ -301,4 +299,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

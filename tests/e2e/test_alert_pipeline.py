@@ -49,7 +49,9 @@ def compressed(text: str) -> str:
     text = text.replace("clamp_min(3 *", "clamp_min(0 *").replace(", 900)", ", 15)")
     # A restart takes its seconds however much time is compressed.
     waiting = r"(alert: NexHealthExporterDown(?:\n(?!\s+- ).*)*?\n\s+for: )5s"
-    return re.sub(waiting, r"\g<1>60s", text).replace("keep_firing_for: 15s", "keep_firing_for: 20s")
+    return re.sub(waiting, r"\g<1>60s", text).replace(
+        "keep_firing_for: 15s", "keep_firing_for: 20s"
+    )
 
 
 @dataclass
@@ -79,7 +81,9 @@ class Pipeline:
         """Let rules and routes run for so long, as Prometheus sees it."""
         start = await self.prometheus.value("vector(time())")
         assert start is not None
-        await until(lambda: self.prometheus.value(f"vector(time()) > {start + seconds}"), seconds=90)
+        await until(
+            lambda: self.prometheus.value(f"vector(time()) > {start + seconds}"), seconds=90
+        )
 
 
 @asynccontextmanager
@@ -166,7 +170,7 @@ async def test_an_office_is_one_page_that_outlives_a_restart_and_a_closed_one_is
         async with exporter(line.simulator, tmp_path, port):
             await until(lambda: line.prometheus.value("nexhealth_up == 1"))
             await line.evaluated(20)
-            assert 1 == len(line.pages), line.pages
+            assert len(line.pages) == 1, line.pages
 
             line.simulator.offices["office-2"].thaw()
             await line.paged(2)
@@ -195,7 +199,7 @@ async def test_a_vendor_wide_incident_is_one_page(tmp_path: Path) -> None:
         )
         await line.paged(1)
         await line.evaluated(10)
-        assert 1 == len(line.pages), line.pages
+        assert len(line.pages) == 1, line.pages
 
         for subdomain in SERVERS:
             line.simulator.offices[subdomain].thaw()
@@ -203,7 +207,7 @@ async def test_a_vendor_wide_incident_is_one_page(tmp_path: Path) -> None:
         await line.evaluated(5)
 
     silent = "all server syncs So many syncs of one type fell silent at once"
-    assert ["trigger", "resolve"] == [action for action, _ in line.pages]
+    assert [action for action, _ in line.pages] == ["trigger", "resolve"]
     assert all(silent in title for _, title in line.pages)
     assert not line.listener.mails
 
@@ -215,7 +219,7 @@ async def test_an_api_outage_is_one_page_that_is_not_about_offices(tmp_path: Pat
         await line.simulator.go_away()
         await line.paged(1)
         await line.evaluated(25)
-        assert 1 == len(line.pages), line.pages
+        assert len(line.pages) == 1, line.pages
 
         await line.simulator.come_back()
         await line.paged(2)
