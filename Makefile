@@ -41,7 +41,7 @@ types: setup  ## mypy, strict
 	$(RUN)/mypy
 
 test: setup  ## code alone and end to end; needs no root and no container
-	@$(FETCH) prometheus
+	@$(FETCH) prometheus alertmanager
 	$(PYTEST) -n 2 -m "not alerts and not browser and not chart and not image"
 
 alerts: setup  ## rules, routes and texts, by both generations of Prometheus and Alertmanager
