@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import math
+import socket
 
 import pytest
 from aiohttp import web
@@ -27,6 +28,9 @@ PROTOBUF_FIRST = (
     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
     f"encoding=delimited;q=0.7,{PROMETHEUS}"
 )
+
+MANY = [named(f"{n} {'x' * 180}", None, NOON) for n in range(1200)]
+"""Syncs of one institution whose page is larger than the buffers of a slow reader."""
 
 
 @pytest.mark.parametrize(
@@ -98,14 +102,21 @@ async def test_only_the_metrics_that_are_named(site: Site) -> None:
     assert set(wanted) == {s.name for family in text(body) for s in family.samples}
 
 
+async def slow_reader(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection that takes a little at a time, and no more than is read."""
+    own = socket.socket()
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    own.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    await asyncio.get_running_loop().sock_connect(own, ("127.0.0.1", port))
+    return await asyncio.open_connection(sock=own, limit=4096)
+
+
 async def test_a_scrape_in_flight_is_finished_when_the_server_stops() -> None:
     site = Site()
-    for number in range(400):
-        syncs = [named(f"{number} {n} {'x' * 150}", None, NOON, NOON) for n in range(4)]
-        site.world.poll(NOON, *syncs, institution=f"office-{number % 20}-{number}")
+    site.world.poll(NOON, *MANY)
     app = build(site.view(), Page(OwnMetrics("1.0")))
     async with serving(app, "127.0.0.1", 0) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+        reader, writer = await slow_reader(port)
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
@@ -120,13 +131,12 @@ async def test_a_scrape_in_flight_is_finished_when_the_server_stops() -> None:
 
 async def test_a_scraper_that_stops_reading_is_cut_off() -> None:
     site = Site()
-    for number in range(3000):
-        site.world.poll(NOON, named("x" * 150, None, NOON), institution=f"office-{number}")
+    site.world.poll(NOON, *MANY)
     app = web.Application()
     scrape = Scrape(site.view(), Page(OwnMetrics("1.0")), writing_seconds=0.3)
     app.router.add_get("/metrics", scrape.get)
     async with serving(app, "127.0.0.1", 0) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+        reader, writer = await slow_reader(port)
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
@@ -137,8 +147,7 @@ async def test_a_scraper_that_stops_reading_is_cut_off() -> None:
 
 
 async def test_a_client_that_hangs_up_disturbs_nobody(site: Site) -> None:
-    for number in range(200):
-        site.world.poll(NOON, named("x" * 150, None, NOON), institution=f"office-{number}")
+    site.world.poll(NOON, *MANY[:200])
     port = int(site.url.rpartition(":")[2])
     for _ in range(20):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
