@@ -37,6 +37,9 @@ called nexhealth-exporter and for runbooks at an address that does not exist.
 {{- $_ := set $rule "expr" ($rule.expr | replace "job=\"nexhealth-exporter\"" (printf "job=%q" $job)) }}
 {{- if $rule.alert }}
 {{- $_ := set $rule "labels" (merge ($rule.labels | default dict) $values.additionalRuleLabels) }}
+{{- if and $rule.keep_firing_for $values.keepFiringFor }}
+{{- $_ := set $rule "keep_firing_for" $values.keepFiringFor }}
+{{- end }}
 {{- range $name, $text := $rule.annotations }}
 {{- $text = $text | replace "http://nexhealth-exporter:10639" $address }}
 {{- $text = $text | replace "https://runbooks.example/nexhealth-exporter" (trimSuffix "/" $values.runbookUrl) }}
