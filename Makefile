@@ -5,7 +5,7 @@ PYTEST := $(RUN)/pytest
 FETCH := $(RUN)/python tools/fetch.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup tools check lint types test alerts browser chart image \
+.PHONY: help demo setup tools check lint types test alerts browser chart image sbom \
 	format docs lock clean
 
 help:  ## list the tasks
@@ -53,11 +53,16 @@ browser: setup  ## the pages in a real Chromium
 	$(PYTEST) -n 2 -m browser
 
 chart: setup  ## the Helm chart, under Helm 3 and Helm 4
-	@$(FETCH) helm
+	@$(FETCH) helm prometheus
 	$(PYTEST) -n 2 -m chart
 
 image: setup  ## the container image, built and run as users do; root, or docker or podman
 	$(RUN)/python -m tests.image.containers
+
+sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
+	@mkdir -p dist
+	$(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.json constraints/runtime.txt
 
 format: setup  ## let ruff lay out the code
 	$(RUN)/ruff check --fix
