@@ -124,9 +124,9 @@ class Block:
         if now != self._instant:
             self._stale.update(LAG, UNEXPECTED_LAG)
         went_back = now < self._instant
-        if went_back or now > self._until:
+        if went_back or now >= self._until:
             for row in self._rows:
-                if went_back or now > row.until:
+                if went_back or now >= row.until:
                     if row.look(now, self._origin):
                         self._stale |= {EXPECTED_UP, EXPECTED_DOWNTIME}
                     yield

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from nexhealth_exporter.expectation.expectation import Running
+from nexhealth_exporter.expectation.judgement import Judgement
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.table import Family
 from nexhealth_exporter.exposition.text import labels
@@ -102,8 +103,8 @@ class SyncRow:
         mine, its = self.standing, before.standing
         if (
             mine.expectation is its.expectation
-            and mine.read.mark == its.read.mark
-            and mine.write.mark == its.write.mark
+            and _counted_alike(mine.read, its.read)
+            and _counted_alike(mine.write, its.write)
         ):
             self.read, self.write, self.until = before.read, before.write, before.until
 
@@ -181,6 +182,12 @@ def _sync_row(
 def _named_alike(one: SyncStanding, other: SyncStanding) -> bool:
     same_type = one.integration_type is other.integration_type
     return same_type and one.sync.name == other.sync.name
+
+
+def _counted_alike(one: Judgement, other: Judgement) -> bool:
+    if one is other:
+        return True
+    return one.mark == other.mark and one.basis.expectation is other.basis.expectation
 
 
 def _described_alike(one: SyncStanding, other: SyncStanding) -> bool:
