@@ -27,6 +27,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from ctypes.util import find_library
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,16 +150,17 @@ class FromWheel:
 
 @dataclass(frozen=True)
 class FromSystem:
-    """Installed by apt as root when it is not on PATH."""
+    """Installed by apt as root when it, or a library it takes, is not there."""
 
     packages: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"system {' '.join(self.packages)}"
 
     def put(self, tool: Tool) -> None:
         """Install and link into the folder of `tool`."""
-        if all(shutil.which(name) for name in tool.binaries):
+        if all(map(shutil.which, tool.binaries)) and all(map(find_library, self.libraries)):
             link_from_path(tool)
             return
         install = ("apt-get", "install", "--yes", "-qq", "--no-install-recommends")
@@ -207,7 +209,10 @@ GROUPS: dict[str, tuple[tuple[Tool, Source], ...]] = {
         (Tool("helm-4", ("helm",), ("version", "--short")), HELM_4),
     ),
     "kubectl": ((Tool("kubectl", ("kubectl",), ("version", "--client")), HELM_4),),
-    "chromium": ((Tool("chromium", ("chromium",)), FromSystem(("chromium",))),),
+    # libatomic is what playwright's driver takes from the system.
+    "chromium": (
+        (Tool("chromium", ("chromium",)), FromSystem(("chromium", "libatomic1"), ("atomic",))),
+    ),
 }
 
 
