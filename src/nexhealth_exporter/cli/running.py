@@ -29,6 +29,7 @@ async def until_stopped(*works: Callable[[], Awaitable[object]]) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         on_signal(number, stopped.set)
+    failure: Exception | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_awaited(work)) for work in (*works, stopped.wait)]
@@ -37,7 +38,10 @@ async def until_stopped(*works: Callable[[], Awaitable[object]]) -> None:
                 task.cancel()
     except* ExporterError as group_of_errors:
         # Sentences for the operator: one is as good as all that follow from it.
-        raise group_of_errors.exceptions[0] from None
+        failure = group_of_errors.exceptions[0]
+    # Python before 3.11.4 wraps what is raised inside `except*` into a group again.
+    if failure is not None:
+        raise failure
 
 
 async def _awaited(work: Callable[[], Awaitable[object]]) -> None:
