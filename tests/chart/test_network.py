@@ -74,12 +74,12 @@ def reachable(address: str, blocks: list[Object]) -> bool:
     )
 
 
-def test_the_way_out_can_be_a_proxy_and_more(closed: Object) -> None:
+def test_the_way_out_can_be_a_gateway_and_more(closed: Object) -> None:
     dns, api, prometheus = closed["egress"]
 
     assert dns["to"][0]["podSelector"]
     assert api["to"] == [{"ipBlock": {"cidr": "10.20.30.40/32"}}]
-    assert [port["port"] for port in api["ports"]] == [3128]
+    assert [port["port"] for port in api["ports"]] == [8443]
     assert [port["port"] for port in prometheus["ports"]] == [9090]
 
 

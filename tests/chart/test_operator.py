@@ -54,9 +54,9 @@ def test_a_field_that_the_operator_does_not_know_would_be_seen(
     scenarios: dict[str, list[Object]], validators: dict[str, jsonschema.Draft202012Validator]
 ) -> None:
     monitor = copy.deepcopy(one(scenarios["operator"], "ServiceMonitor"))
-    monitor["spec"]["endpoints"][0]["intervall"] = "30s"
+    monitor["spec"]["endpoints"][0]["every"] = "30s"
 
-    with pytest.raises(jsonschema.ValidationError, match="intervall"):
+    with pytest.raises(jsonschema.ValidationError, match="every"):
         validators["ServiceMonitor"].validate(monitor)
 
 
