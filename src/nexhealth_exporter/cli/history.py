@@ -18,7 +18,7 @@ from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Fleet, Policy, Round
 from nexhealth_exporter.model import Inventory, Poll
-from nexhealth_exporter.nexhealth import payload
+from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.simulator import Office, answers
 
 DAY = 86400.0
@@ -108,8 +108,8 @@ class _Past:
         return _BARE.sub(rb"\1{%b} \2%b" % (self._scraped, at), text)
 
 
-def _answer(data: list[answers.Json]) -> payload.Answer:
-    return payload.answer(msgspec.json.encode(answers.success(data, len(data), [])))
+def _answer(data: list[answers.Json]) -> envelope.Answer:
+    return envelope.answer(msgspec.json.encode(answers.success(data, len(data), [])))
 
 
 def _reject(entries: int) -> None:

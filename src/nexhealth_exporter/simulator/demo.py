@@ -6,11 +6,12 @@ zones and do what their chance says, with outages in the past only.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from nexhealth_exporter.simulator.behaviour import Routine
 from nexhealth_exporter.simulator.draws import sixteen, subseed
 from nexhealth_exporter.simulator.habits import Backup, Cloud, Habit, Power, Server
-from nexhealth_exporter.simulator.hours import week
+from nexhealth_exporter.simulator.hours import holiday, week
 from nexhealth_exporter.simulator.offices import (
     CLOUD_EMRS,
     SERVER_EMRS,
@@ -22,7 +23,10 @@ from nexhealth_exporter.simulator.places import US
 from nexhealth_exporter.simulator.scenes import local_date, scenes, what_cannot_be
 from nexhealth_exporter.simulator.site import Site, Vagaries
 from nexhealth_exporter.simulator.stage import SCHEDULES, Scene, Schedule
-from nexhealth_exporter.simulator.troubles import Hazard, Troubles
+from nexhealth_exporter.simulator.troubles import Hazard, Outage, Troubles
+from nexhealth_exporter.simulator.wallclock import instant
+
+_FRIDAY = 4
 
 _CALM_BEFORE = 4 * 86400.0
 """Chance outages end at the latest about so many seconds before the demo starts."""
@@ -143,8 +147,19 @@ def _own_sync(now: float, kind: str, site: Site, location: int) -> Sync:
         habit = Server(power, backup=backup)
     else:
         habit = Cloud(interactions=2.5 + 9 * draw[1] ** 2, afternoon=0.6 + 0.4 * draw[2])
-    routine = Routine(habit, site, seed, Troubles(chances=(past,)))
+    incident = (_incident(now),) if kind == "server" else ()
+    routine = Routine(habit, site, seed, Troubles(incident, (past,)))
     return Sync(f"DataSource for {emr.display_name}", emr, routine, (location,))
+
+
+def _incident(now: float) -> Outage:
+    """The vendor's servers stood still for three hours of the last working day before today."""
+    east = US[0]
+    day = east.day(now) - 1
+    while date.fromordinal(day).weekday() > _FRIDAY or holiday(east.country, day):
+        day -= 1
+    start = instant(east.zone, day, 13 * 60)
+    return Outage(start, start + 3 * 3600, kind="incident")
 
 
 def _sandbox(number: int) -> Office:
