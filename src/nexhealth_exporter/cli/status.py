@@ -69,5 +69,6 @@ def _print(found: list[report.Row]) -> None:
         # Text, not markup: a name may hold brackets.
         table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
+    syncs = sum(row.sync is not None for row in found)
     overdue = sum(row.is_overdue for row in found)
-    console.print(f"{len(found)} syncs, {overdue} overdue")
+    console.print(f"{syncs} syncs, {overdue} overdue")
