@@ -4,10 +4,13 @@ A `Fleet` is frozen and replaced whole: new = old.after(polls). Nothing in it de
 the clock; whoever draws it brings the instant.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+from zlib import crc32
 
-from nexhealth_exporter.expectation.allowance import AllowanceRules, allowances
+from nexhealth_exporter.expectation.allowance import AllowanceRules, Room, after_hours, allowances
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.incident import Silence, incidents
 from nexhealth_exporter.expectation.judgement import (
@@ -19,6 +22,8 @@ from nexhealth_exporter.expectation.judgement import (
     severities_of,
     state_of,
 )
+from nexhealth_exporter.expectation.learned import Learned, Look, first_met
+from nexhealth_exporter.expectation.pattern import Pattern
 from nexhealth_exporter.model import (
     Institution,
     IntegrationType,
@@ -26,9 +31,17 @@ from nexhealth_exporter.model import (
     Operation,
     Poll,
     Severity,
+    Source,
     State,
     Sync,
 )
+
+STAGGER = 6 * 3600
+"""Patterns are made anew within so many seconds after midnight: not all at once."""
+
+
+def _never(_day: int) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +49,36 @@ class Hours:
     """When one sync is expected to run, and what is tolerated of it.
 
     `is_fallback` is True when neither configuration nor locations gave a usable zone.
+    `apart` are the expectations of reads and of writes, where these differ from the sync's.
+    `stretch` is the factor on their usual allowances. `skips` tells on which local days (since
+    1970) nothing is to be learned.
     """
 
     expectation: Expectation
     allowance: AllowanceRules
     is_fallback: bool
+    apart: tuple[Expectation, Expectation] | None = None
+    stretch: tuple[float, float] = (1.0, 1.0)
+    skips: Callable[[int], bool] = _never
+
+    def of(self, operation: Operation) -> Expectation:
+        """The expectation of one direction."""
+        if self.apart is None:
+            return self.expectation
+        return self.apart[operation is Operation.WRITE]
+
+    def allowances(
+        self, kind: IntegrationType, operation: Operation, mark: float | None = None
+    ) -> dict[Severity, float]:
+        """Seconds of unexpected lag since `mark` that are tolerated of one direction."""
+        room = Room(self.stretch[operation is Operation.WRITE])
+        if (
+            mark is not None
+            and self.expectation.source is Source.LEARNED
+            and kind is not IntegrationType.SERVER
+        ):
+            room = Room(room.stretch, *after_hours(self.of(operation), mark))
+        return allowances(kind, operation, self.expectation.source, self.allowance, room)
 
 
 SyncFacts = tuple[str, IntegrationType]
@@ -51,7 +89,7 @@ SyncFacts = tuple[str, IntegrationType]
 class Policy:
     """What the operator and the defaults say, as the fleet needs it. Durations in seconds."""
 
-    hours: Callable[[Institution, Sync, IntegrationType], Hours]
+    hours: Callable[[Institution, Sync, IntegrationType, Pattern | None], Hours]
     group: Callable[[Institution, Sequence[SyncFacts]], str]
     stale_after: float
     abandoned_after: float
@@ -59,18 +97,22 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SyncStanding:
-    """A sync with what follows from its marks. `seen` is when each mark was first met."""
+    """A sync with what was learned of it, and what follows from its marks."""
 
     sync: Sync
     integration_type: IntegrationType
-    first_seen: float
-    seen: Mapping[Operation, float]
+    learned: Learned
     state: State
     hours: Hours
     read: Judgement
     write: Judgement
     settled_until: float
     """Until this instant nothing changes but by news of its marks."""
+
+    @property
+    def first_seen(self) -> float:
+        """When it was met for the first time."""
+        return self.learned.first_seen
 
     @property
     def expectation(self) -> Expectation:
@@ -102,12 +144,31 @@ class SyncStanding:
         return Silence(self.integration_type, since)
 
 
+class Kept(NamedTuple):
+    """What was learned of a sync that is not shown now, and when it was last looked at."""
+
+    learned: Learned
+    looked_at: float
+
+
+Memory = Mapping[str, Kept]
+"""What is remembered of an institution's syncs, by their names."""
+
+
+class Disturbance(NamedTuple):
+    """From when until when a fleet incident lasted; infinite while it does."""
+
+    start: float
+    end: float
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """An institution and its syncs; `syncs` is None while no answer is known.
 
     `last_poll` and `last_success` are instants of the latest poll and the latest good one;
-    `failure` is the reason's label if the latest poll failed.
+    `failure` is the reason's label if the latest poll failed. `kept` is what is remembered of
+    syncs that are not shown.
     """
 
     institution: Institution
@@ -116,6 +177,14 @@ class Standing:
     last_poll: float | None = None
     last_success: float | None = None
     failure: str | None = None
+    kept: Memory = field(default_factory=dict)
+
+    def memory(self) -> Memory:
+        """What is to be remembered of its syncs, those that are shown included."""
+        if self.syncs is None or self.last_success is None:
+            return self.kept
+        shown = {s.sync.name: Kept(s.learned, self.last_success) for s in self.syncs}
+        return {**self.kept, **shown} if self.kept else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +198,17 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Every watched institution by subdomain, the fleet incidents that last, the latest round."""
+    """Every watched institution by subdomain, the fleet incidents that last, the latest round.
+
+    `remembered` is what is known of institutions that are not watched (any more, or yet).
+    `disturbances` are the latest incidents of each type, those that lasted included.
+    """
 
     standings: Mapping[str, Standing] = field(default_factory=dict)
     incidents: Mapping[IntegrationType, float] = field(default_factory=dict)
     round: Round | None = None
+    remembered: Mapping[str, Memory] = field(default_factory=dict)
+    disturbances: Mapping[IntegrationType, Disturbance] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Standing]:
         """Every institution's standing."""
@@ -147,13 +222,21 @@ class Fleet:
 
     def watching(self, inventory: Inventory, policy: Policy) -> "Fleet":
         """The fleet of exactly these institutions; what is known of them stays."""
+        known = self.standings
+        remembered = {**self.remembered, **{s: known[s].memory() for s in known}}
         standings = {
-            institution.subdomain: _renamed(
-                self.standings.get(institution.subdomain), institution, policy
+            i.subdomain: _renamed(
+                known.get(i.subdomain), i, remembered.pop(i.subdomain, {}), policy
             )
-            for institution in inventory
+            for i in inventory
         }
-        return replace(self, standings=standings)
+        return replace(self, standings=standings, remembered=remembered)
+
+    def memory(self) -> Iterator[tuple[str, Memory]]:
+        """Everything that is to outlive the process, by institution."""
+        yield from self.remembered.items()
+        for subdomain, standing in self.standings.items():
+            yield subdomain, standing.memory()
 
     def after(self, polls: Iterable[Poll], policy: Policy) -> "Fleet":
         """The fleet after these polls. Polls of institutions no longer watched are dropped."""
@@ -161,7 +244,7 @@ class Fleet:
         for poll in polls:
             before = standings.get(poll.subdomain)
             if before is not None:
-                standings[poll.subdomain] = _polled(before, poll, policy)
+                standings[poll.subdomain] = _polled(before, poll, policy, self.disturbances)
         return replace(self, standings=standings)
 
     def rejudged(self, policy: Policy) -> "Fleet":
@@ -186,16 +269,27 @@ class Fleet:
         ]
         latest = max((at for _, at in up), default=0.0)
         lasting = incidents(self.incidents, (silence for silence, _ in up), latest)
-        return self if lasting == self.incidents else replace(self, incidents=lasting)
+        if lasting == self.incidents:
+            return self
+        ended = {
+            kind: Disturbance(start, latest)
+            for kind, start in self.incidents.items()
+            if kind not in lasting
+        }
+        present = {kind: Disturbance(start, math.inf) for kind, start in lasting.items()}
+        disturbances = {**self.disturbances, **ended, **present}
+        return replace(self, incidents=lasting, disturbances=disturbances)
 
     def after_round(self, ended: Round) -> "Fleet":
         """The fleet with the latest round's facts and incidents."""
         return replace(self.with_incidents(), round=ended)
 
 
-def _renamed(before: Standing | None, institution: Institution, policy: Policy) -> Standing:
+def _renamed(
+    before: Standing | None, institution: Institution, memory: Memory, policy: Policy
+) -> Standing:
     if before is None:
-        return Standing(institution, policy.group(institution, ()))
+        return Standing(institution, policy.group(institution, ()), kept=memory)
     if before.institution == institution:
         return before
     return _rejudged(replace(before, institution=institution), policy)
@@ -204,24 +298,86 @@ def _renamed(before: Standing | None, institution: Institution, policy: Policy) 
 def _rejudged(standing: Standing, policy: Policy) -> Standing:
     syncs, at = standing.syncs, standing.last_success
     if syncs is not None and at is not None:
-        syncs = tuple(_standing(standing.institution, s.sync, s, at, policy) for s in syncs)
+        syncs = tuple(
+            _standing(standing.institution, s.sync, s.learned, s, at, policy=policy) for s in syncs
+        )
     return _grouped(replace(standing, syncs=syncs), policy)
 
 
-def _polled(before: Standing, poll: Poll, policy: Policy) -> Standing:
+def _polled(
+    before: Standing,
+    poll: Poll,
+    policy: Policy,
+    disturbances: Mapping[IntegrationType, Disturbance],
+) -> Standing:
     if poll.syncs is None:
         return _failed(before, poll, policy.stale_after)
     known = {standing.sync.name: standing for standing in before.syncs or ()}
     syncs = tuple(
         old
         if (old := known.get(sync.name)) is not None and _says_nothing_new(sync, old, poll.at)
-        else _standing(before.institution, sync, old, poll.at, policy)
+        else _met(before, sync, old, poll.at, policy=policy, disturbances=disturbances)
         for sync in poll.syncs
     )
-    after = Standing(before.institution, before.group, syncs, poll.at, poll.at)
+    kept = before.kept
+    if kept or len(syncs) != len(known) or known.keys() != {s.sync.name for s in syncs}:
+        shown = {s.sync.name for s in syncs}
+        kept = {name: k for name, k in before.memory().items() if name not in shown}
+    after = Standing(before.institution, before.group, syncs, poll.at, poll.at, kept=kept)
     if before.syncs is not None and _facts(syncs) == _facts(before.syncs):
         return after
     return _grouped(after, policy)
+
+
+def _met(
+    standing: Standing,
+    sync: Sync,
+    before: SyncStanding | None,
+    at: float,
+    *,
+    policy: Policy,
+    disturbances: Mapping[IntegrationType, Disturbance],
+) -> SyncStanding:
+    """The sync after a poll, with what that poll taught."""
+    institution = standing.institution
+    looked_at = standing.last_success
+    if before is not None:
+        learned, hours, kind = before.learned, before.hours, _kind(sync, before)
+    else:
+        kept = standing.kept.get(sync.name)
+        kind = _kind(sync, None)
+        pattern = None if kept is None else kept.learned.pattern
+        hours = policy.hours(institution, sync, kind, pattern)
+        zone = hours.expectation.timezone
+        learned, looked_at = kept if kept is not None else (first_met(at, zone), None)
+    marks = (sync.read_at, sync.write_at)
+    if marks != learned.marks:
+        look = Look(
+            at=at,
+            before=looked_at,
+            marks=marks,
+            zone=hours.expectation.timezone,
+            kind=kind,
+            hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
+            tolerated=(
+                hours.allowances(kind, Operation.READ)[Severity.CRITICAL],
+                hours.allowances(kind, Operation.WRITE)[Severity.CRITICAL],
+            ),
+            skipped=hours.skips,
+            disturbed=disturbances.get(kind),
+            stagger=_stagger(institution, sync),
+        )
+        learned = learned.after(look)
+    return _standing(institution, sync, learned, before, at, policy=policy)
+
+
+def _stagger(institution: Institution, sync: Sync) -> int:
+    name = f"{institution.subdomain}/{sync.name}"
+    return crc32(name.encode("utf-8", "surrogatepass")) % STAGGER
+
+
+def _kind(sync: Sync, before: SyncStanding | None) -> IntegrationType:
+    return sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
 
 
 def _says_nothing_new(sync: Sync, before: SyncStanding, at: float) -> bool:
@@ -240,27 +396,34 @@ def _facts(syncs: Sequence[SyncStanding]) -> list[SyncFacts]:
 def _failed(before: Standing, poll: Poll, stale_after: float) -> Standing:
     failed = replace(before, last_poll=poll.at, failure=poll.failure)
     if before.last_success is None or poll.at - before.last_success > stale_after:
-        return replace(failed, syncs=None)
+        return replace(failed, syncs=None, kept=before.memory())
     return failed
 
 
 def _standing(
-    institution: Institution, sync: Sync, before: SyncStanding | None, at: float, policy: Policy
+    institution: Institution,
+    sync: Sync,
+    learned: Learned,
+    before: SyncStanding | None,
+    at: float,
+    *,
+    policy: Policy,
 ) -> SyncStanding:
-    kind = sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
-    hours = policy.hours(institution, sync, kind)
-    first_seen = before.first_seen if before else at
+    kind = _kind(sync, before)
+    hours = policy.hours(institution, sync, kind, learned.pattern)
     marks = {Operation.READ: sync.read_at, Operation.WRITE: sync.write_at}
-    seen = _seen(before, marks, at)
-    anchors = {op: anchor_of(marks[op], first_seen, seen[op]) for op in Operation}
+    anchors = {
+        op: anchor_of(marks[op], learned.first_seen, seen)
+        for op, seen in zip(Operation, learned.seen, strict=True)
+    }
     state = state_of(sync, anchors, at, policy.abandoned_after)
     judgements = {
         op: judge(
             Basis(
                 mark=marks[op],
                 anchor=anchors[op],
-                expectation=hours.expectation,
-                allowance=allowances(kind, op, hours.expectation.source, hours.allowance),
+                expectation=hours.of(op),
+                allowance=hours.allowances(kind, op, anchors[op]),
                 severities=severities_of(op, anchors, at) if state is State.ACTIVE else (),
             ),
             before.judgement(op) if before else None,
@@ -270,22 +433,10 @@ def _standing(
     return SyncStanding(
         sync=sync,
         integration_type=kind,
-        first_seen=first_seen,
-        seen=seen,
+        learned=learned,
         state=state,
         hours=hours,
         read=judgements[Operation.READ],
         write=judgements[Operation.WRITE],
         settled_until=settled_until(anchors.values(), at, policy.abandoned_after),
     )
-
-
-def _seen(
-    before: SyncStanding | None, marks: Mapping[Operation, float | None], at: float
-) -> dict[Operation, float]:
-    """When each mark was first met."""
-    if before is None:
-        return dict.fromkeys(Operation, at)
-    return {
-        op: before.seen[op] if before.judgement(op).mark == marks[op] else at for op in Operation
-    }

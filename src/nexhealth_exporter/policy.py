@@ -1,11 +1,15 @@
 """From what the operator configured and the defaults to the hours of one sync."""
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import date
+from weakref import WeakKeyDictionary
 
+from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.expectation.plan import beside_rest, day_plans
 from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, Schedule, week_plan
 from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.fleet import Hours, Policy
@@ -13,6 +17,9 @@ from nexhealth_exporter.model import Institution, IntegrationType, Source, Sync
 from nexhealth_exporter.rules import Rules, SyncRules
 
 DateRange = tuple[date, date]
+
+_Triple = tuple[Expectation, Expectation, Expectation]
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +39,86 @@ class _Hours:
     rules: Rules
     defaults: Defaults
     shared: dict[Hashable, Expectation] = field(default_factory=dict)
+    learned: "WeakKeyDictionary[Pattern, dict[Hashable, _Triple]]" = field(
+        default_factory=WeakKeyDictionary
+    )
+    skips: dict[Hashable, Callable[[int], bool]] = field(default_factory=dict)
 
-    def __call__(self, institution: Institution, sync: Sync, kind: IntegrationType) -> Hours:
+    def __call__(
+        self,
+        institution: Institution,
+        sync: Sync,
+        kind: IntegrationType,
+        pattern: Pattern | None = None,
+    ) -> Hours:
         own = self.rules.for_sync(institution, (sync.emr, kind))
         zone = own.timezone or _zone_of(institution, sync)
         timezone = zone or self.defaults.timezone
+        country = (institution.country or self.defaults.country).upper()
+        apart: tuple[Expectation, Expectation] | None = None
+        if own.schedule is None and pattern is not None:
+            expectation, *ways = self._of_pattern(pattern, timezone, country, own.closures)
+            apart = (ways[0], ways[1])
+        else:
+            expectation = self._expectation(kind, own, timezone, country)
         return Hours(
-            expectation=self._expectation(institution, kind, own, timezone),
+            expectation=expectation,
             allowance=own.allowance,
             is_fallback=zone is None,
+            apart=apart,
+            stretch=(1.0, 1.0) if pattern is None else pattern.stretch,
+            skips=self._skips(country, own),
         )
 
+    def _of_pattern(
+        self,
+        pattern: Pattern,
+        timezone: str,
+        country: str,
+        closures: tuple[DateRange, ...],
+    ) -> "_Triple":
+        """The expectations of a sync, its reads and its writes; equal ones are one."""
+        made = self.learned.setdefault(pattern, {})
+        key = (timezone, country, closures)
+        if key not in made:
+            holidays = () if pattern.is_always_on else (country,)
+
+            back, gone = beside_rest(pattern)
+
+            def expectation(pauses: int) -> Expectation:
+                return Expectation(
+                    source=Source.LEARNED,
+                    schedule="",
+                    timezone=timezone,
+                    days=day_plans(pattern, pauses),
+                    holidays=holidays,
+                    closures=closures,
+                    back_at=back,
+                    gone_from=gone,
+                )
+
+            whole = expectation(0)
+            read, write = (expectation(mask) if mask else whole for mask in pattern.pauses)
+            made[key] = (whole, read, write)
+        return made[key]
+
+    def _skips(self, country: str, own: SyncRules) -> Callable[[int], bool]:
+        """On which local days nothing is to be learned: holidays and announced closures."""
+        closures = own.closures + (own.schedule.closures if own.schedule else ())
+        key = (country, closures)
+        if key not in self.skips:
+
+            def is_skipped(day: int) -> bool:
+                local = date.fromordinal(_EPOCH_ORDINAL + day)
+                is_holiday = calendar.weight((country,), local) < calendar.ORDINARY
+                return is_holiday or any(a <= local <= b for a, b in closures)
+
+            self.skips[key] = is_skipped
+        return self.skips[key]
+
     def _expectation(
-        self, institution: Institution, kind: IntegrationType, own: SyncRules, timezone: str
+        self, kind: IntegrationType, own: SyncRules, timezone: str, country: str
     ) -> Expectation:
-        country = (institution.country or self.defaults.country).upper()
         rests_over_lunch = kind is not IntegrationType.SERVER
         key = (own.schedule, timezone, rests_over_lunch, country, own.closures)
         if key not in self.shared:

@@ -75,7 +75,7 @@ class Poller:
     """Polls on its own clock and keeps the latest `Fleet`; a scrape never makes it call.
 
     `watches` tells which institutions are this process's; `concurrency` bounds the polls
-    in flight. `clock` gives POSIX seconds.
+    in flight. `clock` gives POSIX seconds. `remembering` is a fleet that knows what was learned.
     """
 
     def __init__(
@@ -88,8 +88,9 @@ class Poller:
         concurrency: int,
         meter: Meter,
         clock: Callable[[], float],
+        remembering: Fleet | None = None,
     ) -> None:
-        self.latest = Fleet()
+        self.latest = remembering or Fleet()
         self._api = api
         self._pace = pace
         self._policy = policy

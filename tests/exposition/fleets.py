@@ -57,7 +57,7 @@ def policy(salt: int = 0, *, stale_after: float = DAY) -> Policy:
     def pick(text: str) -> int:
         return sum(text.encode("utf-8", "surrogatepass")) + salt
 
-    def hours(institution: Institution, sync: Sync, _: IntegrationType) -> Hours:
+    def hours(institution: Institution, sync: Sync, *_: object) -> Hours:
         number = pick(institution.subdomain + sync.name)
         expectation = EXPECTATIONS[number % len(EXPECTATIONS)]
         rules = {

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from nexhealth_exporter import __version__, logs, webconfig
+from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
@@ -123,8 +124,11 @@ class Exporter:
     a file that cannot be used changes nothing.
     """
 
-    def __init__(self, settings: Settings, files: Files, own: OwnMetrics, api: NexHealth) -> None:
+    def __init__(
+        self, settings: Settings, files: Files, own: OwnMetrics, api: NexHealth, memory: Memory
+    ) -> None:
         self._settings = settings
+        self._memory = memory
         self._own = own
         self._started_at = time.monotonic()
         self._fingerprint = self._fingerprinted(files)
@@ -138,6 +142,7 @@ class Exporter:
             concurrency=settings.api_max_concurrency,
             meter=own,
             clock=time.time,
+            remembering=memory.fleet,
         )
         self._web_fingerprint = fingerprint(files.web.files)
 
@@ -189,6 +194,10 @@ class Exporter:
                 self._fingerprint = found
                 self.reload()
 
+    async def keep_learning(self) -> None:
+        """Save what is learned, once a minute and at the end. Never ends."""
+        await self._memory.keep(lambda: self.poller.latest)
+
     async def serve(self, ready: Callable[[int], None]) -> None:
         """Listen, and listen anew when TLS changes; `ready` gets the port. Never ends."""
         address = self._settings.listen_address
@@ -235,5 +244,6 @@ async def opened(settings: Settings) -> AsyncIterator[Exporter]:
     own.sharded(settings.shard, settings.shards)
     own.budgeted(settings.api_calls_budget)
     own.reloaded(time.time())
+    memory = await asyncio.to_thread(Memory, settings.state_file, own)
     async with connect(settings, api_key, own) as api:
-        yield Exporter(settings, files, own, api)
+        yield Exporter(settings, files, own, api, memory)

@@ -30,7 +30,7 @@ async def run(exporter: Exporter, ready: Callable[[int], None]) -> None:
     async def listen() -> None:
         await exporter.serve(ready)
 
-    await until_stopped(listen, exporter.poller.run, exporter.follow_files)
+    await until_stopped(listen, exporter.poller.run, exporter.follow_files, exporter.keep_learning)
 
 
 def _listening(settings: Settings, port: int) -> None:

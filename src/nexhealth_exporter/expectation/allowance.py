@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from nexhealth_exporter.expectation.expectation import Expectation, clamped
+from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.expectation.zone import local_second
 from nexhealth_exporter.model import IntegrationType, Operation, Severity, Source
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -33,21 +36,80 @@ AllowanceRules = Mapping[tuple[IntegrationType, Operation, Severity], Bounds]
 """What the operator configured; leaves that are missing keep the built-in allowance."""
 
 
+MOST = 2.0
+"""No more than so many times the usual allowance is tolerated, whatever the cadence."""
+
+MIDDAY = 11 * HOUR
+"""From this time of the day on, silence may mean that people went home."""
+
+NEXT_DAYS = 14
+
+CLOSING = 2 * HOUR
+"""A last mark with so little left of the day's expected time is the usual closing."""
+
+
+class Room(NamedTuple):
+    """What is to be added to a usual allowance. Seconds but for `stretch`, a factor.
+
+    `left` is what was left of the day's expected time when a browser-based sync fell silent
+    after midday, `next_day` the expected time of the first day after, if it fell silent
+    at the usual closing; else both are 0.
+    """
+
+    stretch: float = 1.0
+    left: float = 0.0
+    next_day: float = 0.0
+
+    def stretched(self, severity: Severity, usual: float) -> float:
+        """The allowance: an afternoon off is no ticket, a first day away no page."""
+        seconds = self.stretch * usual
+        if severity is Severity.WARNING:
+            seconds += min(self.left, usual)
+        elif self.next_day:
+            seconds = max(seconds, self.left + self.next_day + MINUTE)
+        return min(seconds, MOST * usual)
+
+
+def after_hours(expectation: Expectation, mark: float) -> tuple[float, float]:
+    """What of `Room` follows from the instant of the last mark: `left` and `next_day`."""
+    mark = clamped(mark)
+    local = local_second(expectation.timezone, mark)
+    if local < MIDDAY and expectation.piece(mark).is_expected:
+        return 0.0, 0.0
+    midnight = mark - local + DAY
+    left = expectation.unexpected(mark, midnight)
+    if left > CLOSING:
+        return left, 0.0
+    for day in range(NEXT_DAYS):
+        start = midnight + day * DAY
+        if next_day := expectation.unexpected(start, start + DAY):
+            return left, next_day
+    return left, 0.0
+
+
 def allowances(
     integration_type: IntegrationType,
     operation: Operation,
     source: Source,
     rules: AllowanceRules,
+    room: Room | None = None,
 ) -> dict[Severity, float]:
-    """Seconds of unexpected lag that are tolerated, for both severities."""
+    """Seconds of unexpected lag that are tolerated, for both severities.
+
+    `room` is what the direction's own cadence and its last mark ask for.
+    """
+    room = room or Room()
     if source is Source.DEFAULT:
-        usual = UNFAMILIAR
+        usual, room = UNFAMILIAR, Room()
     elif integration_type is IntegrationType.SERVER:
         usual = SERVER
     else:
         usual = CLOUD
     warning, critical = (
-        _bounded(usual[severity], rules.get((integration_type, operation, severity)))
+        _bounded(
+            room.stretched(severity, usual[severity]),
+            rules.get((integration_type, operation, severity)),
+        )
         for severity in (Severity.WARNING, Severity.CRITICAL)
     )
     # One configured alone must not let the page come before the ticket.

@@ -7,7 +7,7 @@ kept in a bounded cache, so evaluating costs next to nothing while nothing chang
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ _EARLIEST = 0.0
 _LATEST = 4_102_444_800.0
 """1970 to 2100: outside it a mark is nonsense, and calendars need not be asked."""
 
+_A_DAY = timedelta(days=1)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -71,12 +72,16 @@ class Expectation:
     days: tuple[DayPlan, ...]
     holidays: tuple[str, ...] = ()
     closures: tuple[tuple[date, date], ...] = ()
+    back_at: int = 0
+    """Second of the local day until which it rests after a day of rest, however it runs else."""
+    gone_from: int = DAY
+    """Second of the local day from which it rests before a day of rest."""
 
     def day_plan(self, day: date) -> DayPlan:
         """The plan of a local date, holidays and closures applied."""
         if any(first <= day <= last for first, last in self.closures):
             return (Span(0, DAY, 0.0, Reason.CLOSURE),)
-        ordinary = self.days[day.weekday()]
+        ordinary = self._beside_rest(day, self.days[day.weekday()])
         factor = calendar.weight(self.holidays, day)
         if factor == calendar.ORDINARY:
             return ordinary
@@ -84,9 +89,23 @@ class Expectation:
             return (Span(0, DAY, 0.0, Reason.HOLIDAY),)
         return joined(_halved(span, factor) for span in ordinary)
 
+    def _beside_rest(self, day: date, plan: DayPlan) -> DayPlan:
+        """The plan cut where the day before or after is a holiday or a closure."""
+        if self.back_at > 0 and self._rests_on(day - _A_DAY):
+            plan = _silenced(plan, 0, self.back_at)
+        if self.gone_from < DAY and self._rests_on(day + _A_DAY):
+            plan = _silenced(plan, self.gone_from, DAY)
+        return plan
+
+    def _rests_on(self, day: date) -> bool:
+        return (
+            any(first <= day <= last for first, last in self.closures)
+            or calendar.weight(self.holidays, day) < calendar.ORDINARY
+        )
+
     def segments(self, start: float) -> Iterator[Segment]:
         """Adjoining segments from `start` on, for as long as they are asked for."""
-        day = int(_clamped(start) // DAY)
+        day = int(clamped(start) // DAY)
         while True:
             for segment in _segments_of_day(self, day):
                 if segment.end > start:
@@ -113,7 +132,7 @@ class Expectation:
 
     def piece(self, now: float) -> Segment:
         """The part of that segment within the UTC day of `now`: cheap, for value and reason."""
-        now = _clamped(now)
+        now = clamped(now)
         return next(p for p in _segments_of_day(self, int(now // DAY)) if p.end > now)
 
     def unexpected(self, mark: float, now: float) -> float:
@@ -121,7 +140,7 @@ class Expectation:
 
         Only the last `HORIZON` seconds count: what is older tells nothing more.
         """
-        start, now = _clamped(max(mark, now - HORIZON)), _clamped(now)
+        start, now = clamped(max(mark, now - HORIZON)), clamped(now)
         if start >= now:
             return 0.0
         first, last = int(start // DAY), int(now // DAY)
@@ -156,7 +175,7 @@ class Expectation:
 
         None when it is not reached within `HORIZON`. A mark before 1970 counts from there.
         """
-        left, mark = allowance, _clamped(mark)
+        left, mark = allowance, clamped(mark)
         for start, end, value, _ in self.segments(mark):
             begin = max(start, mark)
             if value > 0 and left <= value * (end - begin):
@@ -188,6 +207,22 @@ def _sum_of_day(expectation: Expectation, day: int) -> float:
     return sum(s.value * (s.end - s.start) for s in _segments_of_day(expectation, day))
 
 
+def _silenced(plan: DayPlan, start: int, end: int) -> DayPlan:
+    """The plan with a rest from `start` until `end`."""
+    spans: list[Span] = []
+    for span in plan:
+        for begin, stop in (
+            (span.start, min(span.end, start)),
+            (max(span.start, start), min(span.end, end)),
+            (max(span.start, end), span.end),
+        ):
+            if begin < stop:
+                rests = start <= begin < end and span.value > 0
+                cut = span._replace(start=begin, end=stop)
+                spans.append(cut._replace(value=0.0, reason=Reason.CLOSED) if rests else cut)
+    return joined(spans)
+
+
 def _halved(span: Span, factor: float) -> Span:
     value = span.value * factor
     reason = span.reason
@@ -200,5 +235,6 @@ def _alike(one: Segment, other: Segment) -> bool:
     return one.value == other.value and one.reason == other.reason
 
 
-def _clamped(t: float) -> float:
+def clamped(t: float) -> float:
+    """The instant, or the nearest one for which there is a calendar."""
     return t if _EARLIEST <= t <= _LATEST else min(max(t, _EARLIEST), _LATEST)

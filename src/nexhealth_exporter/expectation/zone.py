@@ -34,6 +34,14 @@ def pieces_of_day(zone: str, day: int) -> tuple[Piece, ...]:
     return tuple(_pieces(ZoneInfo(zone), start, end))
 
 
+def local_second(zone: str, at: float) -> float:
+    """Seconds of the wall clock since midnight."""
+    for _, end, offset in pieces_of_day(zone, int(at // DAY)):
+        if at < end:
+            return (at + offset) % DAY
+    raise ValueError(at)  # pragma: no cover - pieces cover the day
+
+
 def _pieces(zone: ZoneInfo, start: float, end: float) -> Iterator[Piece]:
     offset = _offset(zone, start)
     if _offset(zone, end) == offset:

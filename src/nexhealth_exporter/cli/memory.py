@@ -1,0 +1,78 @@
+"""What a running exporter has learned: read at start, saved once a minute and at the end."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from nexhealth_exporter.errors import StateError
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.state import State
+
+logger = logging.getLogger(__name__)
+
+SAVE_SECONDS = 60.0
+"""A kill loses what was learned in so many seconds at most."""
+
+
+class Memory:
+    """The state file of a running exporter; without one, nothing outlives the process.
+
+    A file that cannot be used never stops the exporter: a metric and the log say so.
+    """
+
+    def __init__(self, path: Path | None, own: OwnMetrics) -> None:
+        self._own = own
+        self._state: State | None = None
+        self._is_lost = False
+        self.fleet = Fleet()
+        if path is not None:
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        try:
+            self._state = State(path)
+            self.fleet = self._state.fleet()
+            self._is_lost = self._state.was_lost
+        except StateError as error:
+            self._is_lost = True
+            self._close()
+            logger.error("learning is kept in memory only", extra={"error": str(error)})  # noqa: TRY400 - a sentence
+        self._own.state_usable(is_ok=not self._is_lost)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was known at start."""
+        return not self.fleet.remembered
+
+    async def keep(self, latest: Callable[[], Fleet]) -> None:
+        """Save until cancelled, and once more then."""
+        try:
+            while True:
+                await asyncio.sleep(SAVE_SECONDS)
+                await asyncio.to_thread(self.save, latest())
+        finally:
+            # The last word: nothing else runs any more, so the loop may wait for it.
+            self.save(latest())
+            self._close()
+
+    def save(self, fleet: Fleet) -> None:
+        """Write what is new."""
+        if self._state is None:
+            return
+        try:
+            self._state.save(fleet)
+        except StateError as error:
+            logger.error("the state was not saved", extra={"error": str(error)})  # noqa: TRY400 - a sentence
+            self._own.state_usable(is_ok=False)
+            return
+        # A file that was lost stays a loss while this process lives: somebody should know.
+        self._own.state_usable(is_ok=not self._is_lost)
+        self._own.state_saved(time.time())
+
+    def _close(self) -> None:
+        if self._state is not None:
+            self._state.close()
+            self._state = None

@@ -1,0 +1,245 @@
+"""What has been seen of one sync: when its marks moved, kept as bits of half-hour slots.
+
+A slot is half an hour of the office's wall clock, counted from 1970. It is `active` when
+either mark moved in it. It is `silent` when the sync moved before and after it and the stretch
+between was short enough to be a rest; in a longer stretch it is `suspect`: it may have been an
+outage, and teaches only if it comes again. Any other slot teaches nothing: nobody looked, or
+the vendor had an incident, or the silence was longer than a week.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
+
+from nexhealth_exporter.expectation.pattern import (
+    DAYS_KEPT,
+    SLOT,
+    SLOTS,
+    Evidence,
+    Pattern,
+    derived,
+)
+from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.expectation.zone import pieces_of_day
+from nexhealth_exporter.model import IntegrationType
+
+WEEKS = 7
+"""How many local weeks are kept, the present one included."""
+
+WEEK = 7 * SLOTS
+_MONDAY = 4 * SLOTS
+"""1970 began on a Thursday."""
+
+BLIND = 45 * 60.0
+"""After so many seconds without a look, what happened between is not known."""
+
+LONGEST = 7 * DAY
+"""A longer silence teaches nothing at all."""
+
+BRIDGED = 2
+"""Activity so many slots apart has none between that teaches rest: people pause."""
+
+TRUSTED = 10 * 3600.0
+"""A silence of more expected seconds, or beyond the critical allowance, may be an outage."""
+
+PAUSE = 40 * 60.0
+"""A direction that rests for so long while the sync moves has paused."""
+
+QUIETS = 6
+"""How many of the longest quiet stretches are kept of each direction."""
+
+
+class Quiet(NamedTuple):
+    """A stretch in which a direction should have moved and did not, but came back by itself."""
+
+    day: int
+    """The local day (days since 1970) on which it ended."""
+    seconds: float
+    """Of expected time."""
+
+
+class Counting(Protocol):
+    """What says how much of a stretch was expected time."""
+
+    def unexpected(self, mark: float, now: float) -> float:
+        """Seconds of expected time between."""
+
+
+class Look(NamedTuple):
+    """A successful poll of a sync. Instants are POSIX seconds; pairs are read, write.
+
+    `before` is the poll before it, None if there was none. `hours` and `tolerated`
+    (seconds) were in force until now; `disturbed_until` is when the latest fleet incident of
+    its type ended, infinite while one lasts, and `disturbed_from` when that began.
+    """
+
+    at: float
+    before: float | None
+    marks: tuple[float | None, float | None]
+    zone: str
+    kind: IntegrationType
+    hours: tuple[Counting, Counting, Counting]
+    """Of the sync, of its reads, of its writes."""
+    tolerated: tuple[float, float]
+    """Beyond it a silence is critical."""
+    skipped: Callable[[int], bool]
+    """Tells of a local day (days since 1970) that it is not to be learned from."""
+    disturbed: tuple[float, float] | None = None
+    """From when until when the latest fleet incident of its type lasted."""
+    stagger: int = 0
+    """Seconds after local midnight at which its pattern is made anew: not all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The record of one sync. It changes only when a mark has moved.
+
+    `marks` and `seen` are the marks (read, write) and when each was first met. Bit n of the
+    masks stands for the slot `base` + n. `pauses` has the slots in which that direction paused.
+    """
+
+    first_seen: float
+    marks: tuple[float | None, float | None]
+    seen: tuple[float, float]
+    base: int
+    active: int = 0
+    silent: int = 0
+    suspect: int = 0
+    pauses: tuple[int, int] = (0, 0)
+    quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]] = ((), ())
+    made_on: int = 0
+    pattern: Pattern | None = field(default=None)
+
+    def after(self, look: Look) -> "Learned":
+        """The record after a look at which a mark had moved."""
+        now = slot_of(look.at, look.zone)
+        record = _shifted(self, now)
+        record = replace(record, active=record.active | _moved(record, look))
+        record = _quieted(_rested(record, look), look)
+        seen = tuple(
+            at if mark == known else look.at
+            for at, mark, known in zip(self.seen, look.marks, self.marks, strict=True)
+        )
+        record = replace(record, marks=look.marks, seen=(seen[0], seen[1]))
+        today = (now * SLOT - look.stagger) // DAY
+        return record if today == self.made_on else _remade(record, today, look)
+
+
+def _remade(record: Learned, today: int, look: Look) -> Learned:
+    seen_for = look.at - record.first_seen
+    evidence = Evidence(
+        record.base // SLOTS,
+        record.active,
+        record.silent,
+        record.suspect,
+        record.pauses,
+        tuple(
+            tuple(quiet.seconds for quiet in way if today - quiet.day <= DAYS_KEPT)
+            for way in record.quiets
+        ),
+        seen_for,
+    )
+    pattern = derived(evidence, today, look.skipped, look.kind, record.pattern)
+    return replace(record, made_on=today, pattern=pattern)
+
+
+def _newest(marks: Sequence[float | None], at: float) -> float | None:
+    # A mark in the future says only that it moved.
+    return max((min(mark, at) for mark in marks if mark is not None), default=None)
+
+
+def _shifted(record: Learned, now: int) -> Learned:
+    """The same with the oldest weeks dropped, so that the present one has room."""
+    monday = now - (now - _MONDAY) % WEEK
+    oldest = monday - (WEEKS - 1) * WEEK
+    drop = oldest - record.base
+    if drop <= 0:
+        return record
+    return replace(
+        record,
+        base=oldest,
+        active=record.active >> drop,
+        silent=record.silent >> drop,
+        suspect=record.suspect >> drop,
+        pauses=(record.pauses[0] >> drop, record.pauses[1] >> drop),
+    )
+
+
+def _bits(record: Learned, first: int, last: int) -> int:
+    """The slots from first to last, without last."""
+    first, last = max(first - record.base, 0), last - record.base
+    return ((1 << (last - first)) - 1) << first if last > first else 0
+
+
+def _moved(record: Learned, look: Look) -> int:
+    moved = 0
+    for mark, known in zip(look.marks, record.marks, strict=True):
+        if mark is not None and mark != known and mark > look.at - WEEKS * LONGEST:
+            slot = slot_of(min(mark, look.at), look.zone)
+            moved |= _bits(record, slot, slot + 1)
+    return moved
+
+
+def _rested(record: Learned, look: Look) -> Learned:
+    """With the silence between two moves entered."""
+    before, newest = _newest(record.marks, look.at), _newest(look.marks, look.at)
+    if before is None or newest is None or newest <= before:
+        return record
+    if newest - before > LONGEST or _is_disturbed(look, before, newest):
+        return record
+    first, last = slot_of(before, look.zone) + 1, slot_of(newest, look.zone)
+    if last <= first:
+        return record
+    if look.before is not None and look.at - look.before > BLIND:
+        newest = min(newest, max(look.before, before))
+        last = min(last, slot_of(newest, look.zone))
+    elif last - first < BRIDGED:
+        return replace(record, active=record.active | _bits(record, first, last))
+    slots = _bits(record, first, last) & ~record.active
+    if look.hours[0].unexpected(before, newest) <= max(TRUSTED, *look.tolerated):
+        return replace(record, silent=record.silent | slots)
+    return replace(record, suspect=record.suspect | slots)
+
+
+def _quieted(record: Learned, look: Look) -> Learned:
+    """With the quiet stretches that each direction has just ended."""
+    pauses, quiets = list(record.pauses), list(record.quiets)
+    for way in (0, 1):
+        before, mark = record.marks[way], look.marks[way]
+        if before is None or mark is None or mark - before < PAUSE:
+            continue
+        end = min(mark, look.at)
+        if look.before is not None and look.at - look.before > BLIND:
+            end = min(end, look.before)
+        if end - before > LONGEST or _is_disturbed(look, before, end):
+            continue
+        seconds = look.hours[1 + way].unexpected(before, end)
+        if seconds > look.tolerated[way]:
+            continue
+        pauses[way] |= _bits(record, slot_of(before, look.zone) + 1, slot_of(end, look.zone))
+        day = slot_of(end, look.zone) // SLOTS
+        recent = [q for q in quiets[way] if day - q.day <= DAYS_KEPT]
+        longest = sorted([*recent, Quiet(day, round(seconds))], key=lambda q: -q.seconds)
+        quiets[way] = tuple(longest[:QUIETS])
+    return replace(
+        record, pauses=(pauses[0], pauses[1]), quiets=(tuple(quiets[0]), tuple(quiets[1]))
+    )
+
+
+def first_met(at: float, zone: str) -> Learned:
+    """The record of a sync that was never seen before."""
+    slot = slot_of(at, zone)
+    monday = slot - (slot - _MONDAY) % WEEK
+    return Learned(at, (None, None), (at, at), monday - (WEEKS - 1) * WEEK)
+
+
+def _is_disturbed(look: Look, start: float, end: float) -> bool:
+    return look.disturbed is not None and look.disturbed[0] < end and start < look.disturbed[1]
+
+
+def slot_of(at: float, zone: str) -> int:
+    """The slot of the wall clock in which the instant lies."""
+    for _, end, offset in pieces_of_day(zone, int(at // DAY)):
+        if at < end:
+            return int((at + offset) // SLOT)
+    raise ValueError(at)  # pragma: no cover - pieces cover the day

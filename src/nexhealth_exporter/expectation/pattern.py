@@ -1,0 +1,319 @@
+"""The weekly pattern of one sync, derived from what was seen of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.model import IntegrationType
+
+SLOT = 1800
+SLOTS = 48
+"""Slots of a local day."""
+
+DAYS_KEPT = 42
+DECAY = 0.84
+"""What a week counts to the week after it."""
+
+SATURDAY = 5
+
+
+class Evidence(NamedTuple):
+    """What was seen, as masks of slots from the local day `first` on (days since 1970).
+
+    `quiets` are the quiet stretches of reads and of writes, in seconds, the longest first.
+    """
+
+    first: int
+    active: int
+    silent: int
+    suspect: int
+    pauses: tuple[int, int]
+    quiets: tuple[tuple[float, ...], ...]
+    seen_for: float = 0.0
+    """Seconds since the sync was first met."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Pattern:
+    """The expectation of a sync by slot of the week, Monday first, in percent.
+
+    `pauses` are slots of the day in which that direction (read, write) usually rests.
+    `stretch` is the factor on the allowance of each direction. `sure` is from 0 to 1;
+    `weeks` is how many weeks taught it. `since` is the local day since which it is used.
+    """
+
+    values: bytes
+    pauses: tuple[int, int]
+    stretch: tuple[float, float]
+    sure: float
+    weeks: int
+    since: int
+    activity: bytes = b""
+    """Share of the weeks in which it moved, by hour of the week, in percent."""
+
+    @property
+    def is_always_on(self) -> bool:
+        """Whether it runs around the clock."""
+        return sum(value > 0 for value in self.values) >= 0.97 * len(self.values)
+
+
+class Tuning(NamedTuple):
+    """How evidence becomes an expectation, by integration type."""
+
+    rests_below: float
+    """A slot that was active in a smaller share of weeks counts as rest."""
+    runs_from: float
+    """From this share on it counts fully."""
+    usual_quiet: float
+    """Seconds of quiet that the type's allowance has room for."""
+    least_stretch: float
+    morning: int
+    """Slots after a rest that count only half: people come late."""
+    morning_value: float
+
+
+SERVER = Tuning(0.70, 0.90, 45 * 60.0, 1.0, 5, 0.4)
+CLOUD = Tuning(0.45, 0.85, 150 * 60.0, 1.0, 0, 1.0)
+SURE = 0.8
+"""A pattern is used from here on."""
+
+LEAST_SEEN = 5 * DAY
+HALF = 0.5
+CLEAR = 0.45
+"""So far from half, the weekdays agree on a slot."""
+
+POOLED = 0.35
+"""What the evidence of another weekday that agrees counts."""
+
+YOUNG_WEEKS, YOUNG_STRETCH = 3, 1.7
+"""Before a pattern has so many weeks, more is tolerated."""
+
+STREAK_DAYS, STREAK_WEEKS = 3, 2
+"""A slot that rested on so many working days on end, or on that weekday in so many weeks, rests."""
+
+NIGHT = 8
+"""A rest of so many slots is a night."""
+
+AGAIN, USUAL = 2, 0.2
+"""A direction's pause is usual from so many days, and this share of the days."""
+
+MARGIN = 1.25
+MOST_STRETCH = 2.0
+
+
+def tuning_of(kind: IntegrationType) -> Tuning:
+    """A sync of unknown type is taken for browser-based: the cautious reading."""
+    return SERVER if kind is IntegrationType.SERVER else CLOUD
+
+
+def derived(
+    evidence: Evidence,
+    today: int,
+    skipped: Callable[[int], bool],
+    kind: IntegrationType,
+    before: Pattern | None,
+) -> Pattern | None:
+    """The pattern at the beginning of the local day `today`; None while it is not sure."""
+    shares = _Shares(evidence, today, skipped)
+    sure = shares.sure()
+    if sure < SURE or evidence.seen_for < LEAST_SEEN:
+        return None
+    tuning = tuning_of(kind)
+    values = _values(shares, tuning)
+    weeks = min(6, max(1, (today - shares.oldest) // 7))
+    return Pattern(
+        values=bytes(values),
+        pauses=(_pauses(evidence, today, 0), _pauses(evidence, today, 1)),
+        stretch=(
+            _stretch(evidence.quiets[0], tuning, weeks),
+            _stretch(evidence.quiets[1], tuning, weeks),
+        ),
+        sure=round(sure, 3),
+        weeks=weeks,
+        since=before.since if before else today,
+        activity=shares.activity(),
+    )
+
+
+class _Shares:
+    """For each slot of the week: how much evidence there is that it runs, and that it rests."""
+
+    def __init__(self, evidence: Evidence, today: int, skipped: Callable[[int], bool]) -> None:
+        self.runs = [0.0] * (7 * SLOTS)
+        self.rests = [0.0] * (7 * SLOTS)
+        self.oldest = today
+        self.streak = [0] * (7 * SLOTS)
+        """For how many weeks it has rested on end."""
+        self.days: dict[int, tuple[int, int]] = {}
+        """Active and resting slots of each working day that teaches."""
+        for weekday in range(7):
+            self._count(evidence, today, weekday, skipped)
+        self.share = [self._own(n) for n in range(7 * SLOTS)]
+        self.pooled = [self._pooled(n) for n in range(7 * SLOTS)]
+
+    def _count(
+        self, evidence: Evidence, today: int, weekday: int, skipped: Callable[[int], bool]
+    ) -> None:
+        # Day 0 of 1970 was a Thursday: weekday 3.
+        newest = today - 1 - (today - 1 + 3 - weekday) % 7
+        days = [_Day.of(evidence, newest - 7 * week) for week in range(6)]
+        for week, day in enumerate(days):
+            number = newest - 7 * week
+            if not (day.active | day.silent | day.suspect) or skipped(number):
+                continue
+            around = [
+                d for d in (days[week - 1] if week else None, *days[week + 1 : week + 2]) if d
+            ]
+            again = 0
+            for other in around:
+                again |= other.silent | other.suspect
+            rest = day.silent | (day.suspect & again)
+            rest &= ~day.active
+            self._add(weekday, DECAY**week, day.active, rest)
+            if day.active:
+                self.days[number] = (day.active, rest)
+            self.oldest = min(self.oldest, number)
+
+    def _add(self, weekday: int, weight: float, active: int, rest: int) -> None:
+        for slot in range(SLOTS):
+            at = weekday * SLOTS + slot
+            if active >> slot & 1:
+                self.runs[at] += weight
+            elif rest >> slot & 1:
+                if not self.runs[at]:
+                    self.streak[at] += 1
+                self.rests[at] += weight
+
+    def _own(self, at: int) -> float | None:
+        seen = self.runs[at] + self.rests[at]
+        return self.runs[at] / seen if seen else None
+
+    def _pooled(self, at: int) -> float | None:
+        """Its share, drawn to that of other weekdays which agree with it."""
+        own = self.share[at]
+        weekday, slot = divmod(at, SLOTS)
+        alike = range(5) if weekday < SATURDAY else range(SATURDAY, 7)
+        others = [day * SLOTS + slot for day in alike if day != weekday]
+        side = [
+            n
+            for n in others
+            if (share := self.share[n]) is not None
+            and (own is None or (share >= HALF) == (own >= HALF))
+        ]
+        weight = POOLED
+        runs = self.runs[at] + weight * sum(self.runs[n] for n in side)
+        rests = self.rests[at] + weight * sum(self.rests[n] for n in side)
+        return runs / (runs + rests) if runs + rests else None
+
+    def has_stopped(self, at: int) -> bool:
+        """Whether it rests lately, whatever it did before: hours have changed."""
+        if self.streak[at] >= STREAK_WEEKS:
+            return True
+        weekday, slot = divmod(at, SLOTS)
+        alike = [
+            self.days[day]
+            for day in sorted(self.days, reverse=True)
+            if (n := (day + 3) % 7 * SLOTS + slot) // SLOTS // SATURDAY == weekday // SATURDAY
+            and (self.share[n] or 0.0) >= HALF
+        ][:STREAK_DAYS]
+        return len(alike) == STREAK_DAYS and all(rest >> slot & 1 for _, rest in alike)
+
+    def sure(self) -> float:
+        """How sure it is on average that a slot is on its right side."""
+        total = 0.0
+        for at in range(7 * SLOTS):
+            runs, rests = self.runs[at], self.rests[at]
+            pooled = self.pooled[at]
+            weekday = at // SLOTS
+            extra = 0.0
+            if pooled is not None and weekday < SATURDAY:
+                extra = 1.0 if abs(pooled - HALF) >= CLEAR else 0.0
+            more, less = max(runs, rests) + extra, min(runs, rests)
+            total += (more + 0.3) / (more + less + 0.6)
+        return total / (7 * SLOTS)
+
+    def activity(self) -> bytes:
+        """Share of weeks in which it moved, by hour of the week, in percent."""
+        return bytes(
+            round(100 * max(self.share[2 * n] or 0.0, self.share[2 * n + 1] or 0.0))
+            for n in range(7 * 24)
+        )
+
+
+class _Day(NamedTuple):
+    active: int
+    silent: int
+    suspect: int
+
+    @classmethod
+    def of(cls, evidence: Evidence, day: int) -> "_Day":
+        shift = (day - evidence.first) * SLOTS
+        if shift < 0:
+            return cls(0, 0, 0)
+        return cls(
+            evidence.active >> shift & _DAY_MASK,
+            evidence.silent >> shift & _DAY_MASK,
+            evidence.suspect >> shift & _DAY_MASK,
+        )
+
+
+_DAY_MASK = (1 << SLOTS) - 1
+
+
+def _values(shares: _Shares, tuning: Tuning) -> list[int]:
+    span = tuning.runs_from - tuning.rests_below
+    values: list[int] = []
+    for at, share in enumerate(shares.pooled):
+        if share is None or share < tuning.rests_below or shares.has_stopped(at):
+            values.append(0)
+        else:
+            part = min(1.0, (share - tuning.rests_below) / span)
+            values.append(5 * round(20 * (0.25 + 0.75 * part)))
+    _slow_mornings(values, tuning)
+    return values
+
+
+def _slow_mornings(values: list[int], tuning: Tuning) -> None:
+    """After a night the first slots count less: an office may open late."""
+    count = len(values)
+    most = round(100 * tuning.morning_value)
+    rest = 0
+    for at in [*range(count), *range(count)]:
+        if values[at] == 0:
+            rest += 1
+            continue
+        if rest >= NIGHT:
+            for step in range(tuning.morning):
+                late = (at + step) % count
+                values[late] = min(values[late], most)
+        rest = 0
+
+
+def _stretch(quiets: Sequence[float], tuning: Tuning, weeks: int) -> float:
+    """The factor on the type's allowance that leaves room for the sync's own quiet stretches."""
+    second = quiets[1] if len(quiets) > 1 else 0.0
+    least = tuning.least_stretch if weeks >= YOUNG_WEEKS else YOUNG_STRETCH
+    return round(min(max(MARGIN * second / tuning.usual_quiet, least), MOST_STRETCH), 3)
+
+
+def _pauses(evidence: Evidence, today: int, way: int) -> int:
+    """Slots of the day in which one direction rests again and again while the sync moves."""
+    paused = [0] * SLOTS
+    moved = [0] * SLOTS
+    for day in range(today - 21, today):
+        shift = (day - evidence.first) * SLOTS
+        if shift < 0:
+            continue
+        active = evidence.active >> shift & _DAY_MASK
+        if not active:
+            continue
+        pause = evidence.pauses[way] >> shift & active
+        for slot in range(SLOTS):
+            moved[slot] += active >> slot & 1
+            paused[slot] += pause >> slot & 1
+    mask = 0
+    for slot in range(SLOTS):
+        if paused[slot] >= max(AGAIN, USUAL * moved[slot]):
+            mask |= 1 << slot
+    return mask

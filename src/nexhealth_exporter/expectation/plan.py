@@ -1,0 +1,62 @@
+"""From a learned pattern to the plans of seven days, with a reason for every rest."""
+
+from functools import lru_cache
+
+from nexhealth_exporter.expectation.expectation import EXPECTED
+from nexhealth_exporter.expectation.pattern import SATURDAY, SLOT, SLOTS, Pattern
+from nexhealth_exporter.expectation.schedule import DayPlan, Span, joined
+from nexhealth_exporter.model import Reason
+
+_NOON = (22, 30)
+"""Slots from 11:00 to 15:00: a rest between hours that lies within is lunch."""
+
+
+def day_plans(pattern: Pattern, pauses: int = 0) -> tuple[DayPlan, ...]:
+    """The seven ordinary days, Monday first. Slots of the day in `pauses` rest on each."""
+    values = pattern.values
+    return tuple(
+        _plan(values[day * SLOTS : (day + 1) * SLOTS], pauses, is_weekend=day >= SATURDAY)
+        for day in range(7)
+    )
+
+
+def beside_rest(pattern: Pattern) -> tuple[int, int]:
+    """Until when it rests after a day of rest, and from when before one; seconds of the day."""
+    days = [pattern.values[day * SLOTS : (day + 1) * SLOTS] for day in range(7)]
+    back, gone = 0, SLOTS
+    for day, values in enumerate(days):
+        running = [n for n, value in enumerate(values) if value]
+        if running and not any(days[day - 1]):
+            back = max(back, running[0])
+        if running and not any(days[(day + 1) % 7]):
+            gone = min(gone, running[-1] + 1)
+    return back * SLOT, gone * SLOT
+
+
+@lru_cache(maxsize=16384)
+def _plan(values: bytes, pauses: int, *, is_weekend: bool) -> DayPlan:
+    """One day; equal days of all offices are one object."""
+    shown = [0 if pauses >> n & 1 else value for n, value in enumerate(values)]
+    running = [n for n, value in enumerate(shown) if value >= 100 * EXPECTED]
+    spans = [
+        Span(
+            n * SLOT,
+            (n + 1) * SLOT,
+            value / 100,
+            None if value >= 100 * EXPECTED else _reason(n, running, is_weekend=is_weekend),
+        )
+        for n, value in enumerate(shown)
+    ]
+    return joined(spans)
+
+
+def _reason(slot: int, running: list[int], *, is_weekend: bool) -> Reason:
+    if not running:
+        return Reason.WEEKEND if is_weekend else Reason.CLOSED
+    if slot < running[0] or slot > running[-1]:
+        return Reason.CLOSED
+    before = max(n for n in running if n < slot)
+    after = min(n for n in running if n > slot)
+    if _NOON[0] <= before + 1 and after <= _NOON[1]:
+        return Reason.LUNCH
+    return Reason.LEARNED

@@ -1,0 +1,253 @@
+"""What was learned, in a small SQLite database: it outlives restarts, and kills at any moment.
+
+A row holds one sync's record, packed. Saving may be done from any thread.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from nexhealth_exporter.errors import StateError
+from nexhealth_exporter.expectation.learned import Learned, Quiet
+from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.fleet import Disturbance, Fleet, Kept
+from nexhealth_exporter.model import IntegrationType
+
+logger = logging.getLogger(__name__)
+
+SCHEMA = 1
+FORGOTTEN_AFTER = 120 * 86400.0
+"""A sync that was not looked at for so many seconds is forgotten."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS sync (
+    institution TEXT NOT NULL, name TEXT NOT NULL, record BLOB NOT NULL,
+    PRIMARY KEY (institution, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS look (
+    institution TEXT NOT NULL, name TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (institution, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS incident (
+    integration_type TEXT PRIMARY KEY, start REAL NOT NULL, ended REAL
+) WITHOUT ROWID;
+"""
+
+
+class _Pattern(msgspec.Struct, array_like=True):
+    values: bytes
+    pauses: tuple[int, int]
+    stretch: tuple[float, float]
+    sure: float
+    weeks: int
+    since: int
+    activity: bytes
+
+
+class _Record(msgspec.Struct, array_like=True):
+    first_seen: float
+    marks: tuple[float | None, float | None]
+    seen: tuple[float, float]
+    base: int
+    masks: tuple[bytes, bytes, bytes, bytes, bytes]
+    quiets: tuple[list[tuple[int, float]], list[tuple[int, float]]]
+    made_on: int
+    pattern: _Pattern | None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Record).decode
+
+
+class Change(NamedTuple):
+    """A sync's record that is to be saved."""
+
+    institution: str
+    name: str
+    kept: Kept
+
+
+class State:
+    """An open database. Each method raises StateError if the file cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it. A damaged file is set aside and a new one begun; `was_lost` tells."""
+        self.path = path
+        self.was_lost = False
+        self._saved: dict[tuple[str, str], Learned] = {}
+        self._writing = threading.Lock()
+        try:
+            self._db = _opened(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise StateError(f"{path} cannot be opened: {error}.") from None
+            self._set_aside(error)
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        aside = self.path.with_name(f"{self.path.name}.damaged-{time.time():.0f}")
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                part = self.path.with_name(self.path.name + suffix)
+                if part.exists():
+                    part.rename(aside.with_name(aside.name + suffix))
+            self._db = _opened(self.path)
+        except (OSError, sqlite3.Error) as again:
+            raise StateError(f"{self.path} is damaged and cannot be replaced: {again}.") from None
+        self.was_lost = True
+        logger.error(
+            "the state is damaged: it is set aside, and learning begins anew",
+            extra={"file": str(self.path), "set_aside": str(aside), "error": str(error)},
+        )
+
+    def fleet(self) -> Fleet:
+        """A fleet that remembers everything in the database and watches nothing yet."""
+        remembered: dict[str, dict[str, Kept]] = {}
+        try:
+            oldest = time.time() - FORGOTTEN_AFTER
+            rows = self._db.execute(
+                "SELECT institution, name, record, at FROM sync JOIN look USING (institution, name)"
+                " WHERE at >= ?",
+                (oldest,),
+            )
+            for institution, name, record, at in rows:
+                kept = Kept(_unpacked(record), at)
+                remembered.setdefault(institution, {})[name] = kept
+                self._saved[institution, name] = kept.learned
+            lasted = self._db.execute("SELECT integration_type, start, ended FROM incident")
+            disturbances = {
+                IntegrationType(kind): Disturbance(start, float("inf") if end is None else end)
+                for kind, start, end in lasted
+            }
+        except (sqlite3.Error, msgspec.DecodeError, zlib.error, ValueError) as error:
+            raise StateError(f"{self.path} cannot be read: {error}.") from None
+        lasting = {k: d.start for k, d in disturbances.items() if d.end == float("inf")}
+        return Fleet(remembered=remembered, incidents=lasting, disturbances=disturbances)
+
+    def save(self, fleet: Fleet) -> int:
+        """Write what has changed since the last save, all of it or nothing; how many records."""
+        changes = [
+            Change(institution, name, kept)
+            for institution, memory in fleet.memory()
+            for name, kept in memory.items()
+        ]
+        news = [c for c in changes if self._saved.get(c[:2]) is not c.kept.learned]
+        try:
+            with self._writing, self._db as db:
+                db.executemany(
+                    "INSERT OR REPLACE INTO sync VALUES (?, ?, ?)",
+                    ((_text(c.institution), _text(c.name), _packed(c.kept.learned)) for c in news),
+                )
+                db.executemany(
+                    "INSERT OR REPLACE INTO look VALUES (?, ?, ?)",
+                    ((_text(c.institution), _text(c.name), c.kept.looked_at) for c in changes),
+                )
+                _save_incidents(db, fleet.disturbances)
+        except sqlite3.Error as error:
+            raise StateError(f"{self.path} cannot be written: {error}.") from None
+        self._saved.update({c[:2]: c.kept.learned for c in news})
+        return len(news)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, check_same_thread=False, timeout=10)
+    try:
+        _check(db, path)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_TABLES)
+        db.execute(f"PRAGMA user_version = {SCHEMA}")
+        db.execute("DELETE FROM look WHERE at < ?", (time.time() - FORGOTTEN_AFTER,))
+        db.execute(
+            "DELETE FROM sync WHERE (institution, name) NOT IN (SELECT institution, name FROM look)"
+        )
+        db.commit()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA:
+        raise StateError(
+            f"{path} was written by a newer version (schema {version}, this one knows "
+            f"{SCHEMA}); use that version, or another file."
+        )
+    problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise sqlite3.DatabaseError(problem)
+
+
+def _save_incidents(
+    db: sqlite3.Connection, disturbances: Mapping[IntegrationType, Disturbance]
+) -> None:
+    rows = [
+        (kind.value, lasted.start, None if lasted.end == float("inf") else lasted.end)
+        for kind, lasted in disturbances.items()
+    ]
+    db.executemany("INSERT OR REPLACE INTO incident VALUES (?, ?, ?)", rows)
+
+
+def _text(name: str) -> str:
+    """The name as SQLite can store it: without halves of characters."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _packed(learned: Learned) -> bytes:
+    pattern = learned.pattern
+    record = _Record(
+        first_seen=learned.first_seen,
+        marks=learned.marks,
+        seen=learned.seen,
+        base=learned.base,
+        masks=tuple(  # type: ignore[arg-type]
+            _bytes(mask)
+            for mask in (learned.active, learned.silent, learned.suspect, *learned.pauses)
+        ),
+        quiets=tuple([(q.day, q.seconds) for q in way] for way in learned.quiets),  # type: ignore[arg-type]
+        made_on=learned.made_on,
+        pattern=None
+        if pattern is None
+        else _Pattern(
+            pattern.values, pattern.pauses, pattern.stretch, pattern.sure,
+            pattern.weeks, pattern.since, pattern.activity,
+        ),
+    )  # fmt: skip
+    return zlib.compress(_encode(record), 1)
+
+
+def _unpacked(packed: bytes) -> Learned:
+    record = _decode(zlib.decompress(packed))
+    active, silent, suspect, reads, writes = (int.from_bytes(mask) for mask in record.masks)
+    reads_quiet, writes_quiet = (tuple(Quiet(*quiet) for quiet in way) for way in record.quiets)
+    found = record.pattern
+    return Learned(
+        first_seen=record.first_seen,
+        marks=record.marks,
+        seen=record.seen,
+        base=record.base,
+        active=active,
+        silent=silent,
+        suspect=suspect,
+        pauses=(reads, writes),
+        quiets=(reads_quiet, writes_quiet),
+        made_on=record.made_on,
+        pattern=None if found is None else Pattern(*msgspec.structs.astuple(found)),
+    )
+
+
+def _bytes(mask: int) -> bytes:
+    return mask.to_bytes((mask.bit_length() + 7) // 8)

@@ -1,0 +1,233 @@
+"""What is learned of an office, and what is not."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from nexhealth_exporter.expectation.learned import slot_of
+from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity, Source
+from tests.learning.conftest import DAY, ZONE, Hours, Make, at
+
+FIRST = date(2026, 2, 23)
+"""A Monday; no holiday comes before 25 May, but the clocks change on 8 March."""
+
+
+def weekdays(start: float, end: float, days: range = range(5)) -> Hours:
+    return lambda day: [(start, end)] if day.weekday() in days else []
+
+
+def always(_: date) -> list[tuple[float, float]]:
+    return [(0, 25)]
+
+
+def never(_: date) -> list[tuple[float, float]]:
+    return []
+
+
+def weeks(number: int) -> date:
+    return FIRST + timedelta(weeks=number)
+
+
+def test_hours_are_learned_and_told_by_name(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, weekdays(7, 16))
+
+    monday = weeks(4)
+    smiles.live(monday, 1, weekdays(7, 16))
+    assert smiles.sync.expectation.source is Source.LEARNED
+    assert smiles.expects(monday, 11) == 1
+    assert [smiles.expects(monday + timedelta(days=d), 17) for d in range(5)] == [0] * 5
+    reasons = [
+        smiles.sync.expectation.piece(at(monday + timedelta(days=d), h)).reason
+        for d, h in ((0, 20), (5, 12))
+    ]
+    assert reasons == [Reason.CLOSED, Reason.WEEKEND]
+    assert smiles.pattern.sure > 0.85
+    assert not smiles.pattern.is_always_on
+
+
+def test_a_server_that_is_always_on_shows_itself_within_days(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 9, always)
+
+    assert smiles.sync.expectation.source is Source.LEARNED
+    assert smiles.pattern.is_always_on
+    assert smiles.expects(weeks(2), 3) == 1
+    assert smiles.expects(weeks(2) + timedelta(days=5), 3) == 1
+
+
+def test_an_always_on_server_keeps_its_pattern_on_holidays(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 21, always)
+
+    assert smiles.expects(date(2026, 5, 25), 12) == 1  # Memorial Day
+
+
+def test_nobody_else_works_on_a_holiday(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, weekdays(8, 17))
+
+    assert smiles.expects(date(2026, 5, 25), 12) == 0
+    assert smiles.expects(date(2026, 5, 26), 12) == 1
+
+
+def test_lunch_of_a_cloud_office_is_learned(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 28, lambda day: [(8, 12), (13.5, 17)] if day.weekday() < 5 else [])
+
+    piece = smiles.sync.expectation.piece(at(weeks(4), 12.75))
+    assert (piece.value, piece.reason) == (0, Reason.LUNCH)
+
+
+def test_an_outage_of_three_weeks_is_not_learned(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, weekdays(8, 17))
+    smiles.live(weeks(4), 21, never)
+    smiles.live(weeks(7), 2, weekdays(8, 17))
+
+    assert smiles.sync.expectation.source is Source.LEARNED
+    for day in range(5):
+        assert smiles.expects(weeks(8) + timedelta(days=day), 11) == 1
+
+
+def test_a_dead_direction_is_judged_by_the_living_one(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, weekdays(8, 17))
+    smiles.live(weeks(4), 10, weekdays(8, 17), reads=never)
+
+    assert smiles.expects(weeks(5) + timedelta(days=4), 11) == 1
+    assert smiles.severity() == Severity.CRITICAL
+
+
+def test_a_move_to_four_days_is_followed_within_three_weeks(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    assert smiles.expects(weeks(6) + timedelta(days=4), 11) == 1
+
+    smiles.live(weeks(6), 21, weekdays(8, 17, range(4)))
+    smiles.live(weeks(9), 1, weekdays(8, 17))
+
+    assert smiles.expects(weeks(9) + timedelta(days=4), 11) == 0
+    assert smiles.expects(weeks(9) + timedelta(days=3), 11) == 1
+    smiles.alerts.clear()
+    smiles.live(weeks(9) + timedelta(days=1), 7, weekdays(8, 17, range(4)))
+    assert smiles.alerts == []
+
+
+def test_later_hours_are_followed(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(7, 16))
+    smiles.live(weeks(6), 14, weekdays(9, 18))
+    smiles.live(weeks(8), 1, weekdays(9, 18))
+
+    assert smiles.expects(weeks(8) + timedelta(days=1), 8) == 0
+
+
+def test_christmas_week_leaves_no_trace(office: Make) -> None:
+    smiles = office()
+    start = date(2026, 11, 9)
+    smiles.live(start, 45, weekdays(8, 17))
+    before = [smiles.expects(date(2027, 1, 11) + timedelta(days=d), 11) for d in range(5)]
+
+    smiles.live(date(2026, 12, 24), 11, never)
+    smiles.live(date(2027, 1, 4), 4, weekdays(8, 17))
+
+    after = [smiles.expects(date(2027, 1, 11) + timedelta(days=d), 11) for d in range(5)]
+    assert before == after == [1] * 5
+
+
+def test_an_announced_closure_teaches_nothing(office: Make) -> None:
+    days = [weeks(n) + timedelta(days=2) for n in (1, 2, 3, 4)]
+    listed = ", ".join(f'"{day}"' for day in days)
+    closed = office(rules=f"closures:\n  - match: {{subdomain: smiles}}\n    days: [{listed}]\n")
+    hours = weekdays(8, 17)
+    closed.live(FIRST, 36, lambda day: [] if day in days else hours(day))
+
+    assert closed.expects(weeks(6) + timedelta(days=2), 11) == 1
+
+
+def test_a_nightly_backup_is_not_held_against_a_server(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, always, reads=lambda _: [(0, 1), (3, 25)])
+    smiles.alerts.clear()
+
+    smiles.live(weeks(4), 14, always, reads=lambda _: [(0, 1), (3, 25)])
+
+    assert smiles.alerts == []
+    assert smiles.expects(weeks(6), 2) == 1
+    smiles.live(weeks(6), 1, always, reads=never)
+    assert smiles.severity() == Severity.CRITICAL
+
+
+def test_a_usual_quiet_stretch_widens_the_allowance_and_no_more_than_twice(office: Make) -> None:
+    busy, slow = office(IntegrationType.CLOUD), office(IntegrationType.CLOUD)
+    busy.live(FIRST, 42, weekdays(8, 17))
+    holes = {1: (10, 12.5), 3: (13, 15.4), 8: (9.5, 12), 17: (12, 14.6), 24: (10, 12.4)}
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        hole = holes.get((day - FIRST).days)
+        if hole is None:
+            return list(weekdays(8, 17)(day))
+        return [(8, hole[0]), (hole[1], 17)]
+
+    slow.live(FIRST, 42, hours)
+
+    def warning(of: object) -> float:
+        return of.sync.judgement(Operation.READ).allowance[Severity.WARNING]  # type: ignore[attr-defined,no-any-return]
+
+    usual = 2.5 * 3600
+    assert warning(busy) < warning(slow) <= 2 * 2 * usual
+
+
+def test_what_was_not_looked_at_teaches_nothing(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, weekdays(8, 17))
+    # For two days nobody looks; then the mark has moved.
+    smiles.read_at = smiles.write_at = at(weeks(4) + timedelta(days=2), 8)
+    smiles.look(at(weeks(4) + timedelta(days=2), 8.1))
+
+    learned = smiles.sync.learned
+    unseen = slot_of(at(weeks(4), 1), ZONE.key) - learned.base
+    assert (learned.silent | learned.suspect) >> unseen == 0
+    assert learned.silent >> (unseen - 10) > 0
+
+
+@pytest.mark.parametrize("kind", list(IntegrationType))
+def test_a_pattern_is_used_only_when_it_is_sure(office: Make, kind: IntegrationType) -> None:
+    smiles = office(kind)
+    smiles.live(FIRST, 3, weekdays(8, 17))
+
+    assert smiles.sync.expectation.source is Source.DEFAULT
+    assert smiles.sync.read.allowance == {Severity.WARNING: 4 * 3600, Severity.CRITICAL: 9 * 3600}
+
+
+def test_a_closure_that_nobody_announced_costs_one_ticket_and_one_page(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.alerts.clear()
+
+    smiles.live(weeks(6), 5, never)
+
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+def test_a_cloud_silence_from_closing_on_does_not_page_on_its_first_day(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.alerts.clear()
+
+    smiles.live(weeks(6), 1, never)
+    assert [severity for severity, _ in smiles.alerts] == ["warning"]
+    smiles.live(weeks(6) + timedelta(days=1), 1, never)
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+def test_deadlines_do_not_change_while_nothing_is_heard(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 30, weekdays(8, 17))
+    before = smiles.sync.read.deadline
+
+    smiles.live(FIRST + timedelta(days=30), 9, never)
+
+    assert smiles.sync.read.deadline == before
+    assert smiles.sync.read.deadline[Severity.CRITICAL] < at(FIRST) + 39 * DAY

@@ -1,0 +1,171 @@
+"""The state outlives restarts, kills and damage."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from nexhealth_exporter.errors import StateError
+from nexhealth_exporter.fleet import Disturbance, Fleet
+from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
+from nexhealth_exporter.policy import Defaults, policy
+from nexhealth_exporter.rules import Rules
+from nexhealth_exporter.state import State
+
+DAY, STEP = 86400.0, 600.0
+POLICY = policy(Rules(), Defaults("America/New_York", "US", DAY, 30 * DAY))
+
+
+def watching(fleet: Fleet, names: list[str]) -> Fleet:
+    places = (Location(1, "America/New_York"),)
+    return fleet.watching(
+        Inventory({name: Institution(name, locations=places) for name in names}), POLICY
+    )
+
+
+def lived(fleet: Fleet, names: list[str], start: float, days: float) -> Fleet:
+    """Every office moves from 13:00 to 22:00 UTC on weekdays, looked at each ten minutes."""
+    number = int(days * DAY / STEP)
+    for at in (start + n * STEP for n in range(number)):
+        local = datetime.fromtimestamp(at, UTC)
+        day = at - at % DAY
+        mark = at if local.hour in range(13, 22) and local.weekday() < 5 else None
+        known = fleet.standings[names[0]].syncs
+        mark = mark or (known[0].sync.read_at if known else day)
+        sync = Sync("Main é", IntegrationType.SERVER, read_at=mark, write_at=mark)
+        fleet = fleet.after([Poll(name, at, (sync,)) for name in names], POLICY)
+    return fleet
+
+
+@pytest.fixture
+def recently() -> float:
+    """A midnight about six weeks ago: older records are forgotten."""
+    return time.time() // DAY * DAY - 42 * DAY
+
+
+def told(fleet: Fleet) -> list[object]:
+    return [
+        (s.integration_type, s.learned.first_seen, s.read.deadline, s.write.deadline,
+         s.read.allowance, s.expectation.source, s.expectation.days)
+        for _, s in fleet.syncs()
+    ]  # fmt: skip
+
+
+def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
+    path, names = tmp_path / "state.db", ["a", "b"]
+    fleet = lived(watching(Fleet(), names), names, recently, 24.6)
+    state = State(path)
+    assert state.save(fleet) == 2
+    assert state.save(fleet) == 0
+    state.close()
+    restarted = watching(State(path).fleet(), names)
+
+    now = recently + 24.6 * DAY
+    assert told(lived(restarted, names, now, 0.01)) == told(lived(fleet, names, now, 0.01))
+    later = lived(fleet, names, now, 10.3)
+    assert told(lived(restarted, names, now, 10.3)) == told(later)
+    assert {s.expectation.source for _, s in later.syncs()} == {"learned"}
+
+
+def test_running_incidents_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    started = {IntegrationType.CLOUD: 5.0}
+    lasting = {IntegrationType.CLOUD: Disturbance(5.0, float("inf"))}
+    state = State(path)
+    state.save(Fleet(incidents=started, disturbances=lasting))
+    state.close()
+
+    fleet = State(path).fleet()
+    assert fleet.incidents == started
+    assert fleet.disturbances == lasting
+
+
+@pytest.mark.parametrize(
+    "damage", [b"this is not a database, whatever its name says" * 100, b"SQLite format 3\0" * 99]
+)
+def test_a_damaged_file_is_set_aside(
+    tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(damage)
+
+    state = State(path)
+
+    assert state.was_lost
+    assert state.fleet() == Fleet()
+    aside = [
+        p for p in tmp_path.iterdir() if "damaged" in p.name and p.suffix.startswith(".damaged")
+    ]
+    assert aside[0].read_bytes() == damage
+    assert "set aside" in caplog.text
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+
+    with pytest.raises(StateError, match="newer version"):
+        State(path)
+    assert path.exists()
+
+
+def test_what_nobody_looked_at_for_months_is_forgotten(tmp_path: Path) -> None:
+    path, names = tmp_path / "state.db", ["a"]
+    state = State(path)
+    state.save(lived(watching(Fleet(), names), names, time.time() - 400 * DAY, 2))
+    state.close()
+
+    assert State(path).fleet() == Fleet()
+
+
+SAVING = """
+import sys
+from pathlib import Path
+from tests.state.test_state import Fleet, State, lived, time, watching
+names = [f"office-{n}" for n in range(30)]
+state, start = State(Path(sys.argv[1])), time.time() // 86400 * 86400 - 20 * 86400
+fleet = watching(state.fleet(), names)
+print("saving", flush=True)
+for number in range(2000):
+    fleet = lived(fleet, names, start + number * 6000, 0.05)
+    state.save(fleet)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_a_state_that_opens(tmp_path: Path) -> None:
+    path, fleet = tmp_path / "state.db", Fleet()
+    for number in range(5):
+        with subprocess.Popen(
+            [sys.executable, "-c", SAVING, str(path)],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).resolve().parents[2],
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"saving\n"
+            time.sleep(0.4 + 0.17 * number)
+            os.kill(process.pid, signal.SIGKILL)
+        state = State(path)
+        assert not state.was_lost
+        fleet = state.fleet()
+        state.close()
+    assert len(fleet.remembered) == 30
+
+
+def test_ten_thousand_syncs_are_small(tmp_path: Path, recently: float) -> None:
+    fleet = lived(watching(Fleet(), ["a"]), ["a"], recently, 40)
+    (kept,) = fleet.standings["a"].memory().values()
+    many = {f"office-{n}": {"Main": kept} for n in range(10_000)}
+    path = tmp_path / "state.db"
+    state = State(path)
+    state.save(Fleet(remembered=many))
+    state.close()
+
+    assert sum(part.stat().st_size for part in tmp_path.iterdir()) < 30e6
