@@ -1,0 +1,136 @@
+"""The few PromQL phrases that all panels are made of.
+
+A phrase is a vector with one element for each sync: replicas are reduced first, so that nothing
+is counted twice. `SCOPE` is in every selector.
+"""
+
+SCOPE = 'job=~"$job",instance=~"$instance"'
+KEY = "institution, sync, integration_type"
+FRESH_SECONDS = 1200
+"""The vendor calls marks of up to 20 minutes normal."""
+
+OFFICES = 'institution=~"$institution",integration_type=~"$integration_type"'
+"""The fleet dashboard's filters that every series of a sync has a label for."""
+
+OFFICE = 'institution="$institution",sync=~"$sync"'
+"""The same of the institution dashboard."""
+
+
+def one(metric: str, where: str, *more: str) -> str:
+    """A metric of syncs, once for each sync; `more` are further matchers.
+
+    Of several replicas the one with the newest mark counts: the smallest lag.
+    """
+    best = "min" if metric.endswith("lag_seconds") else "max"
+    return f"{best} by ({KEY}) (nexhealth_sync_{metric}{{{','.join((SCOPE, where, *more))}}})"
+
+
+def either(function: str, read: str, write: str) -> str:
+    """One value of both directions: their min or max."""
+    return f'{function} by ({KEY}) ({read} or label_replace({write}, "operation", "write", "", ""))'
+
+
+def polled(where: str) -> str:
+    """The latest good poll of each institution."""
+    institution = where.split(",", maxsplit=1)[0]
+    last = f"nexhealth_institution_last_poll_timestamp_seconds{{{SCOPE},{institution}}}"
+    return f"max by (institution) ({last})"
+
+
+def deadline(severity: str, where: str, such: str = "") -> str:
+    """The earlier deadline of both directions; `such` is a comparison that each has to pass."""
+    which = f'severity="{severity}"'
+    read, write = (
+        one(f"{operation}_deadline_timestamp_seconds", where, which) + such
+        for operation in ("read", "write")
+    )
+    return either("min", read, write)
+
+
+def overdue(severity: str, where: str) -> str:
+    """The deadline of each sync that is overdue at that severity."""
+    # What has not passed cannot be overdue; leaving it out first halves the cost.
+    passed = deadline(severity, where, " <= time()")
+    return f"({passed} <= on (institution) group_left () {polled(where)})"
+
+
+def warned(where: str) -> str:
+    """The deadline of each sync that is overdue at severity warning, and not yet critical."""
+    return f"({overdue('warning', where)} unless on ({KEY}) {overdue('critical', where)})"
+
+
+def unexpected(where: str) -> str:
+    """The larger unexpected lag of both directions."""
+    read, write = (one(f"{o}_unexpected_lag_seconds", where) for o in ("read", "write"))
+    return either("max", read, write)
+
+
+def expected(where: str) -> str:
+    """The syncs that are expected to refresh now."""
+    return f"({one('expected_up', where)} == 1)"
+
+
+def info(where: str, *more: str) -> str:
+    """What is known of each sync, for `and` and `unless`."""
+    return f"nexhealth_sync_info{{{','.join((SCOPE, where, *more))}}}"
+
+
+def judged(where: str, phrase: str) -> str:
+    """The phrase without syncs that are abandoned, inactive or already overdue."""
+    active = info(where, 'state="active"')
+    return f"(({phrase}) and on ({KEY}) {active} unless on ({KEY}) {overdue('warning', where)})"
+
+
+def marked(where: str) -> str:
+    """The syncs of which both marks are known."""
+    read, write = (one(f"{o}_unexpected_lag_seconds", where) for o in ("read", "write"))
+    return f"({read} and on ({KEY}) {write})"
+
+
+def late(where: str) -> str:
+    """Expected up, later than normal, and not overdue yet."""
+    old = f"{unexpected(where)} > {FRESH_SECONDS} and on ({KEY}) {expected(where)}"
+    return judged(where, f"{old} and on ({KEY}) {marked(where)}")
+
+
+def fresh(where: str) -> str:
+    """Expected up, and both marks are as young as is normal."""
+    young = f"{unexpected(where)} <= {FRESH_SECONDS} and on ({KEY}) {expected(where)}"
+    return judged(where, f"{young} and on ({KEY}) {marked(where)}")
+
+
+def resting(where: str) -> str:
+    """Expected down, and not overdue."""
+    return judged(where, f"{one('expected_up', where)} == 0 and on ({KEY}) {marked(where)}")
+
+
+def unknown(where: str) -> str:
+    """A mark is missing: the sync has never read, or never asked for writes."""
+    return judged(where, f"{one('expected_up', where)} unless on ({KEY}) {marked(where)}")
+
+
+def named(phrase: str, where: str) -> str:
+    """The phrase with institution_name and emr, where they are known.
+
+    A missing info series must not lose a sync: hence the `or`. Replicas may disagree for a
+    moment about what an office is called: hence the topk.
+    """
+    institution = where.split(",", maxsplit=1)[0]
+    names = f"nexhealth_institution_info{{{SCOPE},{institution}}}"
+    name = f"topk by (institution) (1, max by (institution, institution_name) ({names}))"
+    emr = f"topk by ({KEY}) (1, max by ({KEY}, emr) ({info(where)}))"
+    with_emr = f"{phrase} * on ({KEY}) group_left (emr) {emr}"
+    both = f"{with_emr} * on (institution) group_left (institution_name) {name}"
+    return f"{both} or on ({KEY}) {phrase}"
+
+
+def chosen(phrase: str) -> str:
+    """The phrase for the offices that the fleet dashboard's other filters leave."""
+    syncs = info(OFFICES, 'emr=~"$emr"', 'timezone=~"$timezone"')
+    groups = f'nexhealth_institution_info{{{SCOPE},institution=~"$institution",group=~"$group"}}'
+    return f"(({phrase}) and on ({KEY}) {syncs} and on (institution) {groups})"
+
+
+def count(phrase: str) -> str:
+    """How many; 0 rather than nothing."""
+    return f"count({phrase}) or vector(0)"
