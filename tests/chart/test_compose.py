@@ -73,7 +73,8 @@ def test_history_is_loaded_once(tmp_path: Path) -> None:
         at = 1_700_000_000 + day * 86400
         lines = [f"up {i % 2} {at + 300 * i}" for i in range(200)]
         (history / f"day-{day}.om").write_text("\n".join([*lines, "# EOF", ""]))
-    load = ["/bin/sh", ROOT / "compose" / "load-history.sh", history, data]
+    script = ROOT / "compose" / "load-history.sh"
+    load = ["/bin/sh", str(script), str(history), str(data)]
     path = {"PATH": f"{PROMTOOL.parent}:/usr/bin:/bin"}
 
     subprocess.run(load, env=path, check=True, capture_output=True)
