@@ -166,7 +166,7 @@ def test_rates_follow_the_scrape_interval_and_counters_are_rated(target: Query) 
     rated = {"rate", "irate", "increase"}
     for selector, parents in selectors(parsed(target)):
         call = parents[-2].func.name if len(parents) > 1 and hasattr(parents[-2], "func") else ""
-        if selector.name.endswith("_total"):
+        if (selector.name or "").endswith("_total"):
             assert call in rated, selector
     for found in re.finditer(r"i?rate\([^\[\]]*\[([^\]]+)\]", target.expression):
         assert found[1] == "$__rate_interval"

@@ -18,7 +18,7 @@ from dashboards.panels import (
 )
 
 PER = "[$__rate_interval]"
-FINE = mappings({0: ("no", CRITICAL), 1: ("yes", FRESH)})
+FINE = mappings({0: ("no", CRITICAL), 1: ("yes", FRESH), 2: ("not kept", PLAIN)})
 
 
 def own(metric: str, *more: str) -> str:
@@ -27,9 +27,8 @@ def own(metric: str, *more: str) -> str:
 
 
 def _yes(title: str, conclusion: str, metric: str) -> tuple[int, Json]:
-    worst = f"min({own(metric)})"
-    defaults = {"mappings": FINE, "noValue": "not kept"}
-    return 4, stat(title, conclusion, worst, PLAIN, defaults=defaults)
+    worst = f"min({own(metric)}) or vector(2)"
+    return 4, stat(title, conclusion, worst, PLAIN, defaults={"mappings": FINE})
 
 
 def _stats() -> list[tuple[int, Json]]:
@@ -228,7 +227,7 @@ def _versions() -> Json:
     return table(
         "Processes",
         "Which versions and shards run. Two versions for longer than a rollout: look at it.",
-        [query(f"{build} * on (instance) {shard} or {build}", instant=True)],
+        [query(f"{build} * on (instance) {shard} or on (instance) {build}", instant=True)],
         {
             "instance": "Instance",
             "shard": "Shard",

@@ -106,13 +106,14 @@ def _overdue() -> Json:
 
 
 def _deadlines() -> Json:
-    soon = f"{q.deadline('warning', q.OFFICES)} - time() > 0 < 3600"
-    soon = f"({soon}) unless on ({q.KEY}) {OVERDUE}"
+    # A sync that runs has a deadline ahead too, so only those that are late are listed.
+    left = f"{q.deadline('warning', q.OFFICES)} - time() < 3600"
+    soon = f"({left} and on ({q.KEY}) {q.late(q.OFFICES)})"
     return table(
         "Overdue within the hour, if nothing moves",
-        "Syncs whose warning allowance runs out within the next hour of open time. Several at "
+        "Late syncs whose warning allowance runs out within the next hour. Several at "
         "once in one system or zone: look there before the tickets come.",
-        [query(q.chosen(q.named(f"({soon})", q.OFFICES)), instant=True)],
+        [query(q.chosen(q.named(soon, q.OFFICES)), instant=True)],
         {
             "institution_name": "Office",
             "institution": "Institution",
@@ -225,7 +226,8 @@ def _spread() -> Json:
 def _thin() -> Json:
     late = f"institution_sync:nexhealth_sync_read_late:bool{{{q.SCOPE},{q.OFFICES}}}"
     share = f"max by ({q.KEY}) (avg_over_time({late}[30d]))"
-    worst = f"topk(25, {q.chosen(share)})"
+    active = q.info(q.OFFICES, 'state="active"')
+    worst = f"topk(25, {q.chosen(f'{share} and on ({q.KEY}) {active}')})"
     return table(
         "Thin coverage, last 30 days",
         "The monthly freshness report: the share of open time in which reads were more than 20 "

@@ -75,6 +75,7 @@ class Demo:
     configuration: str
     shows: Mapping[str, str]
     missing: tuple[str, ...]
+    incident: Outage
 
 
 def demo(now: float, *, seed: int = 639) -> Demo:
@@ -88,6 +89,7 @@ def demo(now: float, *, seed: int = 639) -> Demo:
         configuration=_configuration(now, played),
         shows={scene.subdomain: scene.shows for scene in played},
         missing=what_cannot_be(now),
+        incident=_incident(now),
     )
 
 

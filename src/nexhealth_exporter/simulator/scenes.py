@@ -178,6 +178,7 @@ _AT_NOON = (
     _Late("cedar-grove-dental", "Cedar Grove Dental", "overdue: warning", OPEN_DENTAL, 2.2),
     _Late("lakeside-arts", "Lakeside Dental Arts", "overdue: warning", CURVE, 4.2),
     _Late("orchard-surgery", "Orchard Oral Surgery", "overdue: warning", DENTRIX, 3.7),
+    _Late("harvest-moon-dental", "Harvest Moon Dental", "due soon", CURVE, 1.7),
 )
 _LATER = (
     _Late("bright-valley", "Bright Valley Dental", "overdue: critical", EAGLESOFT, 5.2),
