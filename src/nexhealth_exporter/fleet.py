@@ -247,6 +247,15 @@ class Fleet:
                 standings[poll.subdomain] = _polled(before, poll, policy, self.disturbances)
         return replace(self, standings=standings)
 
+    def recalling(self, memories: Mapping[str, Memory], policy: Policy) -> "Fleet":
+        """The fleet with a past that it did not see itself: what others remember of its syncs."""
+        remembered = {**memories, **self.remembered}
+        standings = {
+            subdomain: _recalling(standing, remembered.pop(subdomain, {}), policy)
+            for subdomain, standing in self.standings.items()
+        }
+        return replace(self, standings=standings, remembered=remembered)
+
     def rejudged(self, policy: Policy) -> "Fleet":
         """The same marks under a new policy."""
         standings = {
@@ -293,6 +302,22 @@ def _renamed(
     if before.institution == institution:
         return before
     return _rejudged(replace(before, institution=institution), policy)
+
+
+def _recalling(standing: Standing, memory: Memory, policy: Policy) -> Standing:
+    recalled = replace(standing, kept={**standing.kept, **memory})
+    at = standing.last_success
+    if standing.syncs is None or at is None or not memory:
+        return recalled
+    syncs = tuple(
+        _met(replace(recalled, last_success=None), s.sync, None, at, policy=policy, disturbances={})
+        if s.sync.name in memory
+        else s
+        for s in standing.syncs
+    )
+    shown = {s.sync.name for s in syncs}
+    kept = {name: k for name, k in recalled.kept.items() if name not in shown}
+    return replace(standing, syncs=syncs, kept=kept)
 
 
 def _rejudged(standing: Standing, policy: Policy) -> Standing:

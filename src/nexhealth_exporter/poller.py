@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from nexhealth_exporter.errors import OtherFailure, PollError
-from nexhealth_exporter.fleet import Fleet, Policy, Round
+from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, Scope, plan
 
@@ -137,6 +137,11 @@ class Poller:
         self.latest = self.latest.rejudged(policy).with_incidents()
         if self._inventory is not None:
             self._watch(self._inventory)
+
+    def recall(self, memories: Mapping[str, Memory]) -> None:
+        """Take over what was learned elsewhere, and judge by it at once."""
+        self._apply()
+        self.latest = self.latest.recalling(memories, self._policy).with_incidents()
 
     # The inventory
 

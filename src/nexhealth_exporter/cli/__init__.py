@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from nexhealth_exporter import __version__, settings
@@ -16,7 +17,13 @@ COMMANDS = {
     "check": "validate configuration and credentials; tell what would be polled, and its price",
     "status": "poll once and print every sync, worst first; exits with 2 if one is overdue",
     "backtest": "replay recorded observations and tell what would have been alerted",
+    "learn": "fill the state file with patterns from recorded observations or a Prometheus",
+    "schedules": "show the learned pattern of an institution, also as YAML to be pasted",
 }
+
+
+WITH_WORDS = frozenset({"backtest", "learn", "schedules"})
+"""Commands with words of their own beside the settings; their modules tell them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,12 +82,9 @@ def _parser() -> argparse.ArgumentParser:
                 default="table",
                 help="a table for people (the default), or the JSON of /api/v1/syncs",
             )
-        if name == "backtest":
-            from nexhealth_exporter.cli.backtest import (  # noqa: PLC0415
-                add_arguments as add_backtest_arguments,
-            )
-
-            add_backtest_arguments(command)
+        if name in WITH_WORDS:
+            module = import_module(f"nexhealth_exporter.cli.{name}")
+            module.add_arguments(command)
         settings.add_arguments(command)
     return parser
 
@@ -140,10 +144,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from nexhealth_exporter.cli.status import status  # noqa: PLC0415
 
         return run(status(given, arguments.format))
-    if arguments.command == "backtest":
-        from nexhealth_exporter.cli.backtest import backtest  # noqa: PLC0415
-
-        return backtest(given, arguments)
+    if arguments.command in WITH_WORDS:
+        module = import_module(f"nexhealth_exporter.cli.{arguments.command}")
+        code: int = getattr(module, arguments.command)(given, arguments)
+        return code
     from nexhealth_exporter.cli.serve import serve  # noqa: PLC0415
 
     return run(serve(given))

@@ -1,22 +1,24 @@
 """`backtest`: what would have been alerted over recorded observations."""
 
 import argparse
+import asyncio
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from nexhealth_exporter.backtest import Answer, Batch, Replay, answer, batches
 from nexhealth_exporter.backtest.answer import WAYS
 from nexhealth_exporter.backtest.observations import moment, opened
+from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
 from nexhealth_exporter.cli.exporter import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.settings import Settings
@@ -24,7 +26,13 @@ from nexhealth_exporter.settings import Settings
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The words of this command apart from settings."""
-    command.add_argument("file", metavar="FILE", help="observations as JSON lines, gzipped or not")
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "file", nargs="?", metavar="FILE", help="observations as JSON lines, gzipped or not"
+    )
+    source.add_argument(
+        "--prometheus", metavar="URL", help="the last six weeks of a Prometheus that scraped this"
+    )
     command.add_argument(
         "--from", dest="since", metavar="TIME", help="report only from then on; learn from all"
     )
@@ -41,10 +49,17 @@ def backtest(settings: Settings, arguments: argparse.Namespace) -> int:
     rules = read_files(settings).rules
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
     since = _since(arguments.since)
-    for batch in from_file(Path(arguments.file), "replaying"):
+
+    def feed(batch: Batch) -> None:
         replay.feed(batch, is_reported=since is None or batch.rows[0][0] >= since)
+
+    if arguments.prometheus:
+        asyncio.run(_each(from_prometheus(arguments.prometheus, "replaying"), feed))
+    else:
+        for batch in from_file(Path(arguments.file), "replaying"):
+            feed(batch)
     if replay.last is None:
-        raise ConfigError(f"{arguments.file} holds no observation.")
+        raise ConfigError("there is no observation to replay.")
     found = answer(replay, since)
     if arguments.format == "json":
         print(json.dumps(found.as_json(), indent=1))
@@ -53,44 +68,39 @@ def backtest(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def _each(found: AsyncIterator[Batch], feed: Callable[[Batch], None]) -> None:
+    async for batch in found:
+        feed(batch)
+
+
+async def from_prometheus(url: str, doing: str) -> AsyncIterator[Batch]:
+    """Six weeks of a Prometheus' history, with a progress bar on a terminal."""
+    end = time.time()
+    start = end - HISTORY_SECONDS
+    with _bar(doing, HISTORY_SECONDS) as show:
+        async for batch in history(url, start, end):
+            yield batch
+            show(batch.rows[-1][0] - start)
+
+
 def from_file(path: Path, doing: str) -> Iterator[Batch]:
     """The observations of a file, with a progress bar on a terminal."""
     try:
-        with path.open("rb") as raw, progress(doing, path.stat().st_size) as show:
+        with path.open("rb") as raw, _bar(doing, path.stat().st_size) as show:
             for batch in batches(opened(raw), path.name):
                 yield batch
-                show(raw)
+                show(raw.tell())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 @contextmanager
-def progress(doing: str, size: int) -> "Iterator[_Show]":
-    """A bar over the bytes of a file, on a terminal only."""
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn(doing),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
-    with bar:
-        yield _Show(bar, size)
-
-
-class _Show:
-    """Moves the bar to where a file has been read."""
-
-    def __init__(self, bar: Progress, size: int) -> None:
-        self._bar = bar
-        self._task = bar.add_task("", total=max(size, 1))
-
-    def __call__(self, raw: IO[bytes]) -> None:
-        if not self._bar.disable:
-            self._bar.update(self._task, completed=raw.tell())
+def _bar(doing: str, total: float) -> Iterator[Callable[[float], None]]:
+    """A progress bar, on a terminal only; it is told how much of the total is done."""
+    is_hidden = not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), disable=is_hidden, transient=True) as bar:
+        task = bar.add_task(doing, total=max(total, 1))
+        yield (lambda _: None) if is_hidden else (lambda done: bar.update(task, completed=done))
 
 
 def _since(text: str | None) -> float | None:

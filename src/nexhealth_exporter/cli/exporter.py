@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from nexhealth_exporter import __version__, logs, webconfig
+from nexhealth_exporter.backtest import Replay
+from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
 from nexhealth_exporter.cli.memory import Memory
-from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.errors import ConfigError, ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
-from nexhealth_exporter.fleet import Policy
+from nexhealth_exporter.fleet import Fleet, Policy
 from nexhealth_exporter.model import Institution
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.plan import Pace, shard_of
@@ -101,6 +103,15 @@ def pace_of(settings: Settings) -> Pace:
         rate=min(per_second, per_minute / 60),
         budget=settings.api_calls_budget / settings.shards,
     )
+
+
+async def past_of(settings: Settings, rules: Rules, url: str) -> Fleet:
+    """The fleet as it would be after the last six weeks, by the history of a Prometheus."""
+    end = time.time()
+    replay = Replay(policy_of(settings, rules), watches(settings, rules))
+    async for batch in history(url, end - HISTORY_SECONDS, end):
+        replay.feed(batch, is_reported=False)
+    return replay.fleet
 
 
 def connect(settings: Settings, api_key: ApiKey, own: OwnMetrics) -> NexHealth:
@@ -197,6 +208,25 @@ class Exporter:
     async def keep_learning(self) -> None:
         """Save what is learned, once a minute and at the end. Never ends."""
         await self._memory.keep(lambda: self.poller.latest)
+
+    async def learn_from_history(self) -> None:
+        """Take over the past from a Prometheus, if there is one and no state yet."""
+        url = self._settings.prometheus_url
+        if url is None or not self._memory.is_empty:
+            await asyncio.Event().wait()
+            return
+        logger.info("learning from the history of Prometheus")
+        try:
+            # In a thread, with a loop of its own: polls and scrapes must not wait for it.
+            past = await asyncio.to_thread(
+                lambda: asyncio.run(past_of(self._settings, self.files.rules, url))
+            )
+        except ExporterError as error:
+            logger.warning("nothing learned from Prometheus", extra={"error": str(error)})
+        else:
+            self.poller.recall(dict(past.memory()))
+            logger.info("learned from Prometheus", extra={"institutions": len(past.standings)})
+        await asyncio.Event().wait()
 
     async def serve(self, ready: Callable[[int], None]) -> None:
         """Listen, and listen anew when TLS changes; `ready` gets the port. Never ends."""

@@ -73,12 +73,21 @@ class Tuning(NamedTuple):
     morning_value: float
 
 
-SERVER = Tuning(0.70, 0.90, 45 * 60.0, 1.0, 5, 0.4)
-CLOUD = Tuning(0.45, 0.85, 150 * 60.0, 1.0, 0, 1.0)
+SERVER = Tuning(0.76, 0.95, 45 * 60.0, 1.0, 5, 0.4)
+CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.0, 0, 1.0)
+LEAST_VALUE = 0.15
+"""What a slot counts that only just runs."""
+
 SURE = 0.8
 """A pattern is used from here on."""
 
-LEAST_SEEN = 5 * DAY
+LEAST_SEEN = 4.5 * DAY
+LEAST_SLOTS = 4 * SLOTS
+"""So many slots of the week must have been seen."""
+
+FEW = 1.5
+"""With less evidence of its own, a slot must be borne out by the other weekdays."""
+
 HALF = 0.5
 CLEAR = 0.45
 """So far from half, the weekdays agree on a slot."""
@@ -86,8 +95,8 @@ CLEAR = 0.45
 POOLED = 0.35
 """What the evidence of another weekday that agrees counts."""
 
-YOUNG_WEEKS, YOUNG_STRETCH = 3, 1.7
-"""Before a pattern has so many weeks, more is tolerated."""
+YOUNG_WEEKS, YOUNG_STRETCH = 3, (2.0, 1.6)
+"""Before a pattern has so many weeks, more is tolerated: in its first, in its second."""
 
 STREAK_DAYS, STREAK_WEEKS = 3, 2
 """A slot that rested on so many working days on end, or on that weekday in so many weeks, rests."""
@@ -95,7 +104,7 @@ STREAK_DAYS, STREAK_WEEKS = 3, 2
 NIGHT = 8
 """A rest of so many slots is a night."""
 
-AGAIN, USUAL = 2, 0.2
+AGAIN, USUAL = 3, 0.14
 """A direction's pause is usual from so many days, and this share of the days."""
 
 MARGIN = 1.25
@@ -195,12 +204,15 @@ class _Shares:
         weekday, slot = divmod(at, SLOTS)
         alike = range(5) if weekday < SATURDAY else range(SATURDAY, 7)
         others = [day * SLOTS + slot for day in alike if day != weekday]
+        is_new = self.runs[at] + self.rests[at] < FEW
         side = [
             n
             for n in others
             if (share := self.share[n]) is not None
-            and (own is None or (share >= HALF) == (own >= HALF))
+            and (own is None or is_new or (share >= HALF) == (own >= HALF))
         ]
+        if own is not None and own < HALF:
+            return own
         weight = POOLED
         runs = self.runs[at] + weight * sum(self.runs[n] for n in side)
         rests = self.rests[at] + weight * sum(self.rests[n] for n in side)
@@ -221,17 +233,16 @@ class _Shares:
 
     def sure(self) -> float:
         """How sure it is on average that a slot is on its right side."""
-        total = 0.0
-        for at in range(7 * SLOTS):
-            runs, rests = self.runs[at], self.rests[at]
-            pooled = self.pooled[at]
-            weekday = at // SLOTS
-            extra = 0.0
-            if pooled is not None and weekday < SATURDAY:
-                extra = 1.0 if abs(pooled - HALF) >= CLEAR else 0.0
-            more, less = max(runs, rests) + extra, min(runs, rests)
+        total = number = 0.0
+        for at, own in enumerate(self.share):
+            if own is None:
+                continue
+            runs, rests, pooled = self.runs[at], self.rests[at], self.pooled[at]
+            agrees = at // SLOTS < SATURDAY and pooled is not None and abs(pooled - HALF) >= CLEAR
+            more, less = max(runs, rests) + agrees, min(runs, rests)
             total += (more + 0.3) / (more + less + 0.6)
-        return total / (7 * SLOTS)
+            number += 1
+        return total / number if number >= LEAST_SLOTS else 0.0
 
     def activity(self) -> bytes:
         """Share of weeks in which it moved, by hour of the week, in percent."""
@@ -269,7 +280,7 @@ def _values(shares: _Shares, tuning: Tuning) -> list[int]:
             values.append(0)
         else:
             part = min(1.0, (share - tuning.rests_below) / span)
-            values.append(5 * round(20 * (0.25 + 0.75 * part)))
+            values.append(5 * round(20 * (LEAST_VALUE + (1 - LEAST_VALUE) * part)))
     _slow_mornings(values, tuning)
     return values
 
@@ -293,7 +304,7 @@ def _slow_mornings(values: list[int], tuning: Tuning) -> None:
 def _stretch(quiets: Sequence[float], tuning: Tuning, weeks: int) -> float:
     """The factor on the type's allowance that leaves room for the sync's own quiet stretches."""
     second = quiets[1] if len(quiets) > 1 else 0.0
-    least = tuning.least_stretch if weeks >= YOUNG_WEEKS else YOUNG_STRETCH
+    least = tuning.least_stretch if weeks >= YOUNG_WEEKS else YOUNG_STRETCH[weeks - 1]
     return round(min(max(MARGIN * second / tuning.usual_quiet, least), MOST_STRETCH), 3)
 
 
@@ -301,7 +312,7 @@ def _pauses(evidence: Evidence, today: int, way: int) -> int:
     """Slots of the day in which one direction rests again and again while the sync moves."""
     paused = [0] * SLOTS
     moved = [0] * SLOTS
-    for day in range(today - 21, today):
+    for day in range(today - DAYS_KEPT, today):
         shift = (day - evidence.first) * SLOTS
         if shift < 0:
             continue

@@ -1,0 +1,153 @@
+"""Observations from the history of a Prometheus that scraped this exporter."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from nexhealth_exporter.backtest.observations import Batch, Seen
+from nexhealth_exporter.errors import ConfigError
+
+HISTORY_SECONDS = 42 * 86400.0
+"""What patterns are made of: six weeks."""
+
+STEP = 300.0
+CHUNK_STEPS = 72
+"""Points of each series asked for at once: Prometheus refuses 11,000, memory far fewer."""
+
+_SYNC = "institution, sync, integration_type"
+_READ = f"max by ({_SYNC}) (nexhealth_sync_last_read_timestamp_seconds)"
+_WRITE = f"max by ({_SYNC}) (nexhealth_sync_last_write_timestamp_seconds)"
+_COLOUR = f"min by ({_SYNC}) (nexhealth_sync_read_up)"
+_POLL = "max by (institution) (nexhealth_institution_last_poll_timestamp_seconds)"
+_INFO = "max by (institution, sync, timezone) (last_over_time(nexhealth_sync_info[2d]))"
+_TYPES = {"server": "onprem", "cloud": "cloud"}
+
+Key = tuple[str, str]
+
+
+async def history(url: str, start: float, end: float) -> AsyncIterator[Batch]:
+    """What the exporter saw from `start` to `end` (POSIX), ordered by time.
+
+    Raises ConfigError if Prometheus does not answer as it should.
+    """
+    polled: dict[str, float] = {}
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
+        ask = _Asking(session, url.rstrip("/"))
+        zones = await ask.zones(end)
+        at = start
+        while at < end:
+            until = min(at + (CHUNK_STEPS - 1) * STEP, end)
+            read, write = await ask.range(_READ, at, until), await ask.range(_WRITE, at, until)
+            colours, polls = await ask.range(_COLOUR, at, until), await ask.range(_POLL, at, until)
+            types = {**read.types, **write.types}
+            for instant in _instants(at, until):
+                rows = list(_rows(instant, types, (read, write, colours), polls, (polled, zones)))
+                if rows:
+                    yield Batch(sorted(rows, key=lambda row: row[0]))
+            at = until + STEP
+
+
+def _instants(start: float, end: float) -> Iterator[float]:
+    number = 0
+    while (at := start + number * STEP) <= end:
+        yield at
+        number += 1
+
+
+class _Series:
+    """Points of one query, by institution and sync, and the syncs' types."""
+
+    def __init__(self, result: list[dict[str, Any]]) -> None:
+        self.points: dict[Key, dict[float, float]] = {}
+        self.types: dict[Key, str] = {}
+        for series in result:
+            labels = series["metric"]
+            key = (labels.get("institution", ""), labels.get("sync", ""))
+            self.types[key] = labels.get("integration_type", "")
+            found = self.points.setdefault(key, {})
+            found.update((round(at, 3), float(value)) for at, value in series["values"])
+
+    def at(self, key: Key, instant: float) -> float | None:
+        """The value then, if there was one."""
+        return self.points.get(key, {}).get(round(instant, 3))
+
+
+def _rows(
+    instant: float,
+    types: Mapping[Key, str],
+    series: tuple[_Series, _Series, _Series],
+    polls: _Series,
+    known: tuple[dict[str, float], Mapping[Key, str]],
+) -> Iterator[tuple[float, Seen]]:
+    """The syncs of institutions that were polled since the instant before."""
+    polled, zones = known
+    news = dict(polled)
+    for key, kind in types.items():
+        poll = polls.at((key[0], ""), instant)
+        if poll is None or poll <= polled.get(key[0], 0.0):
+            continue
+        news[key[0]] = poll
+        read, write, colour = (one.at(key, instant) for one in series)
+        if read is None and write is None:
+            continue
+        yield (
+            poll,
+            Seen(
+                at=_text(poll) or "",
+                institution=key[0],
+                sync=key[1],
+                emr_type=_TYPES.get(kind),
+                timezone=zones.get(key),
+                read_at=_text(read),
+                write_at=_text(write),
+                read_status=None if colour is None else ("green" if colour else "red"),
+            ),
+        )
+    polled.update(news)
+
+
+def _text(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()
+
+
+class _Asking:
+    """Queries of one Prometheus."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def range(self, query: str, start: float, end: float) -> _Series:
+        """Points from start to end, one each step."""
+        asked = {"query": query, "start": str(start), "end": str(end), "step": str(STEP)}
+        return _Series(await self._ask("query_range", asked))
+
+    async def zones(self, at: float) -> dict[Key, str]:
+        """The time zone of each sync, as last told."""
+        result = await self._ask("query", {"query": _INFO, "time": str(at)})
+        told = [series["metric"] for series in result]
+        return {
+            (labels.get("institution", ""), labels.get("sync", "")): labels.get("timezone", "")
+            for labels in told
+        }
+
+    async def _ask(self, path: str, asked: dict[str, str]) -> list[dict[str, Any]]:
+        try:
+            async with self._session.post(f"{self._url}/api/v1/{path}", data=asked) as answer:
+                status, body = answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            # Not the error's text: it may hold the address with its password.
+            raise ConfigError(f"Prometheus does not answer: {type(error).__name__}.") from None
+        try:
+            told = msgspec.json.decode(body)
+            if told["status"] != "success":
+                raise ConfigError(f"Prometheus refused a query: {told.get('error')}.")
+            result: list[dict[str, Any]] = told["data"]["result"]
+        except (msgspec.DecodeError, KeyError, TypeError):
+            raise ConfigError(
+                f"what answers at the address of Prometheus is not one (HTTP {status})."
+            ) from None
+        return result

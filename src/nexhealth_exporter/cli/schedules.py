@@ -1,0 +1,71 @@
+"""`schedules`: the learned pattern of an institution, as a chart and as YAML to be pasted."""
+
+import argparse
+from collections.abc import Iterator
+
+from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.expectation.pattern import SLOTS, Pattern
+from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
+from nexhealth_exporter.settings import Settings, variable
+from nexhealth_exporter.state import State
+
+_SHADES = " ░▒▓█"
+_HOURS = "".join(f"{hour:<6}" for hour in range(0, 24, 3))
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The words of this command apart from settings."""
+    command.add_argument("institution", help="its subdomain")
+
+
+def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Print what was learned of every sync; 0. Raises ConfigError if there is nothing."""
+    institution: str = arguments.institution
+    if settings.state_file is None or not settings.state_file.exists():
+        raise ConfigError(f"{variable('state_file')} names no file: nothing has been learned.")
+    state = State(settings.state_file)
+    memory = state.fleet().remembered.get(institution)
+    state.close()
+    if not memory:
+        raise ConfigError(f"nothing is known of {institution}.")
+    for name, kept in sorted(memory.items()):
+        pattern = kept.learned.pattern
+        print(f"{institution}, {name}:")
+        if pattern is None:
+            print("  not sure enough yet: default hours hold\n")
+            continue
+        print(f"  {sentence(pattern)}\n")
+        print("\n".join(_chart(pattern)))
+        print("\n".join(_yaml(institution, pattern)), end="\n\n")
+    return 0
+
+
+def _chart(pattern: Pattern) -> Iterator[str]:
+    yield f"      {_HOURS}"
+    for day, word in enumerate(DAYS):
+        values = pattern.values[day * SLOTS : (day + 1) * SLOTS]
+        yield f"  {word} {''.join(_SHADES[(value + 24) // 25] for value in values)}"
+
+
+def _yaml(institution: str, pattern: Pattern) -> Iterator[str]:
+    """The part of a configuration file that says the same."""
+    name = f"{institution}-learned"
+    yield "\n  # to hold these hours fixed, paste this into the configuration file"
+    yield "  schedules:"
+    yield f"    {name}:"
+    hours = ", ".join(
+        f'{_days(s.first, s.last)}: "{", ".join(f"{clock(a)}-{clock(b)}" for a, b in s.windows)}"'
+        for s in stretches(pattern)
+        if s.windows
+    )
+    yield f"      hours: {{{hours}}}"
+    if pattern.is_always_on:
+        yield "      holidays: none"
+    yield "  institutions:"
+    yield f"    - match: {{subdomain: {institution}}}"
+    yield f"      schedule: {name}"
+
+
+def _days(first: int, last: int) -> str:
+    names = [day.lower() for day in DAYS]
+    return names[first] if first == last else f"{names[first]}-{names[last]}"

@@ -1,0 +1,151 @@
+"""`learn` and `schedules`, as they are typed."""
+
+import json
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from nexhealth_exporter import rules
+from nexhealth_exporter.cli import main
+from tests.e2e.processes import PROGRAM, free_port, get, prometheus, running, tool, until
+
+DAY, STEP = 86400.0, 600.0
+DAYS = 12
+
+
+def days_of_work(start: float, days: int = DAYS) -> list[tuple[float, float]]:
+    """Looks with the mark that they see: weekdays from 13:00 to 22:00 UTC."""
+    looks: list[tuple[float, float]] = []
+    mark = start
+    for at in (start + n * STEP for n in range(int(days * DAY / STEP))):
+        local = datetime.fromtimestamp(at, UTC)
+        if 13 <= local.hour < 22 and local.weekday() < 5:
+            mark = at
+        looks.append((at, mark))
+    return looks
+
+
+def iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+@pytest.fixture
+def recently() -> float:
+    """The midnight with which the latest days of work begin."""
+    return time.time() // DAY * DAY - DAYS * DAY
+
+
+def test_what_was_learned_is_shown_and_can_be_pasted(
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen, state = tmp_path / "seen.jsonl", str(tmp_path / "state.db")
+    told = {"institution": "smiles", "sync": "Main", "emr_type": "onprem", "timezone": "UTC"}
+    start = recently - 30 * DAY
+    seen.write_text(
+        "\n".join(
+            json.dumps({**told, "at": iso(at), "read_at": iso(mark), "write_at": iso(mark)})
+            for at, mark in days_of_work(start, 42)
+        )
+    )
+
+    assert main(["learn", "--observations", str(seen), "--state-file", state]) == 0
+    assert "1 of 1 syncs have a pattern" in capsys.readouterr().out
+    assert main(["schedules", "smiles", "--state-file", state]) == 0
+    said = capsys.readouterr().out
+
+    assert re.search(r"learned from \d weeks: Mon-Fri 13:00-22:00, sure \d\d %", said)
+    assert said.count("█" * 10) == 5
+    pasted = "\n".join(line[2:] for line in said.split("configuration file\n")[1].splitlines())
+    found = rules.read(pasted, "pasted.yaml")
+    assert found.schedules["smiles-learned"].windows[0] == ((13 * 3600, 22 * 3600),)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["schedules", "smiles"], "names no file"),
+        (["learn", "--observations", "seen"], "nowhere to learn to"),
+        (["learn", "--observations", "/nowhere", "--state-file", "{}"], "/nowhere cannot be read"),
+        (
+            ["learn", "--prometheus", "http://127.0.0.1:9", "--state-file", "{}"],
+            "Prometheus does not answer",
+        ),
+    ],
+)
+def test_what_cannot_work_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    state = str(tmp_path / "state.db")
+
+    assert main([word.format(state) for word in words]) == 1
+
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def openmetrics(looks: list[tuple[float, float]]) -> str:
+    """The history that a Prometheus would have of one sync."""
+    sync = 'institution="smiles",sync="Main"'
+    families = {
+        "nexhealth_sync_last_read_timestamp_seconds": (f'{sync},integration_type="server"', 1),
+        "nexhealth_sync_last_write_timestamp_seconds": (f'{sync},integration_type="server"', 1),
+        "nexhealth_institution_last_poll_timestamp_seconds": ('institution="smiles"', 0),
+        "nexhealth_sync_info": (f'{sync},timezone="UTC"', None),
+    }
+    lines: list[str] = []
+    for name, (labels, which) in families.items():
+        lines.append(f"# TYPE {name} gauge")
+        for at, mark in looks:
+            value = 1 if which is None else (at, mark)[which]
+            lines.append(f"{name}{{{labels}}} {value} {at + 10}")
+            lines.append(f"{name}{{{labels}}} {value} {at + 250}")
+    return "\n".join([*lines, "# EOF", ""])
+
+
+@pytest.mark.e2e
+async def test_the_history_of_a_prometheus_teaches(tmp_path: Path, recently: float) -> None:
+    looks = days_of_work(recently)
+    history = tmp_path / "history.om"
+    history.write_text(openmetrics(looks))
+    blocks = tmp_path / "prometheus-3"
+    promtool = tool("prometheus-3", "promtool")
+    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", str(history), str(blocks)]
+    async with running(*command) as made:
+        assert await made.ended(60) == 0, made.said
+    state = str(tmp_path / "state.db")
+
+    async with prometheus("prometheus-3", tmp_path, {"none": f"127.0.0.1:{free_port()}"}) as prom:
+        words = ("learn", "--prometheus", prom.url, "--state-file", state)
+        async with running(*PROGRAM, *words) as process:
+            assert await process.ended(60) == 0, process.said
+        assert "1 of 1 syncs have a pattern" in process.said
+        words = ("backtest", "--prometheus", prom.url, "--format", "json")
+        async with running(*PROGRAM, *words) as process:
+            assert await process.ended(60) == 0, process.said
+        assert json.loads(process.said)["syncs"] == 1
+    async with running(*PROGRAM, "schedules", "smiles", "--state-file", state) as process:
+        assert await process.ended() == 0
+    assert "Mon-Fri 13:00-22:00" in process.said
+
+
+@pytest.mark.e2e
+async def test_what_a_running_exporter_learns_is_saved_when_it_stops(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    port = free_port()
+    words = ("demo", "--state-file", str(state), "--listen-address", f"127.0.0.1:{port}")
+    async with running(*PROGRAM, *words) as process:
+
+        async def page() -> str | None:
+            text = (await get(f"http://127.0.0.1:{port}/metrics"))[1]
+            return text if "nexhealth_sync_info{" in text else None
+
+        text = await until(page)
+        assert "\nnexhealth_state_ok 1" in text
+        assert await process.stop() == 0
+    async with running(*PROGRAM, "schedules", "harbor-smiles", "--state-file", str(state)) as shown:
+        assert await shown.ended() == 0
+    assert "not sure enough yet" in shown.said
