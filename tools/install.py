@@ -1,4 +1,4 @@
-"""Install the project into `.venv`: `python3 tools/venv.py constraints/FILE ...`.
+"""Install the project into `.venv`: `python3 tools/install.py constraints/FILE ...`.
 
 Makes the environment when it is missing, installs the given files checked by hash, then the
 project itself, editable. Standard library only, since nothing else is there yet.

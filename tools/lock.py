@@ -1,0 +1,46 @@
+"""Renew `constraints/` from pyproject.toml: newest versions, hashes, and no addresses.
+
+One resolution serves every Python and platform that we support: what differs carries a marker.
+"""
+
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+UV = ROOT / ".tools" / "uv"
+OPTIONS = "--quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header"
+FILES = {
+    "runtime": ("pyproject.toml",),
+    "dev": ("pyproject.toml", "--group", "dev", "--constraints", "constraints/runtime.txt"),
+    "build": ("--group", "build", "--constraints", "constraints/dev.txt"),
+}
+PIN = re.compile(r"[\w.\[\]-]+==[\w.!+]+( ; [^/]+)?( \\)?|    --hash=sha256:[0-9a-f]{64}( \\)?")
+
+
+def main() -> None:
+    """Write each file; refuses what is neither a pin nor a hash."""
+    venv.create(UV, symlinks=True, with_pip=True)
+    install: list[str | Path] = [
+        UV / "bin/python",
+        "-m",
+        "pip",
+        "install",
+        "-qq",
+        "--upgrade",
+        "uv",
+    ]
+    subprocess.run(install, check=True)
+    for name, source in FILES.items():
+        path = ROOT / "constraints" / f"{name}.txt"
+        options: list[str | Path] = [*OPTIONS.split(), "--upgrade", "--output-file", path, *source]
+        subprocess.run([UV / "bin/uv", "pip", "compile", *options], cwd=ROOT, check=True)
+        strange = [line for line in path.read_text().splitlines() if not PIN.fullmatch(line)]
+        if strange:
+            sys.exit(f"{path} holds more than pins and hashes: {strange[0]}")
+
+
+if __name__ == "__main__":
+    main()
