@@ -73,6 +73,10 @@ docs: setup  ## write the generated pages and dashboards anew
 	$(RUN)/python -m tests.alerts.readme
 	$(RUN)/python -m tests.alerts.weeks
 
+pictures: setup  ## take the pictures in docs/images, of the demo's pages
+	@$(FETCH) chromium
+	$(RUN)/python tools/pictures.py
+
 lock:  ## renew constraints/ from pyproject.toml: versions and hashes, no addresses
 	$(PYTHON) tools/lock.py
 
