@@ -38,7 +38,9 @@ TEXTS = st.text(
 )
 AGES = st.sampled_from([-90000.0, -5.0, 0.0, 0.007, 59.5, 3 * 3600.0, 2 * DAY, 40 * DAY, 500 * DAY])
 MARKS = st.none() | st.builds(
-    lambda age, more: round(NOW - age - more, 3), AGES, st.floats(0, 20000, allow_subnormal=False)
+    lambda age, more: round(NOW - age - more, 3),
+    AGES,
+    st.just(0.0) | st.floats(0, 20000, allow_subnormal=False),
 )
 COLOURS = st.none() | st.booleans()
 SYNCS = st.lists(

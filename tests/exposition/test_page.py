@@ -16,7 +16,15 @@ from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Fleet, Hours, Policy, Round
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Poll, Source, Sync
 from tests.exposition.fleets import DAY, NOW, fleet_of, policy
-from tests.exposition.reading import ALL, families, samples, text_of
+from tests.exposition.reading import (
+    ALL,
+    OF_FLEET,
+    assert_same,
+    families,
+    reference,
+    samples,
+    text_of,
+)
 
 LARGEST = 256 * 1024
 SERVER = IntegrationType.SERVER
@@ -167,7 +175,7 @@ async def test_the_loop_goes_on_while_a_large_page_is_drawn() -> None:
 
 
 async def test_overlapping_scrapes_share_the_work() -> None:
-    offices, drawn = fleet(800), page()
+    offices, drawn = fleet(500), page()
 
     async def scrape() -> bytes:
         chunks = await drawn.write(offices, NOW, openmetrics=False, names=ALL, gzip=True)
@@ -183,18 +191,18 @@ async def test_overlapping_scrapes_share_the_work() -> None:
 
 
 async def test_a_client_that_hangs_up_takes_the_page_from_nobody() -> None:
-    offices, drawn = fleet(1200), page()
+    offices, drawn = fleet(700), page()
     gone = asyncio.create_task(drawn.write(offices, NOW, openmetrics=False, names=ALL, gzip=True))
     stays = asyncio.create_task(text_of(drawn, offices, NOW))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     gone.cancel()
-    assert (await stays).count("nexhealth_sync_info{") == 1200
+    assert (await stays).count("nexhealth_sync_info{") == 700
     assert gone.cancelled()
     assert (await text_of(drawn, fleet(10), NOW + 60)).count("nexhealth_sync_info{") == 10
 
 
-async def test_a_clock_that_is_set_back_over_closing_time_is_followed() -> None:
+async def test_closing_time_is_followed_to_the_instant_and_back() -> None:
     closing = datetime(2026, 10, 23, 17, tzinfo=ZoneInfo("America/New_York")).timestamp()
     mark = closing - 3600
     offices = fleet_of(
@@ -204,7 +212,33 @@ async def test_a_clock_that_is_set_back_over_closing_time_is_followed() -> None:
     labels = frozenset(
         {("institution", "office"), ("sync", "Dentrix"), ("integration_type", "server")}
     )
-    for now, lag, is_expected in ((600, 3600, 0), (-600, 3000, 1), (1200, 3600, 0)):
+    moments = ((-60, 3540, 1), (0, 3600, 0), (600, 3600, 0), (-600, 3000, 1), (1200, 3600, 0))
+    for now, lag, is_expected in moments:
         found = samples(families(await text_of(drawn, offices, closing + now)))
         assert found["nexhealth_sync_read_unexpected_lag_seconds", labels] == lag
         assert found["nexhealth_sync_expected_up", labels] == is_expected
+
+
+async def test_a_mark_that_leaves_the_horizon_loses_what_lies_before_it() -> None:
+    marks = {"old": NOW - 500 * DAY, "leaving": NOW - 399.5 * DAY, "coming": NOW + 5.25}
+    syncs = tuple(Sync(name, SERVER, "", mark, None) for name, mark in marks.items())
+    offices = fleet_of([Poll("office", NOW, syncs)], default_hours())
+    drawn = page()
+    for hour in range(48):
+        now = NOW + hour * 3500
+        text = await text_of(drawn, offices, now, names=OF_FLEET)
+        assert_same(samples(families(text)), reference(offices, now))
+
+
+async def test_a_page_given_up_halfway_is_made_up_for() -> None:
+    offices, drawn = fleet(250), page()
+    await text_of(drawn, offices, NOW)
+    for back, steps in enumerate((1, 2, 3, 5, 8), start=1):
+        # Back and forth over closing time, each time given up somewhere else.
+        given_up = asyncio.create_task(text_of(drawn, offices, NOW - back * 4 * 3600))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        given_up.cancel()
+        now = NOW + back * 1800
+        text = await text_of(drawn, offices, now, names=OF_FLEET)
+        assert_same(samples(families(text)), reference(offices, now))

@@ -125,6 +125,7 @@ class Block:
             self._stale.update(LAG, UNEXPECTED_LAG)
         went_back = now < self._instant
         if went_back or now >= self._until:
+            self._until = -math.inf
             for row in self._rows:
                 if went_back or now >= row.until:
                     if row.look(now, self._origin):

@@ -8,7 +8,6 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.block import COLUMNS, Block
@@ -34,19 +33,6 @@ Drawing = dict[str, list[Part]]
 """The parts of each family, heading first, by the family's name."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Flight:
-    """A drawing under way, or done: overlapping scrapes of the same facts share it."""
-
-    fleet: Fleet
-    instant: float
-    task: asyncio.Task[Drawing]
-
-    def serves(self, fleet: Fleet, instant: float) -> bool:
-        failed = self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
-        return self.fleet is fleet and self.instant == instant and not failed
-
-
 class Page:
     """What `/metrics` answers. `block_size` is how many institutions are drawn together."""
 
@@ -55,7 +41,6 @@ class Page:
         self._block_size = block_size
         self._headings = {family.name: part(heading(family)) for family in table.OF_FLEET}
         self._blocks: list[Block] = []
-        self._flight: _Flight | None = None
         self._lock = asyncio.Lock()
 
     async def write(
@@ -65,7 +50,7 @@ class Page:
 
         `names` are the metrics that are wanted; an empty set means all of them.
         """
-        drawing = await self._drawing(fleet, math.floor(now * GRID) / GRID)
+        drawing = await self._draw(fleet, math.floor(now * GRID) / GRID)
         parts = [p for name, its in drawing.items() if not names or name in names for p in its]
         parts.append(part(self._own.page(names, openmetrics=openmetrics)))
         if openmetrics:
@@ -77,15 +62,8 @@ class Page:
                 await turns.pass_on()
         return packer.chunks()
 
-    async def _drawing(self, fleet: Fleet, instant: float) -> Drawing:
-        flight = self._flight
-        if flight is None or not flight.serves(fleet, instant):
-            task = asyncio.create_task(self._draw(fleet, instant))
-            self._flight = flight = _Flight(fleet, instant, task)
-        # A client that hangs up must not take the page from the others.
-        return await asyncio.shield(flight.task)
-
     async def _draw(self, fleet: Fleet, instant: float) -> Drawing:
+        # One at a time: what overlapping scrapes have in common is then drawn by the first.
         async with self._lock:
             turns = _Turns()
             standings = list(fleet)
