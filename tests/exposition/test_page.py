@@ -11,6 +11,8 @@ import pytest
 
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, week_plan
+from nexhealth_exporter.exposition.block import Block
+from nexhealth_exporter.exposition.deflate import plain
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Fleet, Hours, Policy, Round
@@ -220,7 +222,7 @@ async def test_closing_time_is_followed_to_the_instant_and_back() -> None:
 
 
 async def test_a_mark_that_leaves_the_horizon_loses_what_lies_before_it() -> None:
-    marks = {"old": NOW - 500 * DAY, "leaving": NOW - 399.5 * DAY, "coming": NOW + 5.25}
+    marks = {"old": NOW - 500 * DAY, "leaving": NOW - 399.9 * DAY, "coming": NOW + 5.25}
     syncs = tuple(Sync(name, SERVER, "", mark, None) for name, mark in marks.items())
     offices = fleet_of([Poll("office", NOW, syncs)], default_hours())
     drawn = page()
@@ -230,15 +232,26 @@ async def test_a_mark_that_leaves_the_horizon_loses_what_lies_before_it() -> Non
         assert_same(samples(families(text)), reference(offices, now))
 
 
-async def test_a_page_given_up_halfway_is_made_up_for() -> None:
-    offices, drawn = fleet(250), page()
-    await text_of(drawn, offices, NOW)
-    for back, steps in enumerate((1, 2, 3, 5, 8), start=1):
-        # Back and forth over closing time, each time given up somewhere else.
-        given_up = asyncio.create_task(text_of(drawn, offices, NOW - back * 4 * 3600))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        given_up.cancel()
-        now = NOW + back * 1800
-        text = await text_of(drawn, offices, now, names=OF_FLEET)
-        assert_same(samples(families(text)), reference(offices, now))
+@pytest.mark.parametrize("steps", range(1, 12))
+def test_a_page_given_up_halfway_is_made_up_for(steps: int) -> None:
+    closing = datetime(2026, 10, 23, 17, tzinfo=ZoneInfo("America/New_York")).timestamp()
+    mark = closing - 3600
+    polls = [
+        Poll(name, mark, (Sync("Dentrix", SERVER, "", mark, mark),)) for name in ("one", "two")
+    ]
+    standings = list(fleet_of(polls, default_hours()))
+
+    def drawn(block: Block, now: float) -> dict[str, bytes]:
+        for _ in block.steps(standings, now):
+            pass
+        return {
+            f"{column.family.name} {column.tail!r}": b"".join(plain([its]))
+            for column, its in block.parts.items()
+        }
+
+    block = Block(closing)
+    drawn(block, closing + 600)
+    given_up = block.steps(standings, closing - 600)
+    for _ in range(steps):
+        next(given_up, None)
+    assert drawn(block, closing + 1200) == drawn(Block(closing), closing + 1200)
