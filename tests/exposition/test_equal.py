@@ -153,8 +153,8 @@ def test_what_is_kept_between_pages_never_shows(
     asyncio.run(live())
 
 
-@pytest.mark.parametrize("hostile", ["\0", "\ud800", "x\udc00y"])
-def test_what_would_break_the_page_is_replaced(hostile: str) -> None:
+@pytest.mark.parametrize("hostile", ["\ud800", "x\udc00y"])
+def test_what_utf_8_cannot_hold_is_replaced(hostile: str) -> None:
     sync = Sync("Dentrix", IntegrationType.SERVER, hostile, read_at=NOW)
 
     async def drawn() -> str:

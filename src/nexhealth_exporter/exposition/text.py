@@ -11,12 +11,11 @@ _NOTHING = b"null"
 
 
 def clean(value: str) -> str:
-    """`value` as UTF-8 can hold it and Prometheus' lexer takes it: else the page would be lost."""
-    if value.isascii() and "\0" not in value:
+    """`value` as UTF-8 can hold it: one name that cannot be written must not cost the page."""
+    if value.isascii():
         return value
     # As UTF-16 a pair of surrogates is one character, and only those without their other fail.
-    joined = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return joined.replace("\0", "\ufffd")
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def labels(values: Mapping[str, str]) -> bytes:
