@@ -131,10 +131,17 @@ def words(shows: str) -> str:
     state, _, detail = shows.partition(": ")
     if state == "overdue":
         return f"Overdue, {detail.split(',', maxsplit=1)[0]}"
-    return f"Resting: {detail}" if state == "resting" else "Fresh"
+    return f"Resting: {detail}" if state == "resting" else OTHERS[state]
 
 
-STATES = ("fresh", "resting", "overdue")
+OTHERS = {
+    "fresh": "Fresh",
+    "null marks": "Unknown",
+    "null write mark": "Unknown",
+    "abandoned": "Not judged",
+    "inactive": "Not judged",
+}
+STATES = ("resting", "overdue", *OTHERS)
 
 
 def test_an_offices_state_is_told_as_it_is(site: Site) -> None:

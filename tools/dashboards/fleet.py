@@ -136,7 +136,8 @@ def _by_type() -> Json:
         query(f"count by (integration_type) ({q.chosen(phrase)})", instant=True)
         for phrase in CONDITIONS.values()
     ]
-    columns = {f"Value #{chr(65 + i)}": title for i, title in enumerate(CONDITIONS)}
+    titles = [title.removeprefix("Overdue, ").capitalize() for title in CONDITIONS]
+    columns = {f"Value #{chr(65 + i)}": title for i, title in enumerate(titles)}
     colour = {"type": "color-text"}
     return table(
         "By integration type",
@@ -148,7 +149,7 @@ def _by_type() -> Json:
         descending=False,
         overrides=[
             override(title, thresholds=steps((None, each)), custom__cellOptions=colour)
-            for title, each in zip(CONDITIONS, COLOURS, strict=True)
+            for title, each in zip(titles, COLOURS, strict=True)
         ],
     )
 
@@ -299,7 +300,7 @@ def fleet() -> Json:
         rows(
             (4, stats),
             (10, [(24, _overdue())]),
-            (8, [(10, _deadlines()), (8, _by_type()), (6, _resting())]),
+            (8, [(9, _deadlines()), (9, _by_type()), (6, _resting())]),
             (8, [(12, _share()), (12, _spread())]),
             (9, [(18, _thin()), (6, _not_judged())]),
         ),

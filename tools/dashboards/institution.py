@@ -5,6 +5,7 @@ from dashboards.board import dashboard, rows, variable
 from dashboards.panels import (
     CRITICAL,
     FRESH,
+    GREY,
     LATE,
     PLAIN,
     RESTING,
@@ -36,15 +37,18 @@ MEANINGS = {
     2: ("Overdue, warning", WARNING),
     3: ("Overdue, critical", CRITICAL),
     4: ("Unknown", UNKNOWN),
+    5: ("Not judged", GREY),
     **{10 + number: (words, RESTING) for number, words in enumerate(REASONS.values())},
 }
 
 
 def _state() -> str:
     """The state of each sync as a number, worst first: what fits first holds."""
+    left_out = 'state!="active"'
     parts = [
         f"{q.overdue('critical', q.OFFICE)} * 0 + 3",
         f"{q.overdue('warning', q.OFFICE)} * 0 + 2",
+        f"max by ({q.KEY}) ({q.info(q.OFFICE, left_out)}) * 0 + 5",
         f"({q.one('expected_up', q.OFFICE)} unless on ({q.KEY}) {q.marked(q.OFFICE)}) * 0 + 4",
     ]
     for number, reason in enumerate(REASONS):
@@ -58,7 +62,7 @@ def _now() -> list[tuple[int, Json]]:
     untold = {"color": {"mode": "thresholds"}, "noValue": "none"}
     deadline = f"min({q.deadline('critical', q.OFFICE)}) - time()"
     name = f'nexhealth_institution_info{{{q.SCOPE},institution="$institution"}}'
-    worst = f"max({_state()} < 4) or max({_state()} >= 4)"
+    worst = f"max({_state()} < 4) or min({_state()} >= 4)"
     return [
         (
             6,
@@ -149,7 +153,7 @@ def _direction(operation: str, conclusion: str) -> Json:
         unit="s",
         defaults={"min": 0},
         overrides=[
-            _line(".*: lag", "#888888", custom__lineWidth=1, custom__fillOpacity=0),
+            _line(".*: lag", GREY, custom__lineWidth=1, custom__fillOpacity=0),
             _line(".*: unexpected", PLAIN),
             _line(".*: warning", WARNING, custom__lineStyle={"fill": "dash", "dash": [8, 6]}),
             _line(".*: critical", CRITICAL, custom__lineStyle={"fill": "dash", "dash": [8, 6]}),

@@ -10,6 +10,7 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # Okabe and Ito's palette: told apart by colour-blind people, on light and on dark.
 CRITICAL, WARNING, LATE = "#D55E00", "#E69F00", "#F0E442"
 FRESH, RESTING, UNKNOWN, PLAIN = "#009E73", "#56B4E9", "#CC79A7", "#0072B2"
+GREY = "#888888"
 
 
 def query(
@@ -225,7 +226,7 @@ def heatmap(title: str, description: str, expression: str, *, unit: str) -> Json
                 "exponent": 0.5,
                 "fill": PLAIN,
                 "mode": "scheme",
-                "reverse": True,
+                "reverse": False,
                 "scale": "exponential",
                 "scheme": "Viridis",
                 "steps": 32,
