@@ -9,6 +9,6 @@ if [ -e "$data/history-loaded" ]; then
   exit 0
 fi
 for day in "$history"/*.om; do
-  promtool tsdb create-blocks-from openmetrics --quiet --max-block-duration=1d "$day" "$data"
+  promtool tsdb create-blocks-from openmetrics --quiet --max-block-duration=24h "$day" "$data"
 done
 touch "$data/history-loaded"

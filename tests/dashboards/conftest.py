@@ -124,7 +124,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         _wait(lambda: _answers(f"http://{exporter}/-/ready"))
         for day in sorted((folder / "past").iterdir()):
             load = ("tsdb", "create-blocks-from", "openmetrics", "--quiet")
-            blocks = ("--max-block-duration=1d", day, folder / "data")
+            blocks = ("--max-block-duration=24h", day, folder / "data")
             subprocess.run([TOOLS / "promtool", *load, *blocks], check=True, capture_output=True)
             day.unlink()
         server = (

@@ -52,7 +52,7 @@ async def _write_history(
     )
     print(f"{arguments.history_days} days of history are in {arguments.history}; to load them:")
     print(f"  for day in {arguments.history}/*.om; do")
-    print('    promtool tsdb create-blocks-from openmetrics --max-block-duration=1d "$day" DATA')
+    print('    promtool tsdb create-blocks-from openmetrics --max-block-duration=24h "$day" DATA')
     print(f"  done    # {len(files)} files; DATA is Prometheus' data folder", flush=True)
 
 
