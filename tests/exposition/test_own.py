@@ -1,9 +1,6 @@
 """The exporter's own metrics, and in which format a client is answered."""
 
-import pytest
-
 from nexhealth_exporter.errors import POLL_FAILURE_REASONS
-from nexhealth_exporter.exposition.negotiation import OPENMETRICS, TEXT, negotiated
 from nexhealth_exporter.exposition.own import ENDPOINTS, OwnMetrics
 from tests.exposition.fleets import NOW
 from tests.exposition.reading import ALL, families, samples
@@ -86,44 +83,3 @@ def test_state_and_shard() -> None:
     assert found["nexhealth_shard_info 1 3"] == 1
     assert found["nexhealth_state_ok"] == 0
     assert found["nexhealth_state_last_save_timestamp_seconds"] == NOW
-
-
-PROMETHEUS_2 = (
-    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-)
-PROMETHEUS_3 = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-    "application/openmetrics-text;version=0.0.1;q=0.5,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-)
-
-
-@pytest.mark.parametrize(
-    ("accept", "openmetrics", "content_type"),
-    [
-        ("", False, "text/plain; version=0.0.4; charset=utf-8"),
-        ("*/*", False, "text/plain; version=0.0.4; charset=utf-8"),
-        ("text/html", False, "text/plain; version=0.0.4; charset=utf-8"),
-        (
-            PROMETHEUS_2,
-            True,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
-        ),
-        (
-            PROMETHEUS_3,
-            True,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-        ),
-        ("application/openmetrics-text", True, OPENMETRICS.content_type),
-        ("application/openmetrics-text;version=2.0.0", True, OPENMETRICS.content_type),
-        ("application/openmetrics-text;version=1.x", False, TEXT.content_type),
-        ("text/plain;version=ab\u00fc", False, TEXT.content_type),
-    ],
-)
-def test_the_format_is_that_of_prometheus_client(
-    accept: str,
-    openmetrics: bool,
-    content_type: str,
-) -> None:
-    assert negotiated(accept) == (openmetrics, content_type)
