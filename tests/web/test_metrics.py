@@ -83,9 +83,11 @@ async def test_it_answers_before_anything_is_known(site: Site) -> None:
 
 
 async def test_head_has_the_headers_of_get_and_no_body(site: Site) -> None:
-    async with site.get("/metrics") as got:
+    # A metric that stands still: CPU seconds may take a digit more a moment later.
+    address = "/metrics?name[]=nexhealth_institutions"
+    async with site.get(address) as got:
         body = await got.read()
-    async with site.get("/metrics", "HEAD") as head:
+    async with site.get(address, "HEAD") as head:
         nothing = await head.read()
 
     assert nothing == b""
