@@ -6,7 +6,7 @@ FETCH := $(RUN)/python tools/fetch.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo setup tools check lint types test alerts browser chart dashboards \
-	image sbom format docs pictures lock clean
+	image sbom bench-alerts format docs pictures lock clean
 
 help:  ## list the tasks
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from zlib import crc32
 
-from nexhealth_exporter.expectation.allowance import AllowanceRules, Room, after_hours, allowances
+from nexhealth_exporter.expectation.allowance import AllowanceRules, Room, allowances, room_after
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.incident import Silence, incidents
 from nexhealth_exporter.expectation.judgement import (
@@ -72,12 +72,8 @@ class Hours:
     ) -> dict[Severity, float]:
         """Seconds of unexpected lag since `mark` that are tolerated of one direction."""
         room = Room(self.stretch[operation is Operation.WRITE])
-        if (
-            mark is not None
-            and self.expectation.source is Source.LEARNED
-            and kind is not IntegrationType.SERVER
-        ):
-            room = Room(room.stretch, *after_hours(self.of(operation), mark))
+        if mark is not None and self.expectation.source is Source.LEARNED:
+            room = room_after(self.of(operation), mark, room.stretch, kind)
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
 
 

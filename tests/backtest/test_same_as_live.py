@@ -4,9 +4,9 @@ import itertools
 from pathlib import Path
 
 from nexhealth_exporter.backtest import Replay, batches
-from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.fleet import Fleet, Policy
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
-from nexhealth_exporter.policy import Defaults, Policy, policy
+from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.simulator.record import Observation, observations, write_observations
 from nexhealth_exporter.simulator.world import World

@@ -195,7 +195,7 @@ def test_what_was_not_looked_at_teaches_nothing(office: Make) -> None:
 @pytest.mark.parametrize("kind", list(IntegrationType))
 def test_a_pattern_is_used_only_when_it_is_sure(office: Make, kind: IntegrationType) -> None:
     smiles = office(kind)
-    smiles.live(FIRST, 3, weekdays(8, 17))
+    smiles.live(FIRST, 2, weekdays(8, 17))
 
     assert smiles.sync.expectation.source is Source.DEFAULT
     assert smiles.sync.read.allowance == {Severity.WARNING: 4 * 3600, Severity.CRITICAL: 9 * 3600}

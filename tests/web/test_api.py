@@ -36,6 +36,7 @@ EVERY_FACT = {
     "expectation": {
         "source": "configured",
         "schedule": "own",
+        "learned": None,
         "value": 1.0,
         "expected_up": True,
         "reason": None,

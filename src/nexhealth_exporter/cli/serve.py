@@ -30,7 +30,13 @@ async def run(exporter: Exporter, ready: Callable[[int], None]) -> None:
     async def listen() -> None:
         await exporter.serve(ready)
 
-    await until_stopped(listen, exporter.poller.run, exporter.follow_files, exporter.keep_learning)
+    await until_stopped(
+        listen,
+        exporter.poller.run,
+        exporter.follow_files,
+        exporter.keep_learning,
+        exporter.learn_from_history,
+    )
 
 
 def _listening(settings: Settings, port: int) -> None:

@@ -51,40 +51,50 @@ CLOSING = 2 * HOUR
 class Room(NamedTuple):
     """What is to be added to a usual allowance. Seconds but for `stretch`, a factor.
 
-    `left` is what was left of the day's expected time when a browser-based sync fell silent
-    after midday, `next_day` the expected time of the first day after, if it fell silent
-    at the usual closing; else both are 0.
+    `left` is what was left of the day's expected time when the sync fell silent
+    after midday, `next_day` the expected time of the first day after, if one in a browser
+    fell silent at the usual closing; else both are 0.
     """
 
     stretch: float = 1.0
     left: float = 0.0
     next_day: float = 0.0
+    is_server: bool = False
+    """A server that stops at noon is a ticket all the same, but a page only after the day."""
 
     def stretched(self, severity: Severity, usual: float) -> float:
         """The allowance: an afternoon off is no ticket, a first day away no page."""
         seconds = self.stretch * usual
-        if severity is Severity.WARNING:
-            seconds += min(self.left, usual)
-        elif self.next_day:
+        if severity is Severity.CRITICAL and self.next_day:
             seconds = max(seconds, self.left + self.next_day + MINUTE)
+        elif severity is Severity.CRITICAL or not self.is_server:
+            seconds += min(self.left, usual)
         return min(seconds, MOST * usual)
 
 
-def after_hours(expectation: Expectation, mark: float) -> tuple[float, float]:
-    """What of `Room` follows from the instant of the last mark: `left` and `next_day`."""
+def room_after(
+    expectation: Expectation, mark: float, stretch: float, kind: IntegrationType
+) -> Room:
+    """What follows from the instant of the last mark."""
+    is_server = kind is IntegrationType.SERVER
+    usual = Room(stretch, is_server=is_server)
+    if not expectation.holidays:
+        return usual  # it runs around the clock: no hour is that of going home
     mark = clamped(mark)
     local = local_second(expectation.timezone, mark)
     if local < MIDDAY and expectation.piece(mark).is_expected:
-        return 0.0, 0.0
+        return usual
     midnight = mark - local + DAY
+    if is_server and expectation.piece(midnight).value > 0:
+        return usual  # it runs through the night: nobody switches it off at noon
     left = expectation.unexpected(mark, midnight)
-    if left > CLOSING:
-        return left, 0.0
+    if left > CLOSING or is_server:
+        return usual._replace(left=left)
     for day in range(NEXT_DAYS):
         start = midnight + day * DAY
         if next_day := expectation.unexpected(start, start + DAY):
-            return left, next_day
-    return left, 0.0
+            return usual._replace(left=left, next_day=next_day)
+    return usual._replace(left=left)
 
 
 def allowances(

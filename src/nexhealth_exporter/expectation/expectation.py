@@ -26,6 +26,9 @@ _EARLIEST = 0.0
 _LATEST = 4_102_444_800.0
 """1970 to 2100: outside it a mark is nonsense, and calendars need not be asked."""
 
+_EVES = frozenset({(12, 24), (12, 31)})
+"""Many go home at noon, and no pattern of weeks can know it."""
+
 _A_DAY = timedelta(days=1)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -95,6 +98,8 @@ class Expectation:
             plan = _silenced(plan, 0, self.back_at)
         if self.gone_from < DAY and self._rests_on(day + _A_DAY):
             plan = _silenced(plan, self.gone_from, DAY)
+        if self.source is Source.LEARNED and self.holidays and (day.month, day.day) in _EVES:
+            plan = _silenced(plan, DAY // 2, DAY)
         return plan
 
     def _rests_on(self, day: date) -> bool:

@@ -71,18 +71,20 @@ class Tuning(NamedTuple):
     morning: int
     """Slots after a rest that count only half: people come late."""
     morning_value: float
+    irregular_value: float
+    """What a slot counts at most that lies beside a rest which comes only sometimes."""
 
 
-SERVER = Tuning(0.76, 0.95, 45 * 60.0, 1.0, 5, 0.4)
-CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.0, 0, 1.0)
+SERVER = Tuning(0.76, 0.95, 45 * 60.0, 0.93, 5, 0.4, 0.3)
+CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.0, 0, 1.0, 1.0)
 LEAST_VALUE = 0.15
 """What a slot counts that only just runs."""
 
-SURE = 0.8
+SURE = 0.75
 """A pattern is used from here on."""
 
-LEAST_SEEN = 4.5 * DAY
-LEAST_SLOTS = 4 * SLOTS
+LEAST_SEEN = 2.5 * DAY
+LEAST_SLOTS = 2 * SLOTS
 """So many slots of the week must have been seen."""
 
 FEW = 1.5
@@ -103,6 +105,9 @@ STREAK_DAYS, STREAK_WEEKS = 3, 2
 
 NIGHT = 8
 """A rest of so many slots is a night."""
+
+SELDOM, STEADY = 0.1, 0.97
+"""Between them a slot neither rests nor runs always."""
 
 AGAIN, USUAL = 3, 0.14
 """A direction's pause is usual from so many days, and this share of the days."""
@@ -133,7 +138,7 @@ def derived(
     weeks = min(6, max(1, (today - shares.oldest) // 7))
     return Pattern(
         values=bytes(values),
-        pauses=(_pauses(evidence, today, 0), _pauses(evidence, today, 1)),
+        pauses=_both_pauses(evidence, today, kind),
         stretch=(
             _stretch(evidence.quiets[0], tuning, weeks),
             _stretch(evidence.quiets[1], tuning, weeks),
@@ -206,12 +211,9 @@ class _Shares:
         others = [day * SLOTS + slot for day in alike if day != weekday]
         is_new = self.runs[at] + self.rests[at] < FEW
         side = [
-            n
-            for n in others
-            if (share := self.share[n]) is not None
-            and (own is None or is_new or (share >= HALF) == (own >= HALF))
+            n for n in others if (share := self.share[n]) is not None and (is_new or share >= HALF)
         ]
-        if own is not None and own < HALF:
+        if own is None or own < HALF:
             return own
         weight = POOLED
         runs = self.runs[at] + weight * sum(self.runs[n] for n in side)
@@ -281,8 +283,22 @@ def _values(shares: _Shares, tuning: Tuning) -> list[int]:
         else:
             part = min(1.0, (share - tuning.rests_below) / span)
             values.append(5 * round(20 * (LEAST_VALUE + (1 - LEAST_VALUE) * part)))
+    if tuning.irregular_value < 1:
+        _irregular(values, shares.pooled, tuning)
     _slow_mornings(values, tuning)
     return values
+
+
+def _irregular(values: list[int], shares: Sequence[float | None], tuning: Tuning) -> None:
+    """Slots beside a rest that comes only sometimes, as a backup, count less: it wanders."""
+    count, most = len(values), round(100 * tuning.irregular_value)
+    for at, share in enumerate(shares):
+        if share is None or not SELDOM <= share < tuning.rests_below:
+            continue
+        for beside in (-2, -1, 1, 2):
+            near = (at + beside) % count
+            if (shares[near] or 0.0) < STEADY:
+                values[near] = min(values[near], most)
 
 
 def _slow_mornings(values: list[int], tuning: Tuning) -> None:
@@ -308,6 +324,13 @@ def _stretch(quiets: Sequence[float], tuning: Tuning, weeks: int) -> float:
     return round(min(max(MARGIN * second / tuning.usual_quiet, least), MOST_STRETCH), 3)
 
 
+def _both_pauses(evidence: Evidence, today: int, kind: IntegrationType) -> tuple[int, int]:
+    """The pauses of a server's directions; in a browser, one just has nothing to do at times."""
+    if kind is not IntegrationType.SERVER:
+        return (0, 0)
+    return _pauses(evidence, today, 0), _pauses(evidence, today, 1)
+
+
 def _pauses(evidence: Evidence, today: int, way: int) -> int:
     """Slots of the day in which one direction rests again and again while the sync moves."""
     paused = [0] * SLOTS
@@ -327,4 +350,5 @@ def _pauses(evidence: Evidence, today: int, way: int) -> int:
     for slot in range(SLOTS):
         if paused[slot] >= max(AGAIN, USUAL * moved[slot]):
             mask |= 1 << slot
-    return mask
+    # It wanders: a slot before and one after rest too.
+    return (mask | mask << 1 | mask >> 1) & _DAY_MASK

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nexhealth_exporter.expectation.judgement import Judgement
+from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.fleet import Fleet, Round, Standing, SyncStanding
 from nexhealth_exporter.model import Severity
 from nexhealth_exporter.report.row import Row
@@ -93,6 +94,7 @@ def _expectation(row: Row, sync: SyncStanding) -> Facts:
     return {
         "source": expectation.source,
         "schedule": expectation.schedule,
+        "learned": None if (found := sync.learned.pattern) is None else sentence(found),
         "value": piece.value if piece else None,
         "expected_up": lasting.is_expected,
         "reason": piece.reason if piece else None,

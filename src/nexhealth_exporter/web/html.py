@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from nexhealth_exporter import __version__
+from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.report import Condition, why
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
 from nexhealth_exporter.report.story import FAILURES, KINDS, REASONS, brief, stretch
@@ -59,6 +60,7 @@ def environment() -> Environment:
         with_query=with_query,
         stretch=stretch,
         week=week,
+        sentence=sentence,
         silence_command=silence_command,
         closure_line=closure_line,
         moment=moment,

@@ -89,8 +89,10 @@ def week(row: Row, sync: SyncStanding, activity: Mapping[int, float] | None = No
     """The picture of a sync: three days back, today, three days ahead.
 
     `activity` is the share (0 to 1) of past weeks in which a mark moved, by hour of the
-    local week (0 is Monday 00:00); None while nothing is learned.
+    local week (0 is Monday 00:00); None takes what was learned.
     """
+    if activity is None:
+        activity = _activity(sync)
     frame = _Frame(sync.expectation, row.now)
     return Week(
         width=LEFT + WIDTH + RIGHT,
@@ -98,9 +100,15 @@ def week(row: Row, sync: SyncStanding, activity: Mapping[int, float] | None = No
         days=tuple(frame.days()),
         bars=(*frame.hours(), *frame.counted(_silent_since(row, sync), row.now)),
         points=tuple(frame.points(_instants(row, sync))),
-        activity=tuple(frame.activity(activity or {})),
+        activity=tuple(frame.activity(activity)),
         hours=tuple((f"{hour:02}", frame.x(hour * 3600.0)) for hour in range(0, 25, 3)),
     )
+
+
+def _activity(sync: SyncStanding) -> dict[int, float]:
+    """What was learned of its activity; empty while nothing is."""
+    pattern = sync.learned.pattern
+    return {} if pattern is None else {n: part / 100 for n, part in enumerate(pattern.activity)}
 
 
 def _silent_since(row: Row, sync: SyncStanding) -> float | None:
