@@ -9,7 +9,7 @@ FETCH := $(RUN)/python tools/fetch.py
 	image sbom bench-alerts format docs pictures lock clean
 
 help:  ## list the tasks
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: .venv/.runtime  ## a simulated fleet and its page: open the address that it prints
 	@$(RUN)/nexhealth-exporter demo
@@ -61,6 +61,9 @@ sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
 	@mkdir -p dist
 	$(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/sbom.json constraints/runtime.txt
+
+bench-alerts: setup  ## how good the alerts are, on simulated offices: takes long
+	$(RUN)/python bench/alerts.py
 
 format: setup  ## let ruff lay out the code
 	$(RUN)/ruff check --fix
