@@ -72,7 +72,7 @@ def _condition(title: str, conclusion: str, phrase: str, colour: str) -> Json:
 
 
 def _overdue() -> Json:
-    since = q.named(f"(time() - {OVERDUE})", q.OFFICES)
+    since = f"time() - {OVERDUE}"
     silent = f"{q.unexpected(q.OFFICES)} and on ({q.KEY}) {OVERDUE}"
     pages = f"{q.deadline('critical', q.OFFICES)} - time() and on ({q.KEY}) {OVERDUE}"
     return table(
@@ -80,7 +80,8 @@ def _overdue() -> Json:
         "Who to call, in this order. 'Unexpected lag' is the silence that opening hours do not "
         "explain; 'until critical' counts down to the page and is negative once it has been sent. "
         "Click an office for the reason and what to do.",
-        [query(q.chosen(phrase), instant=True) for phrase in (since, silent, pages)],
+        [query(q.named(since), instant=True)]
+        + [query(q.chosen(phrase), instant=True) for phrase in (silent, pages)],
         {
             "institution_name": "Office",
             "institution": "Institution",
@@ -107,13 +108,13 @@ def _overdue() -> Json:
 
 def _deadlines() -> Json:
     # A sync that runs has a deadline ahead too, so only those that are late are listed.
-    left = f"{q.deadline('warning', q.OFFICES)} - time() < 3600"
-    soon = f"({left} and on ({q.KEY}) {q.late(q.OFFICES)})"
+    left = f"{q.deadline('warning', q.OFFICES)} - time()"
+    soon = f"{left} > 0 < 3600 and on ({q.KEY}) ({q.old(q.OFFICES)})"
     return table(
         "Overdue within the hour, if nothing moves",
         "Late syncs whose warning allowance runs out within the next hour. Several at "
         "once in one system or zone: look there before the tickets come.",
-        [query(q.chosen(q.named(soon, q.OFFICES)), instant=True)],
+        [query(q.named(soon), instant=True)],
         {
             "institution_name": "Office",
             "institution": "Institution",
@@ -227,14 +228,14 @@ def _spread() -> Json:
 def _thin() -> Json:
     late = f"institution_sync:nexhealth_sync_read_late:bool{{{q.SCOPE},{q.OFFICES}}}"
     share = f"max by ({q.KEY}) (avg_over_time({late}[30d]))"
-    active = q.info(q.OFFICES, 'state="active"')
-    worst = f"topk(25, {q.chosen(f'{share} and on ({q.KEY}) {active}')})"
+    left_out = q.info(q.OFFICES, 'state!="active"')
+    worst = f"topk(25, {q.chosen(f'{share} unless on ({q.KEY}) {left_out}')})"
     return table(
         "Thin coverage, last 30 days",
         "The monthly freshness report: the share of open time in which reads were more than 20 "
         "minutes late, worst first. A cloud-based sync high up here comes and goes: too few "
         "workstations have the extension. A server high up is often switched off, or overdue.",
-        [query(q.named(worst, q.OFFICES), instant=True)],
+        [query(q.named(worst), instant=True)],
         {
             "institution_name": "Office",
             "institution": "Institution",
@@ -274,13 +275,13 @@ def _incidents() -> Json:
 
 
 def _filters() -> list[Json]:
-    """The filters; those whose label may be empty include the empty value in All."""
+    """The filters. All includes the empty value, and is cheaper than what excludes it."""
     institutions = f"nexhealth_institution_info{{{q.SCOPE}}}"
     syncs = f"nexhealth_sync_info{{{q.SCOPE}}}"
     return [
         variable("group", "Group", institutions, every=".*"),
-        variable("institution", "Institution", institutions),
-        variable("integration_type", "Type", syncs),
+        variable("institution", "Institution", institutions, every=".*"),
+        variable("integration_type", "Type", syncs, every=".*"),
         variable("emr", "System", syncs, every=".*"),
         variable("timezone", "Time zone", syncs, every=".*"),
     ]

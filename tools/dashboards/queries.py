@@ -77,26 +77,34 @@ def info(where: str, *more: str) -> str:
 
 def judged(where: str, phrase: str) -> str:
     """The phrase without syncs that are abandoned, inactive or already overdue."""
-    active = info(where, 'state="active"')
-    return f"(({phrase}) and on ({KEY}) {active} unless on ({KEY}) {overdue('warning', where)})"
+    left_out = info(where, 'state!="active"')
+    return (
+        f"(({phrase}) unless on ({KEY}) {left_out} unless on ({KEY}) {overdue('warning', where)})"
+    )
 
 
 def marked(where: str) -> str:
-    """The syncs of which both marks are known."""
-    read, write = (one(f"{o}_unexpected_lag_seconds", where) for o in ("read", "write"))
-    return f"({read} and on ({KEY}) {write})"
+    """In how many directions the marks are old, of the syncs of which both are known."""
+    read, write = (
+        f"({one(f'{o}_unexpected_lag_seconds', where)} > bool {FRESH_SECONDS})"
+        for o in ("read", "write")
+    )
+    return f"({read} + on ({KEY}) {write})"
+
+
+def old(where: str) -> str:
+    """Expected up, and later than normal in a direction."""
+    return f"{marked(where)} > 0 and on ({KEY}) {expected(where)}"
 
 
 def late(where: str) -> str:
     """Expected up, later than normal, and not overdue yet."""
-    old = f"{unexpected(where)} > {FRESH_SECONDS} and on ({KEY}) {expected(where)}"
-    return judged(where, f"{old} and on ({KEY}) {marked(where)}")
+    return judged(where, old(where))
 
 
 def fresh(where: str) -> str:
     """Expected up, and both marks are as young as is normal."""
-    young = f"{unexpected(where)} <= {FRESH_SECONDS} and on ({KEY}) {expected(where)}"
-    return judged(where, f"{young} and on ({KEY}) {marked(where)}")
+    return judged(where, f"{marked(where)} == 0 and on ({KEY}) {expected(where)}")
 
 
 def resting(where: str) -> str:
@@ -109,26 +117,28 @@ def unknown(where: str) -> str:
     return judged(where, f"{one('expected_up', where)} unless on ({KEY}) {marked(where)}")
 
 
-def named(phrase: str, where: str) -> str:
-    """The phrase with institution_name and emr, where they are known.
-
-    A missing info series must not lose a sync: hence the `or`. Replicas may disagree for a
-    moment about what an office is called: hence the topk.
-    """
-    institution = where.split(",", maxsplit=1)[0]
-    names = f"nexhealth_institution_info{{{SCOPE},{institution}}}"
-    name = f"topk by (institution) (1, max by (institution, institution_name) ({names}))"
-    emr = f"topk by ({KEY}) (1, max by ({KEY}, emr) ({info(where)}))"
-    with_emr = f"{phrase} * on ({KEY}) group_left (emr) {emr}"
-    both = f"{with_emr} * on (institution) group_left (institution_name) {name}"
-    return f"{both} or on ({KEY}) {phrase}"
+FILTERED_SYNCS = f'nexhealth_sync_info{{{SCOPE},{OFFICES},emr=~"$emr",timezone=~"$timezone"}}'
+FILTERED_INSTITUTIONS = (
+    f'nexhealth_institution_info{{{SCOPE},institution=~"$institution",group=~"$group"}}'
+)
 
 
 def chosen(phrase: str) -> str:
     """The phrase for the offices that the fleet dashboard's other filters leave."""
-    syncs = info(OFFICES, 'emr=~"$emr"', 'timezone=~"$timezone"')
-    groups = f'nexhealth_institution_info{{{SCOPE},institution=~"$institution",group=~"$group"}}'
-    return f"(({phrase}) and on ({KEY}) {syncs} and on (institution) {groups})"
+    institutions = f"and on (institution) {FILTERED_INSTITUTIONS}"
+    return f"(({phrase}) and on ({KEY}) {FILTERED_SYNCS} {institutions})"
+
+
+def named(phrase: str) -> str:
+    """The same, with institution_name and emr.
+
+    Replicas may disagree for a moment about what an office is called: hence the topk.
+    """
+    emr = f"topk by ({KEY}) (1, max by ({KEY}, emr) ({FILTERED_SYNCS}))"
+    names = f"max by (institution, institution_name) ({FILTERED_INSTITUTIONS})"
+    name = f"topk by (institution) (1, {names})"
+    with_emr = f"({phrase}) * on ({KEY}) group_left (emr) {emr}"
+    return f"{with_emr} * on (institution) group_left (institution_name) {name}"
 
 
 def count(phrase: str) -> str:
