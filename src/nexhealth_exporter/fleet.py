@@ -50,8 +50,8 @@ class Hours:
 
     `is_fallback` is True when neither configuration nor locations gave a usable zone.
     `apart` are the expectations of reads and of writes, where these differ from the sync's.
-    `stretch` is the factor on their usual allowances. `skips` tells on which local days (since
-    1970) nothing is to be learned.
+    `stretch` and `patience` are factors on their usual allowances, as `allowance.Room` has
+    them. `skips` tells on which local days (since 1970) nothing is to be learned.
     """
 
     expectation: Expectation
@@ -59,6 +59,7 @@ class Hours:
     is_fallback: bool
     apart: tuple[Expectation, Expectation] | None = None
     stretch: tuple[float, float] = (1.0, 1.0)
+    patience: float = 1.0
     skips: Callable[[int], bool] = _never
 
     def of(self, operation: Operation) -> Expectation:
@@ -71,9 +72,9 @@ class Hours:
         self, kind: IntegrationType, operation: Operation, mark: float | None = None
     ) -> dict[Severity, float]:
         """Seconds of unexpected lag since `mark` that are tolerated of one direction."""
-        room = Room(self.stretch[operation is Operation.WRITE])
+        room = Room(self.stretch[operation is Operation.WRITE], self.patience)
         if mark is not None and self.expectation.source is Source.LEARNED:
-            room = room_after(self.of(operation), mark, room.stretch, kind)
+            room = room_after(self.of(operation), mark, room, kind)
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
 
 

@@ -67,6 +67,7 @@ class _Hours:
             is_fallback=zone is None,
             apart=apart,
             stretch=(1.0, 1.0) if pattern is None else pattern.stretch,
+            patience=1.0 if pattern is None else pattern.patience,
             skips=self._skips(country, own),
         )
 

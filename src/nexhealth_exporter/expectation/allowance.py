@@ -49,22 +49,29 @@ CLOSING = 2 * HOUR
 
 
 class Room(NamedTuple):
-    """What is to be added to a usual allowance. Seconds but for `stretch`, a factor.
+    """What is to be added to a usual allowance, in seconds but for two factors.
 
+    `stretch` is what the direction's cadence asks for before a ticket; a page leaves room for the
+    same quiet stretches in seconds. `patience` is for a pattern that is young.
     `left` is what was left of the day's expected time when the sync fell silent
     after midday, `next_day` the expected time of the first day after, if one in a browser
     fell silent at the usual closing; else both are 0.
     """
 
     stretch: float = 1.0
+    patience: float = 1.0
     left: float = 0.0
     next_day: float = 0.0
     is_server: bool = False
     """A server that stops at noon is a ticket all the same, but a page only after the day."""
 
-    def stretched(self, severity: Severity, usual: float) -> float:
+    def allowed(self, severity: Severity, all_usual: Mapping[Severity, float]) -> float:
         """The allowance: an afternoon off is no ticket, a first day away no page."""
-        seconds = self.stretch * usual
+        usual = all_usual[severity]
+        quiet = self.stretch * all_usual[Severity.WARNING]
+        seconds = max(quiet, self.patience * usual)
+        if severity is Severity.WARNING:
+            seconds = quiet
         if severity is Severity.CRITICAL and self.next_day:
             seconds = max(seconds, self.left + self.next_day + MINUTE)
         elif severity is Severity.CRITICAL or not self.is_server:
@@ -72,12 +79,10 @@ class Room(NamedTuple):
         return min(seconds, MOST * usual)
 
 
-def room_after(
-    expectation: Expectation, mark: float, stretch: float, kind: IntegrationType
-) -> Room:
-    """What follows from the instant of the last mark."""
+def room_after(expectation: Expectation, mark: float, room: Room, kind: IntegrationType) -> Room:
+    """The room with what follows from the instant of the last mark."""
     is_server = kind is IntegrationType.SERVER
-    usual = Room(stretch, is_server=is_server)
+    usual = room._replace(is_server=is_server)
     if not expectation.holidays:
         return usual  # it runs around the clock: no hour is that of going home
     mark = clamped(mark)
@@ -117,7 +122,7 @@ def allowances(
         usual = CLOUD
     warning, critical = (
         _bounded(
-            room.stretched(severity, usual[severity]),
+            room.allowed(severity, usual),
             rules.get((integration_type, operation, severity)),
         )
         for severity in (Severity.WARNING, Severity.CRITICAL)

@@ -53,6 +53,11 @@ class Pattern:
     """Share of the weeks in which it moved, by hour of the week, in percent."""
 
     @property
+    def patience(self) -> float:
+        """The factor on the allowance before a page: a young pattern may be wrong."""
+        return 1.0 if self.weeks >= YOUNG_WEEKS else YOUNG_STRETCH[self.weeks - 1]
+
+    @property
     def is_always_on(self) -> bool:
         """Whether it runs around the clock."""
         return sum(value > 0 for value in self.values) >= 0.97 * len(self.values)
