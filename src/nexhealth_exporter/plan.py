@@ -1,12 +1,18 @@
 """How institutions are polled: scope, interval, the calls that costs, and which shard does it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 MONTH = 30 * 86400.0
 SPREAD = 0.75
 """The part of an interval over which a round's polls are spread; the rest is for retries."""
+
+SPENT = 0.9
+"""The part of the budget that a stretched plan spends; the rest is for retries."""
+
+SELDOM = 0.25
+"""The part of the budget that may go to institutions of which no sync is known."""
 
 _TOKEN_LIFE = 0.9 * 3600.0
 """Seconds after which a token is replaced when NexHealth gives one for an hour."""
@@ -35,6 +41,7 @@ class Pace:
 class Plan:
     """What is done: `projected` calls in 30 days, one round every `interval` seconds.
 
+    `seldom_interval` is how often (seconds) an institution without a sync is asked alone.
     `stretched_by` says what made the interval longer than asked: "rate", "budget" or "".
     """
 
@@ -42,15 +49,23 @@ class Plan:
     interval: float
     calls_per_round: int
     projected: float
+    seldom_interval: float
     stretched_by: str
 
 
-def plan(pace: Pace, institutions: int, *, alone: int = 0, fleet_refused: bool = False) -> Plan:
+def plan(
+    pace: Pace,
+    institutions: int,
+    *,
+    alone: int = 0,
+    seldom: int = 0,
+    fleet_refused: bool = False,
+) -> Plan:
     """The plan for that many institutions.
 
-    `alone` are those with syncs that the fleet answer leaves out; `fleet_refused` is
-    True while the key may not ask for the whole fleet. In scope auto the plan never
-    costs more than the budget: rather are rounds less frequent.
+    `alone` are those with syncs that the fleet answer leaves out, `seldom` those without;
+    `fleet_refused` is True while the key may not ask for the whole fleet. In scope auto the
+    plan never costs more than the budget: rather are rounds less frequent.
     """
     by_institution = _plan(pace, Scope.INSTITUTION, institutions)
     if pace.scope is Scope.INSTITUTION:
@@ -58,23 +73,41 @@ def plan(pace: Pace, institutions: int, *, alone: int = 0, fleet_refused: bool =
     is_affordable = not pace.budget or by_institution.projected <= pace.budget
     if fleet_refused or (pace.scope is Scope.AUTO and is_affordable):
         return _within_budget(pace, by_institution)
-    return _within_budget(pace, _plan(pace, Scope.FLEET, 1 + alone))
+    return _within_budget(pace, _plan(pace, Scope.FLEET, 1 + alone, seldom))
 
 
-def _plan(pace: Pace, scope: Scope, calls: int) -> Plan:
+def _plan(pace: Pace, scope: Scope, calls: int, seldom: int = 0) -> Plan:
     needed = calls / pace.rate / SPREAD
-    interval = max(pace.interval, needed)
-    projected = _overhead(pace) + MONTH / interval * calls
-    return Plan(scope, interval, calls, projected, "rate" if needed > pace.interval else "")
+    made = Plan(
+        scope=scope,
+        interval=max(pace.interval, needed),
+        calls_per_round=calls,
+        projected=0.0,
+        seldom_interval=_seldom_interval(pace, seldom),
+        stretched_by="rate" if needed > pace.interval else "",
+    )
+    return _priced(pace, made, seldom)
+
+
+def _seldom_interval(pace: Pace, seldom: int) -> float:
+    if pace.scope is not Scope.AUTO or not pace.budget:
+        return pace.inventory_interval
+    return max(pace.inventory_interval, MONTH * seldom / (SELDOM * pace.budget))
+
+
+def _priced(pace: Pace, made: Plan, seldom: int) -> Plan:
+    asides = _overhead(pace) + MONTH / made.seldom_interval * seldom
+    return replace(made, projected=asides + MONTH / made.interval * made.calls_per_round)
 
 
 def _within_budget(pace: Pace, found: Plan) -> Plan:
     if pace.scope is not Scope.AUTO or not pace.budget or found.projected <= pace.budget:
         return found
-    left = max(pace.budget - _overhead(pace), 1.0)
+    rounds = MONTH / found.interval * found.calls_per_round
+    asides = found.projected - rounds
+    left = max(SPENT * pace.budget - asides, 1.0)
     interval = MONTH * found.calls_per_round / left
-    projected = _overhead(pace) + MONTH / interval * found.calls_per_round
-    return Plan(found.scope, interval, found.calls_per_round, projected, "budget")
+    return replace(found, interval=interval, projected=asides + left, stretched_by="budget")
 
 
 def _overhead(pace: Pace) -> float:

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 from nexhealth_exporter.errors import OtherFailure, PollError
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
@@ -19,6 +19,9 @@ FLUSH_SECONDS = 0.1
 
 INCIDENT_SECONDS = 5.0
 """How often incidents are looked for within a round: each look reads every sync."""
+
+BATCH = 200
+"""Answers of one fleet call that change the fleet together."""
 
 STALLED_SECONDS = 300.0
 """Without a sign of life for this long the poller counts as stuck."""
@@ -65,10 +68,14 @@ class Meter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    """An institution that the fleet answer leaves out: when it was asked, what it has."""
+    """An institution that the fleet answer leaves out: when it was asked, what it has.
+
+    `is_known` is False while it was asked in vain, so that nothing is known of it.
+    """
 
     asked_at: float
     has_syncs: bool
+    is_known: bool
 
 
 class Poller:
@@ -100,6 +107,8 @@ class Poller:
         self._clock = clock
         self._inventory: Inventory | None = None
         self._found = asyncio.Event()
+        self._attempted = asyncio.Event()
+        self._wake = asyncio.Event()
         self._alone: dict[str, _Alone] = {}
         self._is_fleet_refused = False
         self._plan: Plan | None = None
@@ -111,7 +120,6 @@ class Poller:
     async def run(self) -> None:
         """Poll until cancelled."""
         self._alive_at = _now()
-        await self._take_inventory()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._inventories())
             group.create_task(self._rounds())
@@ -147,10 +155,10 @@ class Poller:
 
     async def _inventories(self) -> None:
         while True:
+            await self._take_inventory()
             pace = self._pace
             known = self._found.is_set()
-            await self._sleep(pace.inventory_interval if known else min(pace.interval, 60.0))
-            await self._take_inventory()
+            await asyncio.sleep(pace.inventory_interval if known else min(pace.interval, 60.0))
 
     async def _take_inventory(self) -> None:
         try:
@@ -160,10 +168,24 @@ class Poller:
             logger.warning("inventory failed, going on with what is known", extra=_why(error))
             return
         finally:
-            self._alive_at = _now()
-        # A key may have been given the fleet call since: it is tried again.
-        self._is_fleet_refused = False
+            self._attempted.set()
+        if self._inventory is not None and len(self._inventory) and not len(inventory):
+            logger.warning("the inventory is suddenly empty, going on with what is known")
+            return
         self._watch(inventory)
+        if self._is_fleet_refused:
+            await self._try_fleet_again(inventory)
+
+    async def _try_fleet_again(self, inventory: Inventory) -> None:
+        """Ask for the fleet once: the key may have been given the call since."""
+        try:
+            await self._api.fleet(inventory)
+        except PollError as error:
+            self._meter.poll_failed(error.reason)
+            return
+        self._is_fleet_refused = False
+        self._make_plan()
+        self._wake.set()
 
     def _watch(self, inventory: Inventory) -> None:
         self._inventory = inventory
@@ -175,17 +197,16 @@ class Poller:
         self._found.set()
 
     def _make_plan(self) -> Plan:
+        with_syncs = sum(alone.has_syncs for alone in self._alone.values())
         made = plan(
             self._pace,
             len(self.latest.standings),
-            alone=sum(alone.has_syncs for alone in self._alone.values()),
+            alone=with_syncs,
+            seldom=len(self._alone) - with_syncs,
             fleet_refused=self._is_fleet_refused,
         )
         if made != self._plan:
             self._plan = made
-            # An answer must outlive a few polls, however far apart they are.
-            stale_after = max(self._policy.stale_after, STALE_INTERVALS * made.interval)
-            self._policy = replace(self._policy, stale_after=stale_after)
             self._meter.planned(made)
             _log_plan(made, self._pace)
         return made
@@ -195,16 +216,24 @@ class Poller:
     async def _rounds(self) -> None:
         is_first = True
         while True:
-            began = _now()
-            if self._found.is_set():
-                made = self._make_plan()
-                spread = self._burst(made) if is_first else SPREAD * made.interval
-                is_first = False
-                await self._round(spread)
-                await self._sleep(began + made.interval - _now())
-            else:
-                self.latest = self.latest.after_round(Round(self._clock(), 0.0, is_up=False))
-                await self._wait_for_inventory(self._pace.interval)
+            self._alive_at = began = _now()
+            if not self._found.is_set():
+                await self._wait_for_inventory()
+                continue
+            self._wake.clear()
+            made = self._make_plan()
+            await self._round(self._burst(made) if is_first else SPREAD * made.interval)
+            is_first = False
+            # The round itself may have changed the plan.
+            made = self._make_plan()
+            self._tell_kept(made, _now() - began)
+            await self._sleep(began + made.interval - _now())
+
+    def _tell_kept(self, made: Plan, taken: float) -> None:
+        """Publish the interval that is really kept: a slow API makes it longer than planned."""
+        if taken > made.interval:
+            logger.warning("a round took longer than its interval", extra={"seconds": round(taken)})
+        self._meter.planned(replace(made, interval=max(made.interval, taken)))
 
     def _burst(self, made: Plan) -> float:
         """Seconds for the first round: none if a minute's limit holds it, else as few as may be.
@@ -222,7 +251,7 @@ class Poller:
             succeeded = await self._fleet_round(spread, failures)
         else:
             everybody = [standing.institution for standing in self.latest]
-            succeeded = await self._ask_each(everybody, spread, failures)
+            succeeded = _answered(await self._ask_each(everybody, spread, failures))
         self._apply()
         is_idle = not self.latest.standings
         ended = Round(
@@ -241,18 +270,28 @@ class Poller:
         except PollError as error:
             return await self._without_fleet(error, watched, spread, failures)
         at = self._clock()
+        await self._record_all(Poll(subdomain, at, syncs) for subdomain, syncs in answer.items())
         left_out = [i for subdomain, i in watched.items() if subdomain not in answer]
-        self._alone = {
-            i.subdomain: self._alone[i.subdomain] for i in left_out if i.subdomain in self._alone
-        }
+        before = self._alone
+        self._alone = {i.subdomain: before[i.subdomain] for i in left_out if i.subdomain in before}
         asked = [i for i in left_out if self._is_due(i, at)]
-        for subdomain, syncs in answer.items():
-            self._record(Poll(subdomain, at, syncs))
         for institution in left_out:
-            if institution not in asked:
+            alone = self._alone.get(institution.subdomain)
+            if institution not in asked and alone is not None and alone.is_known:
                 # Known to have none: the fleet answer confirms it.
                 self._record(Poll(institution.subdomain, at, ()))
-        return 1 + await self._ask_each(asked, spread, failures)
+        found = await self._ask_each(asked, spread, failures)
+        self._alone |= {
+            subdomain: self._asked_alone(subdomain, syncs) for subdomain, syncs in found.items()
+        }
+        return 1 + _answered(found)
+
+    def _asked_alone(self, subdomain: str, syncs: tuple[Sync, ...] | None) -> _Alone:
+        before = self._alone.get(subdomain)
+        if syncs is None:
+            # In vain: what had syncs is asked again in every round, what had none seldom.
+            return _Alone(self._clock(), before is not None and before.has_syncs, is_known=False)
+        return _Alone(self._clock(), has_syncs=bool(syncs), is_known=True)
 
     async def _without_fleet(
         self,
@@ -261,67 +300,71 @@ class Poller:
         spread: float,
         failures: Counter[str],
     ) -> int:
+        self._failed(error, failures)
         if error.status in FLEET_REFUSED:
             self._is_fleet_refused = True
             logger.warning("fleet call refused, polling by institution", extra=_why(error))
-            return await self._ask_each(list(watched.values()), spread, failures)
-        self._failed(error, failures)
+            return _answered(await self._ask_each(list(watched.values()), spread, failures))
         at = self._clock()
         alone = [i for s, i in watched.items() if s in self._alone and self._alone[s].has_syncs]
-        for institution in watched.values():
-            if institution not in alone:
-                self._record(Poll(institution.subdomain, at, failure=error.reason))
-        return await self._ask_each(alone, spread, failures)
+        await self._record_all(
+            Poll(institution.subdomain, at, failure=error.reason)
+            for institution in watched.values()
+            if institution not in alone
+        )
+        return _answered(await self._ask_each(alone, spread, failures))
 
     def _is_due(self, institution: Institution, at: float) -> bool:
         alone = self._alone.get(institution.subdomain)
         if alone is None or alone.has_syncs:
             return True
-        return at - alone.asked_at >= self._pace.inventory_interval
+        return self._plan is None or at - alone.asked_at >= self._plan.seldom_interval
 
     async def _ask_each(
         self, institutions: Sequence[Institution], spread: float, failures: Counter[str]
-    ) -> int:
-        """Poll each, a bounded number at a time, evenly over `spread` seconds."""
+    ) -> dict[str, tuple[Sync, ...] | None]:
+        """Poll each, a bounded number at a time, evenly over `spread` seconds.
+
+        By subdomain, what was found; None where the poll failed. A wake-up breaks it off.
+        """
         began = _now()
         gap = spread / max(len(institutions), 1)
         queue = iter(enumerate(institutions))
-        succeeded = 0
+        found: dict[str, tuple[Sync, ...] | None] = {}
 
         async def work() -> None:
-            nonlocal succeeded
             for position, institution in queue:
                 await self._sleep(began + position * gap - _now())
-                succeeded += await self._ask(institution, failures)
+                if self._wake.is_set():
+                    return
+                found[institution.subdomain] = await self._ask(institution, failures)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._concurrency, len(institutions))):
                 group.create_task(work())
-        return succeeded
+        return found
 
-    async def _ask(self, institution: Institution, failures: Counter[str]) -> bool:
+    async def _ask(
+        self, institution: Institution, failures: Counter[str]
+    ) -> tuple[Sync, ...] | None:
         subdomain = institution.subdomain
         try:
             syncs = await self._api.syncs(institution)
         except PollError as error:
             logger.debug("poll failed", extra={"institution": subdomain, **_why(error)})
-            return self._did_not_answer(subdomain, error, failures)
+            self._did_not_answer(subdomain, error, failures)
         except Exception as error:
             # The top of a task: an answer that meets a fault of ours spoils its own poll only.
             logger.exception("poll failed unexpectedly", extra={"institution": subdomain})
-            return self._did_not_answer(subdomain, OtherFailure(str(error)), failures)
-        at = self._clock()
-        if self._plan is not None and self._plan.scope is Scope.FLEET:
-            self._alone[subdomain] = _Alone(at, has_syncs=bool(syncs))
-        self._record(Poll(subdomain, at, syncs))
-        return True
+            self._did_not_answer(subdomain, OtherFailure(str(error)), failures)
+        else:
+            self._record(Poll(subdomain, self._clock(), syncs))
+            return syncs
+        return None
 
-    def _did_not_answer(
-        self, subdomain: str, error: PollError, failures: Counter[str]
-    ) -> Literal[False]:
+    def _did_not_answer(self, subdomain: str, error: PollError, failures: Counter[str]) -> None:
         self._failed(error, failures)
         self._record(Poll(subdomain, self._clock(), failure=error.reason))
-        return False
 
     def _failed(self, error: PollError, failures: Counter[str]) -> None:
         failures[error.reason] += 1
@@ -342,26 +385,53 @@ class Poller:
         if not self._pending:
             return
         polls, self._pending = self._pending, []
-        self.latest = self.latest.after(polls, self._policy)
+        self.latest = self.latest.after(polls, self._lasting())
         if _now() - self._looked_for_incidents > INCIDENT_SECONDS:
             self._looked_for_incidents = _now()
             self.latest = self.latest.with_incidents()
 
+    async def _record_all(self, polls: Iterable[Poll]) -> None:
+        """Record many, a few at a time: others get their turn between."""
+        for number, poll in enumerate(polls, 1):
+            self._record(poll)
+            if number % BATCH == 0:
+                self._apply()
+                await asyncio.sleep(0)
+
+    def _lasting(self) -> Policy:
+        """The policy under which an answer outlives a few polls, however far apart they are."""
+        interval = self._plan.interval if self._plan else 0.0
+        stale_after = max(self._policy.stale_after, STALE_INTERVALS * interval)
+        return replace(self._policy, stale_after=stale_after)
+
     # Waiting
 
     async def _sleep(self, seconds: float) -> None:
+        """Sleep, giving signs of life; a wake-up ends it."""
         until = _now() + seconds
-        while (left := until - _now()) > 0:
+        while (left := until - _now()) > 0 and not self._wake.is_set():
             self._alive_at = _now()
-            await asyncio.sleep(min(left, TICK_SECONDS))
+            await _any(self._wake, min(left, TICK_SECONDS))
 
-    async def _wait_for_inventory(self, seconds: float) -> None:
-        self._alive_at = _now()
-        try:
-            async with asyncio.timeout(min(seconds, TICK_SECONDS)):
-                await self._found.wait()
-        except TimeoutError:
-            return
+    async def _wait_for_inventory(self) -> None:
+        """Wait for the next attempt at one; if it fails, or takes long, so does the round."""
+        await _any(self._attempted, min(self._pace.interval, TICK_SECONDS))
+        self._attempted.clear()
+        if not self._found.is_set():
+            self.latest = self.latest.after_round(Round(self._clock(), 0.0, is_up=False))
+
+
+async def _any(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but no longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+def _answered(found: Mapping[str, tuple[Sync, ...] | None]) -> int:
+    return sum(syncs is not None for syncs in found.values())
 
 
 def _now() -> float:

@@ -47,16 +47,17 @@ def test_an_explicit_scope_is_kept_whatever_it_costs() -> None:
 @given(
     institutions=st.integers(0, 20_000),
     alone=st.integers(0, 50),
+    seldom=st.integers(0, 5_000),
     fleet_refused=st.booleans(),
     budget=st.integers(3_000, 1_000_000),
     interval=st.floats(1, 3600),
 )
 def test_auto_never_costs_more_than_its_budget(
-    institutions: int, alone: int, *, fleet_refused: bool, budget: int, interval: float
+    institutions: int, alone: int, seldom: int, *, fleet_refused: bool, budget: int, interval: float
 ) -> None:
     pace = replace(DEFAULT, budget=float(budget), interval=interval)
 
-    made = plan(pace, institutions, alone=alone, fleet_refused=fleet_refused)
+    made = plan(pace, institutions, alone=alone, seldom=seldom, fleet_refused=fleet_refused)
 
     assert made.projected <= budget + 1e-6
     assert made.interval >= interval
@@ -84,3 +85,11 @@ def test_shards_are_chosen_as_documented() -> None:
     digests = [hashlib.sha256(f"smiles/{shard}".encode()).hexdigest() for shard in range(3)]
 
     assert shard_of("smiles", 3) == digests.index(max(digests))
+
+
+def test_institutions_without_a_sync_are_paid_for() -> None:
+    made = plan(DEFAULT, 100, seldom=80)
+
+    asides = MONTH / (0.9 * 3600) + 2 * MONTH / 3600 + 80 * MONTH / made.seldom_interval
+    assert made.projected == pytest.approx(MONTH / 300 + asides)
+    assert made.seldom_interval > 7 * 3600

@@ -17,6 +17,7 @@ from nexhealth_exporter.simulator.faults import (
     Absent,
     Fault,
     Hang,
+    Slow,
     Status,
     Throttle,
 )
@@ -201,3 +202,68 @@ async def test_a_fleet_call_that_fails_otherwise_is_never_fanned_out(
         assert all(s.failure and s.syncs for s in fleet)
         assert fleet.round is not None
         assert not fleet.round.is_up
+
+
+async def test_a_refused_fleet_call_is_tried_again_with_the_next_inventory(
+    polling: Open,
+) -> None:
+    pace = {"scope": Scope.FLEET, "interval": 20.0, "inventory_interval": 0.5}
+    async with polling(plain_offices(3), **pace) as polled, running(polled):
+        polled.simulator.faults["/sync_status"] = Status(403)
+        for office in polled.simulator.offices:
+            polled.simulator.faults[office] = Absent()
+        await next_round(polled)
+        assert all(s.failure is None and s.syncs for s in polled.fleet)
+
+        polled.simulator.faults.clear()
+        polled.simulator.traffic.clear()
+        await until(lambda: polled.simulator.traffic.count("sync_status", 200) >= 2, seconds=8)
+        calls = [c for c in polled.simulator.traffic.calls if c.endpoint == "sync_status"]
+        assert {call.subdomain for call in calls} == {None}
+
+
+async def test_an_institution_left_out_and_refused_is_asked_seldom(polling: Open) -> None:
+    async with polling(plain_offices(3), scope=Scope.FLEET, interval=0.3) as polled:
+        polled.simulator.faults["office-2"] = Status(403)
+        # Its fault also hides it from the fleet's answer.
+        office = polled.simulator.offices["office-2"].office
+        polled.simulator.add(replace(office, syncs=()))
+        async with running(polled):
+            for _ in range(4):
+                await next_round(polled)
+
+        asked = [c for c in polled.simulator.traffic.calls if c.subdomain == "office-2"]
+        assert len(asked) == 1
+        standing = polled.fleet.standings["office-2"]
+        assert (standing.failure, standing.syncs) == ("forbidden", None)
+
+
+async def test_an_inventory_that_hangs_is_told_by_the_round(polling: Open) -> None:
+    async with polling(plain_offices(2), interval=0.5) as polled:
+        polled.simulator.faults["/institutions"] = Hang()
+        async with running(polled):
+            ended = await next_round(polled)
+
+            assert not ended.is_up
+            assert polled.poller.is_alive()
+
+
+async def test_a_suddenly_empty_inventory_drops_nobody(polling: Open) -> None:
+    pace = {"interval": 0.3, "inventory_interval": 0.3}
+    async with polling(plain_offices(2), **pace) as polled, running(polled):
+        await until(lambda: len(polled.fleet.standings) == 2)
+        offices = dict(polled.simulator.offices)
+        for subdomain in offices:
+            polled.simulator.remove(subdomain)
+        asked = polled.simulator.traffic.count("locations")
+        await until(lambda: polled.simulator.traffic.count("locations") >= asked + 2)
+
+        assert set(polled.fleet.standings) == set(offices)
+
+
+async def test_a_slow_round_is_told_by_the_interval_really_kept(polling: Open) -> None:
+    async with polling(plain_offices(3), interval=0.2, limit=5.0) as polled:
+        polled.simulator.faults["office-1"] = Slow(1.0)
+        async with running(polled):
+            await next_round(polled)
+            await until(lambda: polled.count("nexhealth_poll_interval_seconds") >= 1.0)
