@@ -10,6 +10,7 @@ import pytest
 
 from nexhealth_exporter import rules
 from nexhealth_exporter.cli import main
+from nexhealth_exporter.simulator import Simulator, plain_offices
 from tests.e2e.processes import PROGRAM, free_port, get, prometheus, running, tool, until
 
 DAY, STEP = 86400.0, 600.0
@@ -87,35 +88,70 @@ def test_what_cannot_work_is_one_sentence(
     assert len(said.splitlines()) == 1
 
 
-def openmetrics(looks: list[tuple[float, float]]) -> str:
+def openmetrics(
+    looks: list[tuple[float, float]], institution: str = "smiles", name: str = "Main"
+) -> str:
     """The history that a Prometheus would have of one sync."""
-    sync = 'institution="smiles",sync="Main"'
+    sync = f'institution="{institution}",sync="{name}"'
     families = {
         "nexhealth_sync_last_read_timestamp_seconds": (f'{sync},integration_type="server"', 1),
         "nexhealth_sync_last_write_timestamp_seconds": (f'{sync},integration_type="server"', 1),
-        "nexhealth_institution_last_poll_timestamp_seconds": ('institution="smiles"', 0),
+        "nexhealth_institution_last_poll_timestamp_seconds": (f'institution="{institution}"', 0),
         "nexhealth_sync_info": (f'{sync},timezone="UTC"', None),
     }
     lines: list[str] = []
-    for name, (labels, which) in families.items():
-        lines.append(f"# TYPE {name} gauge")
+    for family, (labels, which) in families.items():
+        lines.append(f"# TYPE {family} gauge")
         for at, mark in looks:
             value = 1 if which is None else (at, mark)[which]
-            lines.append(f"{name}{{{labels}}} {value} {at + 10}")
-            lines.append(f"{name}{{{labels}}} {value} {at + 250}")
+            lines.append(f"{family}{{{labels}}} {value} {at + 10}")
+            lines.append(f"{family}{{{labels}}} {value} {at + 250}")
     return "\n".join([*lines, "# EOF", ""])
+
+
+async def recorded(folder: Path, history: str) -> None:
+    """Make the history that of the Prometheus which will run in that folder."""
+    path = folder / "history.om"
+    path.write_text(history)
+    blocks = str(folder / "prometheus-3")
+    command = (tool("prometheus-3", "promtool"), "tsdb", "create-blocks-from", "openmetrics")
+    async with running(*command, str(path), blocks) as made:
+        assert await made.ended(60) == 0, made.said
+
+
+@pytest.mark.e2e
+async def test_an_exporter_without_state_learns_from_prometheus_at_start(
+    tmp_path: Path, recently: float
+) -> None:
+    (office,) = plain_offices(1)
+    known = openmetrics(days_of_work(recently), office.subdomain, office.syncs[0].name)
+    await recorded(tmp_path, known)
+    port = free_port()
+    async with (
+        prometheus("prometheus-3", tmp_path, {"none": f"127.0.0.1:{free_port()}"}) as prom,
+        Simulator([office]) as simulator,
+    ):
+        given = {
+            "API_URL": simulator.url,
+            "API_KEY": simulator.api_key,
+            "PROMETHEUS_URL": prom.url,
+            "LISTEN_ADDRESS": f"127.0.0.1:{port}",
+            "STATE_FILE": str(tmp_path / "state.db"),
+        }
+        env = {f"NEXHEALTH_EXPORTER_{name}": value for name, value in given.items()}
+        async with running(*PROGRAM, env=env) as process:
+
+            async def is_learned() -> bool:
+                page = (await get(f"http://127.0.0.1:{port}/metrics"))[1]
+                return 'expectation="learned"' in page
+
+            await until(is_learned, why=process.said)
+            assert await process.stop() == 0
 
 
 @pytest.mark.e2e
 async def test_the_history_of_a_prometheus_teaches(tmp_path: Path, recently: float) -> None:
-    looks = days_of_work(recently)
-    history = tmp_path / "history.om"
-    history.write_text(openmetrics(looks))
-    blocks = tmp_path / "prometheus-3"
-    promtool = tool("prometheus-3", "promtool")
-    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", str(history), str(blocks)]
-    async with running(*command) as made:
-        assert await made.ended(60) == 0, made.said
+    await recorded(tmp_path, openmetrics(days_of_work(recently)))
     state = str(tmp_path / "state.db")
 
     async with prometheus("prometheus-3", tmp_path, {"none": f"127.0.0.1:{free_port()}"}) as prom:
