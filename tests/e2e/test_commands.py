@@ -1,12 +1,13 @@
 """The program as somebody types it: exit codes, sentences, signals."""
 
+import functools
 import json
 import time
 from pathlib import Path
 
 import pytest
 
-from nexhealth_exporter.simulator import Simulator, plain_office, plain_offices
+from nexhealth_exporter.simulator import Simulator, faults, plain_office, plain_offices
 from nexhealth_exporter.simulator.offices import Still
 from tests.e2e.processes import PROGRAM, Process, free_port, get, running, until
 
@@ -70,7 +71,7 @@ async def test_help_names_every_command() -> None:
 async def test_an_unknown_command_is_refused() -> None:
     code, said = await finished("sevre")
 
-    assert code == 2
+    assert code == 1
     assert "sevre" in said
 
 
@@ -116,7 +117,7 @@ async def test_check_tells_what_would_be_polled_and_entries_that_match_nothing(
     assert "the key sees 3 institutions" in said
     assert "scope: institution (from auto)" in said
     assert "config.yaml:4: institutions[1]" in said
-    assert "Schedule office, America/Denver, the next 7 days:" in said
+    assert "Schedule office, America/Denver (cloud):" in said
     assert "UTC  expected to run" in said
 
 
@@ -185,3 +186,41 @@ async def test_without_an_api_the_process_stays_up_and_says_so() -> None:
         assert "\nnexhealth_up 0\n" in page
         assert (await get(f"http://127.0.0.1:{port}/-/healthy"))[0] == 200
         assert await exporter.stop() == 0
+
+
+async def test_a_wrong_flag_is_not_taken_for_an_overdue_sync() -> None:
+    code, said = await finished("status", "--fromat", "json")
+
+    assert code == 1
+    assert "--fromat" in said
+
+
+async def test_check_names_syncs_whose_silence_would_never_be_told(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "schedules: {never: {hours: {mon: closed}}}\n"
+        "institutions: [{match: {subdomain: office-1}, schedule: never}]\n"
+    )
+    async with Simulator(plain_offices(2)) as simulator:
+        code, said = await finished("check", env=settings(simulator, CONFIG_FILE=str(config)))
+
+    assert code == 0
+    assert "Never overdue" in said
+    assert "  office-1 / " in said
+    assert "  office-2 / " not in said
+
+
+async def test_a_mark_from_any_year_stops_neither_status_nor_pages() -> None:
+    marks = ("1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
+    async with Simulator(plain_offices(len(marks))) as simulator:
+        for office, mark in zip(tuple(simulator.offices), marks, strict=True):
+            change = functools.partial(_read_at, mark=mark)
+            simulator.faults[office] = faults.each(change)
+        code, said = await finished("status", env=settings(simulator))
+
+    assert code in {0, 2}, said
+    assert "3 syncs" in said
+
+
+def _read_at(entry: dict[str, object], mark: str) -> None:
+    entry["read_status_at"] = mark

@@ -3,9 +3,10 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from nexhealth_exporter import __version__, settings
 from nexhealth_exporter.errors import ExporterError
@@ -22,6 +23,9 @@ COMMANDS = {
 }
 
 
+INTERRUPTED = 130
+"""What a shell gives for a program that Ctrl-C ended."""
+
 WITH_WORDS = frozenset({"backtest", "learn", "schedules"})
 """Commands with words of their own beside the settings; their modules tell them."""
 
@@ -32,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(_with_command(words))
     try:
         return _run(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except ExporterError as error:
         for sentence in str(error).splitlines():
             print(f"nexhealth-exporter: {sentence}", file=sys.stderr)
@@ -52,8 +58,28 @@ def _with_command(words: list[str]) -> list[str]:
     return ["serve", *words]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Exits with 1 on a wrong command line: 2 is what `status` says of an overdue sync."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and what is wrong."""
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: {message}\n")
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within these limits, for a flag."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"must be a number from {least} to {most}")
+        return int(text)
+
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="nexhealth-exporter",
         description="Watch whether the syncs of medical and dental offices with NexHealth still "
         "run: lag counted only in the time in which a sync was expected to run.",
@@ -91,16 +117,30 @@ def _parser() -> argparse.ArgumentParser:
 
 def _simulate_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", default="127.0.0.1", help="where to listen [127.0.0.1]")
-    command.add_argument("--port", type=int, default=10640, help="0 takes a free one [10640]")
     command.add_argument(
-        "--institutions", type=int, default=100, help="how many institutions there are [100]"
+        "--port",
+        type=_between(0, 65535),
+        default=10640,
+        help="0 takes a free one [10640]",
+    )
+    command.add_argument(
+        "--institutions",
+        type=_between(1, 100_000),
+        default=100,
+        help="how many institutions there are [100]",
     )
     command.add_argument("--seed", type=int, default=1, help="another seed, another fleet [1]")
     command.add_argument(
-        "--requests-per-second", type=int, default=100, help="more are refused with 429 [100]"
+        "--requests-per-second",
+        type=_between(1, 1_000_000),
+        default=100,
+        help="more are refused with 429 [100]",
     )
     command.add_argument(
-        "--requests-per-minute", type=int, default=2000, help="more are refused with 429 [2000]"
+        "--requests-per-minute",
+        type=_between(1, 1_000_000),
+        default=2000,
+        help="more are refused with 429 [2000]",
     )
 
 
@@ -113,7 +153,11 @@ def _demo_arguments(command: argparse.ArgumentParser) -> None:
         "`promtool tsdb create-blocks-from openmetrics`",
     )
     command.add_argument(
-        "--history-days", type=int, default=42, metavar="N", help="how many days of it [42]"
+        "--history-days",
+        type=_between(1, 365),
+        default=42,
+        metavar="N",
+        help="how many days of it [42]",
     )
     command.add_argument(
         "--history-target",

@@ -3,9 +3,17 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from nexhealth_exporter.cli.exporter import connect, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.exporter import (
+    connect,
+    log,
+    pace_of,
+    policy_of,
+    read_files,
+    watches,
+)
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -16,11 +24,13 @@ from nexhealth_exporter.model import (
     Inventory,
     Poll,
     Source,
+    State,
     Sync,
 )
 from nexhealth_exporter.nexhealth import NexHealth
-from nexhealth_exporter.plan import plan
+from nexhealth_exporter.plan import Pace, Plan, plan
 from nexhealth_exporter.policy import expectation_of
+from nexhealth_exporter.poller import FLEET_REFUSED
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ApiKey, Settings
 
@@ -35,6 +45,7 @@ async def check(settings: Settings) -> int:
     rules = read_files(settings).rules
     key = ApiKey(settings)
     key()
+    log(settings, key)
     print("Configuration: ok.")
     now = time.time()
     async with connect(settings, key, OwnMetrics("")) as api:
@@ -42,52 +53,67 @@ async def check(settings: Settings) -> int:
             inventory = await api.inventory()
         except PollError as error:
             print(f"Credentials: {settings.api_url} gives no inventory. {error}")
-            _print_schedules(_of_rules(rules, settings, ()), now)
+            _print_schedules(_of_rules(rules, settings, Fleet()), now)
             return 1
         print(f"Credentials: ok, the key sees {len(inventory)} institutions.")
-        answer = await _fleet_answer(api, inventory)
+        found = await _fleet_call(api, inventory)
     is_watched = watches(settings, rules)
     watched = [institution for institution in inventory if is_watched(institution)]
-    _print_plan(settings, watched, answer)
-    _print_unmatched(rules, inventory, answer)
-    in_use = _in_use(settings, rules, watched, answer or {}, now)
-    _print_schedules([*in_use, *_of_rules(rules, settings, in_use)], now)
+    _print_plan(settings, watched, found)
+    _print_unmatched(rules, inventory, found.answer)
+    fleet = _fleet(settings, rules, watched, found.answer or {}, now)
+    _print_without_deadline(fleet)
+    _print_schedules([*_in_use(fleet), *_of_rules(rules, settings, fleet)], now)
     return 0
 
 
-async def _fleet_answer(api: NexHealth, inventory: Inventory) -> Answer | None:
-    """The syncs of all institutions; None if the key may not ask for them in one call."""
+class _Found(NamedTuple):
+    """The fleet call's answer, None without one; refused is told apart from failed."""
+
+    answer: Answer | None
+    is_refused: bool = False
+
+
+async def _fleet_call(api: NexHealth, inventory: Inventory) -> _Found:
     try:
-        return await api.fleet(inventory)
+        return _Found(await api.fleet(inventory))
     except PollError as error:
-        print(f"Fleet call: not usable. {error}")
-        return None
+        is_refused = error.status in FLEET_REFUSED
+        print(f"Fleet call: {'refused' if is_refused else 'could not be tried'}. {error}")
+        return _Found(None, is_refused)
 
 
-def _print_plan(settings: Settings, watched: Sequence[Institution], answer: Answer | None) -> None:
-    alone = 0 if answer is None else sum(i.subdomain not in answer for i in watched)
+def _print_plan(settings: Settings, watched: Sequence[Institution], found: _Found) -> None:
+    answer = found.answer
+    left_out = 0 if answer is None else sum(i.subdomain not in answer for i in watched)
     pace = pace_of(settings)
-    made = plan(pace, len(watched), fleet_refused=answer is None)
+    made = plan(pace, len(watched), seldom=left_out, fleet_refused=found.is_refused)
     wanted = settings.poll_scope
-    scope = (
-        made.scope.value if made.scope.value == wanted else f"{made.scope.value} (from {wanted})"
-    )
+    scope = made.scope.value + ("" if made.scope is wanted else f" (from {wanted})")
     print(f"\nPolled: {len(watched)} institutions, of shard {settings.shard} of {settings.shards}.")
-    if answer is not None:
-        print(f"  without a sync in the fleet's answer: {alone}, each is asked alone")
+    if left_out:
+        hours = made.seldom_interval / 3600
+        print(f"  left out of the fleet's answer: {left_out}, asked alone every {hours:.1f} h,")
+        print("  in every round if they turn out to have syncs")
     print(f"  scope: {scope}")
     print(f"  a round: every {made.interval:.0f} s, {made.calls_per_round} calls")
-    if made.stretched_by:
-        asked = settings.poll_interval_seconds
-        print(
-            f"  a round does not fit {asked:.0f} s: the {made.stretched_by} stretches the interval"
-        )
-    else:
-        print("  a round fits its interval")
+    print(f"  {_fit(made, settings.poll_interval_seconds)}")
     second, minute = settings.pace
     print(f"  rate: at most {second} calls in any second and {minute} in any minute")
-    budget = f"{pace.budget:.0f}" if pace.budget else "unlimited"
-    print(f"  calls in 30 days: {made.projected:.0f} projected, budget {budget}")
+    print(f"  calls in 30 days: {made.projected:.0f} projected, {_price(made, pace)}")
+
+
+def _fit(made: Plan, asked: float) -> str:
+    if made.stretched_by:
+        return f"a round does not fit {asked:.0f} s: the {made.stretched_by} stretches the interval"
+    return "a round fits its interval"
+
+
+def _price(made: Plan, pace: Pace) -> str:
+    if not pace.budget:
+        return "no budget is set"
+    word = "OVER the" if made.projected > pace.budget else "within the"
+    return f"{word} budget of {pace.budget:.0f}"
 
 
 def _print_unmatched(rules: Rules, inventory: Inventory, answer: Answer | None) -> None:
@@ -110,41 +136,73 @@ def _print_unmatched(rules: Rules, inventory: Inventory, answer: Answer | None) 
         print(f"  {sentence}")
 
 
-def _in_use(
+def _fleet(
     settings: Settings, rules: Rules, watched: Sequence[Institution], answer: Answer, now: float
-) -> list[Expectation]:
-    """The configured expectations of the fleet, each once."""
+) -> Fleet:
     policy = policy_of(settings, rules)
     fleet = Fleet().watching(Inventory({i.subdomain: i for i in watched}), policy)
-    fleet = fleet.after((Poll(s, now, syncs) for s, syncs in answer.items()), policy)
-    found = (sync.expectation for _, sync in fleet.syncs())
-    return list(dict.fromkeys(e for e in found if e.source is Source.CONFIGURED))
+    return fleet.after((Poll(s, now, syncs) for s, syncs in answer.items()), policy)
 
 
-def _of_rules(
-    rules: Rules, settings: Settings, in_use: Iterable[Expectation]
-) -> Iterator[Expectation]:
+def _print_without_deadline(fleet: Fleet) -> None:
+    """Name the syncs whose allowance cannot run out: silence would never be told."""
+    silent = [
+        f"{standing.institution.subdomain} / {sync.sync.name}"
+        for standing, sync in fleet.syncs()
+        if sync.state is State.ACTIVE and not any(j.deadline for j in sync.judgements)
+    ]
+    if silent:
+        print("\nNever overdue, because their allowance cannot run out within 400 days:")
+    for name in silent:
+        print(f"  {name}")
+
+
+class _Shown(NamedTuple):
+    """A schedule to print, and for which types of syncs it was made."""
+
+    expectation: Expectation
+    kinds: str
+
+
+def _in_use(fleet: Fleet) -> Iterator[_Shown]:
+    """The configured expectations of the fleet."""
+    kinds: dict[Expectation, set[str]] = {}
+    for _, sync in fleet.syncs():
+        if sync.expectation.source is Source.CONFIGURED:
+            kinds.setdefault(sync.expectation, set()).add(sync.integration_type.value)
+    for expectation, found in kinds.items():
+        yield _Shown(expectation, ", ".join(sorted(found)))
+
+
+def _of_rules(rules: Rules, settings: Settings, fleet: Fleet) -> Iterator[_Shown]:
     """Every schedule that no sync has, in the default zone: it can be looked at all the same."""
-    used = {expectation.schedule for expectation in in_use}
+    used = {sync.expectation.schedule for _, sync in fleet.syncs()}
     for name, schedule in rules.schedules.items():
         if name not in used:
             zone, country = settings.default_timezone, settings.default_country
-            yield expectation_of(schedule, zone, IntegrationType.CLOUD, country)
+            kind = IntegrationType.CLOUD
+            yield _Shown(expectation_of(schedule, zone, kind, country), "used by no sync")
 
 
-def _print_schedules(expectations: Iterable[Expectation], now: float) -> None:
-    for expectation in expectations:
-        print(f"\nSchedule {expectation.schedule}, {expectation.timezone}, the next {DAYS} days:")
+def _print_schedules(shown: Iterable[_Shown], now: float) -> None:
+    print(f"\nSchedules, the next {DAYS} days in local time and UTC:")
+    printed: dict[tuple[str, str, tuple[str, ...]], set[str]] = {}
+    for expectation, kinds in shown:
         zone = ZoneInfo(expectation.timezone)
-        for segment in _segments(expectation, now):
-            print(f"  {_line(segment, zone)}")
+        lines = tuple(_line(segment, zone) for segment in _segments(expectation, now))
+        key = expectation.schedule, expectation.timezone, lines
+        printed.setdefault(key, set()).add(kinds)
+    for (schedule, timezone, lines), found in printed.items():
+        print(f"\nSchedule {schedule}, {timezone} ({', '.join(sorted(found))}):")
+        for line in lines:
+            print(f"  {line}")
 
 
 def _segments(expectation: Expectation, now: float) -> Iterator[Segment]:
-    at = now
-    while at < now + DAYS * DAY:
+    at, end = now, now + DAYS * DAY
+    while at < end:
         segment = expectation.at(at)
-        yield segment
+        yield segment._replace(start=max(segment.start, now), end=min(segment.end, end))
         at = segment.end
 
 

@@ -1,6 +1,7 @@
 """The parts of a running exporter, put together from its settings."""
 
 import asyncio
+import gc
 import logging
 import os
 import time
@@ -23,7 +24,7 @@ from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.poller import Poller
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.rules import load as load_rules
-from nexhealth_exporter.settings import ApiKey, Settings, masked
+from nexhealth_exporter.settings import ApiKey, LogLevel, Settings, masked
 from nexhealth_exporter.watch import fingerprint
 from nexhealth_exporter.web.app import build
 from nexhealth_exporter.web.server import serving
@@ -128,17 +129,30 @@ def connect(settings: Settings, api_key: ApiKey, own: OwnMetrics) -> NexHealth:
     )
 
 
+def log(settings: Settings, api_key: ApiKey) -> None:
+    """Log as set; a command that ends by itself is quiet about what goes well, unless asked."""
+    level = settings.log_level if "log_level" in settings.model_fields_set else LogLevel.WARNING
+    logs.configure(level, settings.log_format, secrets=lambda: api_key.known)
+
+
 class Exporter:
     """A poller, the page drawn of it, and the files that both follow; made from settings.
 
-    What is in force is replaced whole by `reload`;
-    a file that cannot be used changes nothing.
+    What is in force is replaced whole by `reload`; a file that cannot be used changes nothing.
     """
 
     def __init__(
-        self, settings: Settings, files: Files, own: OwnMetrics, api: NexHealth, memory: Memory
+        self,
+        settings: Settings,
+        files: Files,
+        *,
+        api_key: ApiKey,
+        own: OwnMetrics,
+        api: NexHealth,
+        memory: Memory,
     ) -> None:
         self._settings = settings
+        self._api_key = api_key
         self._memory = memory
         self._own = own
         self._started_at = time.monotonic()
@@ -173,6 +187,7 @@ class Exporter:
         """Read the files again; whether what they say is in force now."""
         try:
             files = read_files(self._settings)
+            self._api_key.reread()
         except ConfigError as error:
             self._own.reload_failed()
             problems = str(error).splitlines()
@@ -197,8 +212,15 @@ class Exporter:
 
     async def follow_files(self) -> None:
         """Reload whenever the content of a file has changed. Never ends."""
+        is_settled = False
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            if not is_settled and self.poller.latest.round is not None:
+                # What the start and the first round made stays: searching it for garbage again
+                # and again would stall the loop.
+                gc.collect()
+                gc.freeze()
+                is_settled = True
             found = await asyncio.to_thread(self._fingerprinted, self.files)
             if found != self._fingerprint:
                 # Remembered before reading: a file that changes meanwhile is met next time.
@@ -276,4 +298,4 @@ async def opened(settings: Settings) -> AsyncIterator[Exporter]:
     own.reloaded(time.time())
     memory = await asyncio.to_thread(Memory, settings.state_file, own)
     async with connect(settings, api_key, own) as api:
-        yield Exporter(settings, files, own, api, memory)
+        yield Exporter(settings, files, api_key=api_key, own=own, api=api, memory=memory)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nexhealth_exporter import report
-from nexhealth_exporter.cli.exporter import connect, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.exporter import connect, log, pace_of, policy_of, read_files, watches
 from nexhealth_exporter.errors import ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
@@ -39,6 +39,7 @@ async def _polled(settings: Settings) -> Fleet:
     rules = read_files(settings).rules
     key = ApiKey(settings)
     key()
+    log(settings, key)
     own = OwnMetrics("")
     async with connect(settings, key, own) as api:
         poller = Poller(

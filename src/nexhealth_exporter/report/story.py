@@ -68,7 +68,9 @@ def stretch(expectation: Expectation, at: float) -> Stretch:
         earlier = expectation.at(start - 1)
         if earlier.is_expected != is_expected:
             break
-        start = earlier.start if earlier.start > at - HORIZON else None
+        # Before 1970 there is nothing earlier: an epoch date is some system's way to say null.
+        goes_back = at - HORIZON < earlier.start < start
+        start = earlier.start if goes_back else None
     return Stretch(start, end, is_expected)
 
 

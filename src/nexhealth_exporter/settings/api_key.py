@@ -31,6 +31,11 @@ class ApiKey:
             )
         return self._key
 
+    def reread(self) -> None:
+        """Take the key from its file now. Raises ConfigError, and the old key stays in force."""
+        if self._file is not None:
+            self._key = self._read()
+
     @property
     def known(self) -> tuple[str, ...]:
         """The keys that must not be seen in a log."""
