@@ -157,12 +157,18 @@ def _by_type() -> Json:
 
 def _resting() -> Json:
     metric = f"nexhealth_sync_expected_downtime{{{q.SCOPE},{q.OFFICES}}}"
-    reasons = f"max by ({q.KEY}, reason) ({metric}) and on ({q.KEY}) {q.resting(q.OFFICES)}"
+    reasons = f"max by ({q.KEY}, reason) ({metric}) and on ({q.KEY}) {q.marked(q.OFFICES)}"
     return bars(
         "Resting, by reason",
         "Why the resting syncs are silent. Closed at night and lunch come and go each day; many "
         "in 'holiday' on a working day, or in 'closure', may be a mistake in the configuration.",
-        [query(f"count by (reason) ({q.chosen(reasons)})", "{{reason}}", instant=True)],
+        [
+            query(
+                f"count by (reason) ({q.chosen(q.judged(q.OFFICES, reasons))})",
+                "{{reason}}",
+                instant=True,
+            )
+        ],
         RESTING,
     )
 
