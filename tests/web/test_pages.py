@@ -1,5 +1,6 @@
 """The pages for people, read as a browser reads them."""
 
+import asyncio
 from dataclasses import replace
 from urllib.parse import urljoin
 
@@ -308,3 +309,12 @@ async def test_an_office_without_a_zone_of_its_own_says_so(site: Site) -> None:
     site.world.poll(NOON, marked(SERVER, NOON), institution="lost")
 
     assert "the office has none of its own" in (await site.page("/institutions/lost")).text
+
+
+@pytest.mark.parametrize("mark", [-62135596800.0, -1.0, 0.0, 253402300799.0])
+async def test_a_mark_from_any_year_is_shown_without_failing(site: Site, mark: float) -> None:
+    site.world.poll(NOON, marked(SERVER, mark, write_at=NOON))
+
+    for path in ("/", "/institutions/smiles", "/api/v1/syncs", "/api/v1/institutions/smiles"):
+        async with asyncio.timeout(10):
+            assert "smiles" in await site.text(path)

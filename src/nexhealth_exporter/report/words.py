@@ -25,9 +25,13 @@ def _two(many: int, unit: str, few: int, small: str) -> str:
     return f"{many} {unit} {few} {small}" if few else f"{many} {unit}"
 
 
+_FIRST = datetime(1, 1, 3, tzinfo=UTC).timestamp()
+_LAST = datetime(9999, 12, 29, tzinfo=UTC).timestamp()
+
+
 def moment(at: float, zone: str) -> datetime:
-    """The instant in that zone."""
-    return datetime.fromtimestamp(at, ZoneInfo(zone))
+    """The instant in that zone; at the edges of time, the nearest that every zone can tell."""
+    return datetime.fromtimestamp(min(max(at, _FIRST), _LAST), ZoneInfo(zone))
 
 
 def clock(at: float, zone: str) -> str:
