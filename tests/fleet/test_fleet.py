@@ -299,6 +299,26 @@ def test_an_incident_neither_begins_nor_ends_while_we_are_blind(world: World) ->
         assert world.fleet.incidents == {}
 
 
+def test_an_incident_lasts_over_the_night_in_which_every_office_is_closed(world: World) -> None:
+    names = [f"office-{i}" for i in range(20)]
+    three, evening, morning = (at(f"2026-03-0{t}") for t in ("4 15:00", "4 18:00", "5 12:00"))
+
+    def poll(now: float, mark: float) -> None:
+        for name in names:
+            world.poll(now, marked(SERVER, mark), institution=name)
+        world.fleet = world.fleet.with_incidents()
+
+    poll(three, three - 3 * HOUR)
+    started = dict(world.fleet.incidents)
+    assert started == {"server": three - HOUR}
+
+    poll(evening, three - 3 * HOUR)
+    assert world.fleet.incidents == started
+
+    poll(morning, morning - 60)
+    assert world.fleet.incidents == {}
+
+
 def test_nine_silent_syncs_are_no_fleet_incident(world: World) -> None:
     world.configure(ALWAYS_ON)
     for i in range(9):

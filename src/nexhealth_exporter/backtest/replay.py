@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from nexhealth_exporter.backtest.observations import Batch, Seen, moment
 from nexhealth_exporter.backtest.simpler import Simpler
+from nexhealth_exporter.expectation.incident import is_held_back
 from nexhealth_exporter.fleet import Fleet, Policy, Standing, SyncStanding
 from nexhealth_exporter.model import (
     Institution,
@@ -162,7 +163,7 @@ class Replay:
                     if due > at:
                         if key in self._active:
                             self._active.pop(key).resolved_at = at
-                    elif key not in self._active and (begun is None or due < begun):
+                    elif key not in self._active and not is_held_back(due, begun):
                         self._fire(key, sync, at)
 
     def _fire(

@@ -27,6 +27,7 @@ def incidents(
 
     The start is the instant at which enough syncs had fallen silent. It follows from
     the marks alone, so a restarted exporter and a second replica tell the same.
+    While no sync of its type is expected up, an incident lasts: nothing says that it is over.
     """
     up: dict[IntegrationType, int] = {}
     silent: dict[IntegrationType, list[float]] = {}
@@ -34,7 +35,7 @@ def incidents(
         up[integration_type] = up.get(integration_type, 0) + 1
         if since is not None and since <= at:
             silent.setdefault(integration_type, []).append(since)
-    lasting: dict[IntegrationType, float] = {}
+    lasting = {kind: start for kind, start in before.items() if kind not in up}
     for integration_type, expected in up.items():
         instants = sorted(silent.get(integration_type, ()))
         needed = max(FEWEST, -(-expected * BEGINS // 1))
@@ -43,3 +44,8 @@ def incidents(
         elif len(instants) >= needed:
             lasting[integration_type] = instants[int(needed) - 1]
     return lasting
+
+
+def is_held_back(deadline: float, begun: float | None) -> bool:
+    """Whether a fleet incident that began at `begun` speaks for a deadline that has passed."""
+    return begun is not None and deadline > begun

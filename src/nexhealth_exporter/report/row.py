@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
+from nexhealth_exporter.expectation.incident import is_held_back
 from nexhealth_exporter.expectation.judgement import Judgement
 from nexhealth_exporter.fleet import Fleet, Standing, SyncStanding
 from nexhealth_exporter.model import IntegrationType, Operation, Severity, State
@@ -146,8 +147,13 @@ def _row(standing: Standing, sync: SyncStanding, moment: _Moment) -> Row:
         now=now,
         now_piece=piece,
         due=None if due == math.inf else due,
-        is_held_back=severity is not None and begun is not None and due >= begun,
+        is_held_back=severity is not None and is_held_back(_passed(sync, severity), begun),
     )
+
+
+def _passed(sync: SyncStanding, severity: Severity) -> float:
+    """The first deadline of that severity: the one that its alert goes by."""
+    return min(j.deadline[severity] for j in sync.judgements if severity in j.deadline)
 
 
 def _soonest(sync: SyncStanding) -> float:
