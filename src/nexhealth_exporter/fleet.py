@@ -446,7 +446,7 @@ def _standing(
                 anchor=anchors[op],
                 expectation=hours.of(op),
                 allowance=hours.allowances(kind, op, anchors[op]),
-                severities=severities_of(op, anchors, at) if state is State.ACTIVE else (),
+                severities=severities_of(op, anchors, marks, at) if state is State.ACTIVE else (),
             ),
             before.judgement(op) if before else None,
         )

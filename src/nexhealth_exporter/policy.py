@@ -165,7 +165,9 @@ def _zone_of(institution: Institution, sync: Sync) -> str | None:
     Entries of syncs carry no zone, so it is looked up by location in the inventory.
     """
     served = {location.id for location in sync.locations}
-    known = [loc for loc in institution.locations if not served or loc.id in served]
+    ours = [loc for loc in institution.locations if loc.id in served]
+    # Locations that the inventory does not have yet tell nothing: then those of the office do.
+    known = ours or institution.locations
     active = [loc for loc in known if not loc.inactive] or known
     zones = Counter(loc.timezone for loc in sorted(active, key=lambda loc: loc.id))
     usable = [zone for zone, _ in zones.most_common() if zone is not None and is_zone(zone)]

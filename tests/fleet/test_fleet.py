@@ -327,8 +327,26 @@ def test_nine_silent_syncs_are_no_fleet_incident(world: World) -> None:
     assert world.fleet.with_incidents().incidents == {}
 
 
-def test_a_page_never_comes_before_the_ticket(world: World) -> None:
+@pytest.mark.parametrize(
+    ("configured", "warning", "critical"), [("warning: 11h", 11, 11), ("critical: 2h", 2, 2)]
+)
+def test_a_page_never_comes_before_the_ticket_and_what_is_configured_stays(
+    world: World, configured: str, warning: float, critical: float
+) -> None:
     world.poll(TEN, marked(SERVER, TEN))
-    world.configure("institutions: [{match: {}, allowance: {server: {warning: 11h}}}]")
+    world.configure(f"institutions: [{{match: {{}}, allowance: {{server: {{{configured}}}}}}}]")
 
-    assert world.sync().read.allowance == {"warning": 11 * HOUR, "critical": 11 * HOUR}
+    assert world.sync().read.allowance == {"warning": warning * HOUR, "critical": critical * HOUR}
+
+
+def test_a_direction_is_in_use_as_long_as_the_other_never_moved(world: World) -> None:
+    world.poll(TEN, replace(SERVER, read_at=TEN - 20 * DAY, write_at=None))
+
+    assert set(world.sync().read.deadline) == {"warning", "critical"}
+
+
+def test_a_sync_at_locations_that_nobody_listed_is_in_the_offices_own_zone(world: World) -> None:
+    world.watch(office("smiles", "America/Denver"))
+    world.poll(TEN, marked(replace(SERVER, locations=(Location(99),)), TEN))
+
+    assert world.sync().expectation.timezone == "America/Denver"

@@ -72,4 +72,6 @@ def _print(found: list[report.Row]) -> None:
     console.print(table)
     syncs = sum(row.sync is not None for row in found)
     overdue = sum(row.is_overdue for row in found)
-    console.print(f"{syncs} syncs, {overdue} overdue")
+    blind = sum(row.is_blind for row in found)
+    asides = f", {blind} could not be polled" if blind else ""
+    console.print(f"{syncs} syncs, {overdue} overdue{asides}")

@@ -120,14 +120,14 @@ def allowances(
         usual = SERVER
     else:
         usual = CLOUD
+    own = {s: rules.get((integration_type, operation, s)) for s in Severity}
     warning, critical = (
-        _bounded(
-            room.allowed(severity, usual),
-            rules.get((integration_type, operation, severity)),
-        )
+        _bounded(room.allowed(severity, usual), own[severity])
         for severity in (Severity.WARNING, Severity.CRITICAL)
     )
-    # One configured alone must not let the page come before the ticket.
+    # A page must not come before the ticket: what is configured stays, the other one gives way.
+    if own[Severity.CRITICAL] is not None and own[Severity.WARNING] is None:
+        warning = min(warning, critical)
     return {Severity.WARNING: warning, Severity.CRITICAL: max(warning, critical)}
 
 

@@ -96,14 +96,19 @@ def settled_until(anchors: Iterable[float], at: float, abandoned_after: float) -
 
 
 def severities_of(
-    operation: Operation, anchors: Mapping[Operation, float], at: float
+    operation: Operation,
+    anchors: Mapping[Operation, float],
+    marks: Mapping[Operation, float | None],
+    at: float,
 ) -> tuple[Severity, ...]:
-    """Which severities this direction can reach: a direction not in use is a ticket at most."""
-    other = next(anchor for op, anchor in anchors.items() if op is not operation)
-    resting = at - anchors[operation] > NOT_IN_USE_AFTER
-    if resting and at - other <= NOT_IN_USE_AFTER:
-        return (Severity.WARNING,)
-    return tuple(Severity)
+    """Which severities this direction can reach: a direction not in use is a ticket at most.
+
+    It is not in use if it rests while the other did move: one without a mark never moved.
+    """
+    other = next(op for op in Operation if op is not operation)
+    rests = at - anchors[operation] > NOT_IN_USE_AFTER
+    moves = marks[other] is not None and at - anchors[other] <= NOT_IN_USE_AFTER
+    return (Severity.WARNING,) if rests and moves else tuple(Severity)
 
 
 def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
