@@ -63,7 +63,7 @@ async def test_one_round_finds_every_sync(polling: Open) -> None:
 async def test_broken_offices_spoil_no_other_within_the_limits(polling: Open) -> None:
     offices = plain_offices(1000)
     async with polling(
-        offices, concurrency=60, limit=0.5, per_second=200, per_minute=12_000, rate=200.0
+        offices, concurrency=60, limit=3.0, per_second=200, per_minute=12_000, rate=200.0
     ) as polled:
         bad: list[Fault] = [Hang(), Status(500), *GARBAGE.values()]
         faults = [bad[0]] * 50 + [bad[1]] * 50 + [bad[2 + i % len(GARBAGE)] for i in range(50)]
