@@ -41,9 +41,10 @@ lint: setup  ## style, spelling, import floors, and that nothing generated has d
 types: setup  ## mypy, strict
 	$(RUN)/mypy
 
+# Three workers on two cores: much of the time is spent waiting, and long tests lie side by side.
 test: setup  ## code alone and end to end; needs no root and no container
 	@$(FETCH) prometheus alertmanager
-	$(PYTEST) -n 2 -m "not (alerts or browser or chart or dashboards or image)"
+	$(PYTEST) -n 3 --maxschedchunk 1 -m "not (alerts or browser or chart or dashboards or image)"
 
 alerts: NEEDS = prometheus alertmanager  ## rules, routes and texts, by both generations of servers
 browser: NEEDS = chromium  ## the pages in a real Chromium
