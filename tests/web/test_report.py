@@ -296,3 +296,15 @@ def test_the_list_says_it_in_few_words(world: World) -> None:
 
 def test_every_failure_has_words() -> None:
     assert set(FAILURES) == set(POLL_FAILURE_REASONS)
+
+
+def test_where_one_direction_still_works_the_office_is_not_to_blame(world: World) -> None:
+    now = at("2026-03-04 15:00")
+    world.poll(now, marked(SERVER, now - 6 * HOUR, write_at=now - MINUTE))
+
+    (row,) = rows(world.fleet, now)
+
+    assert row.is_overdue
+    assert next_step(row) == (
+        "Writing still works, so the office is reached: ask NexHealth why reading stopped."
+    )

@@ -6,9 +6,9 @@ import shlex
 from datetime import date, timedelta
 
 from nexhealth_exporter.fleet import SyncStanding
-from nexhealth_exporter.model import IntegrationType, Severity
-from nexhealth_exporter.report.row import Condition, Row
-from nexhealth_exporter.report.story import looks_closed, stop_of, stretch
+from nexhealth_exporter.model import IntegrationType, Operation, Severity
+from nexhealth_exporter.report.row import FLUCTUATION, Condition, Row
+from nexhealth_exporter.report.story import DOING, looks_closed, stop_of, stretch
 from nexhealth_exporter.report.words import moment, rfc3339
 
 _MOST_DAYS = 14
@@ -46,11 +46,30 @@ def next_step(row: Row) -> str:
         return "Wait for the next round of polls."
     if row.sync is None or not row.is_overdue:
         return _STEPS[row.condition]
+    return _against_silence(row, row.sync)
+
+
+def _against_silence(row: Row, sync: SyncStanding) -> str:
+    if (working := _still_working(row, sync)) is not None:
+        stopped = " and ".join(DOING[operation] for operation in row.overdue_operations)
+        return (
+            f"{DOING[working].capitalize()} still works, so the office is reached: "
+            f"ask NexHealth why {stopped} stopped."
+        )
     if looks_closed(row):
         return (
             "Ask whether the office is closed. If so, announce it; if not, go through the causes."
         )
-    return _TRY[row.sync.integration_type]
+    return _TRY[sync.integration_type]
+
+
+def _still_working(row: Row, sync: SyncStanding) -> Operation | None:
+    """The direction that is as fresh as ever while the other one is overdue."""
+    for operation in Operation:
+        unexpected = sync.judgement(operation).unexpected(row.now)
+        if operation not in row.overdue_operations and unexpected is not None:
+            return operation if unexpected <= FLUCTUATION else None
+    return None
 
 
 def silence_command(row: Row, sync: SyncStanding) -> str:

@@ -36,7 +36,7 @@ FAILURES = {
     "other": "NexHealth gave an unexpected answer",
 }
 _DONE = {Operation.READ: "read", Operation.WRITE: "written"}
-_DOING = {Operation.READ: "reading", Operation.WRITE: "writing"}
+DOING = {Operation.READ: "reading", Operation.WRITE: "writing"}
 _BREAKS = {Reason.LUNCH: "the lunch break", Reason.LEARNED: "its usual pause"}
 
 
@@ -169,7 +169,7 @@ def _silence(row: Row, sync: SyncStanding) -> str:
     """What fell silent and how: "Reading stopped at 11:32, in the middle of the day"."""
     operations = row.overdue_operations
     last = max(operations, key=lambda op: sync.judgement(op).basis.anchor)
-    what = " and ".join(_DOING[operation] for operation in operations).capitalize()
+    what = " and ".join(DOING[operation] for operation in operations).capitalize()
     stop = stop_of(sync, last)
     zone, now = sync.expectation.timezone, row.now
     if stop is None:
