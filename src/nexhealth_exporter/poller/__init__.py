@@ -1,0 +1,15 @@
+"""Asking NexHealth about every institution, round after round.
+
+poller     when the inventory and the rounds are due; what is planned
+rounds     one round: whom to ask in which scope
+asking     institutions asked one by one, evenly, a bounded number at a time
+left_out   institutions that the fleet's answer leaves out
+latest     from polls to the fleet
+rest       waiting that a wake-up ends, with signs of life
+ports      what is needed of NexHealth and of the metrics
+"""
+
+from nexhealth_exporter.poller.poller import Poller
+from nexhealth_exporter.poller.rounds import FLEET_REFUSED
+
+__all__ = ["FLEET_REFUSED", "Poller"]

@@ -1,0 +1,104 @@
+"""Institutions asked one by one: evenly, a bounded number at a time."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from nexhealth_exporter.errors import OtherFailure, PollError
+from nexhealth_exporter.model import Institution, Poll, Sync
+from nexhealth_exporter.poller.latest import Latest
+from nexhealth_exporter.poller.ports import Api, Meter
+from nexhealth_exporter.poller.rest import Rest, now
+
+logger = logging.getLogger(__name__)
+
+Found = Mapping[str, tuple[Sync, ...] | None]
+"""What was found, by subdomain; None where the poll failed."""
+
+
+def answered(found: Found) -> int:
+    """How many polls succeeded."""
+    return sum(syncs is not None for syncs in found.values())
+
+
+def why(error: PollError) -> dict[str, str]:
+    """A failure as facts for the log."""
+    return {"reason": error.reason, "error": str(error)}
+
+
+class Failures:
+    """How many polls of a round failed, by reason."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.counts: Counter[str] = Counter()
+        self._meter = meter
+
+    def add(self, error: PollError) -> None:
+        """A poll failed."""
+        self.counts[error.reason] += 1
+        self._meter.poll_failed(error.reason)
+
+
+class Asking:
+    """Asks about institutions; `concurrency` bounds the questions in flight."""
+
+    def __init__(
+        self,
+        api: Api,
+        latest: Latest,
+        rest: Rest,
+        *,
+        concurrency: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._api = api
+        self._latest = latest
+        self._rest = rest
+        self._concurrency = concurrency
+        self._clock = clock
+
+    async def each(
+        self, institutions: Sequence[Institution], spread: float, failures: Failures
+    ) -> Found:
+        """Poll each of them, evenly over `spread` seconds. A wake-up breaks it off."""
+        began = now()
+        gap = spread / max(len(institutions), 1)
+        queue = iter(enumerate(institutions))
+        found: dict[str, tuple[Sync, ...] | None] = {}
+
+        async def work() -> None:
+            for position, institution in queue:
+                await self._rest.sleep(began + position * gap - now())
+                if self._rest.is_woken:
+                    return
+                found[institution.subdomain] = await self._ask(institution, failures)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._concurrency, len(institutions))):
+                group.create_task(work())
+        return found
+
+    async def _ask(self, institution: Institution, failures: Failures) -> tuple[Sync, ...] | None:
+        subdomain = institution.subdomain
+        try:
+            syncs = await self._api.syncs(institution)
+        except PollError as error:
+            logger.debug("poll failed", extra={"institution": subdomain, **why(error)})
+            self._did_not_answer(subdomain, error, failures)
+        except Exception as error:
+            # The top of a task: an answer that meets a fault of ours spoils its own poll only.
+            logger.exception("poll failed unexpectedly", extra={"institution": subdomain})
+            self._did_not_answer(subdomain, OtherFailure(str(error)), failures)
+        else:
+            self._record(Poll(subdomain, self._clock(), syncs))
+            return syncs
+        return None
+
+    def _did_not_answer(self, subdomain: str, error: PollError, failures: Failures) -> None:
+        failures.add(error)
+        self._record(Poll(subdomain, self._clock(), failure=error.reason))
+
+    def _record(self, poll: Poll) -> None:
+        self._rest.alive()
+        self._latest.record(poll)

@@ -1,0 +1,86 @@
+"""From polls to the fleet: the one value that changes."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
+from nexhealth_exporter.model import Inventory, Poll
+from nexhealth_exporter.poller.rest import now
+
+FLUSH_SECONDS = 0.1
+"""Answers that come within this time change the fleet together: a copy for each would not scale."""
+
+INCIDENT_SECONDS = 5.0
+"""How often incidents are looked for within a round: each look reads every sync."""
+
+BATCH = 200
+"""Answers of one fleet call that change the fleet together."""
+
+STALE_INTERVALS = 3
+"""A known answer is served for at least so many intervals without a good poll."""
+
+
+class Latest:
+    """The latest `fleet`, judged by a policy; `interval` (seconds) is how often polls come."""
+
+    def __init__(self, fleet: Fleet, policy: Policy) -> None:
+        self.fleet = fleet
+        self.interval = 0.0
+        self._policy = policy
+        self._pending: list[Poll] = []
+        self._flush: asyncio.TimerHandle | None = None
+        self._looked_for_incidents = 0.0
+
+    def judge_by(self, policy: Policy) -> None:
+        """Judge by another policy, at once."""
+        self.apply()
+        self._policy = policy
+        self.fleet = self.fleet.rejudged(policy).with_incidents()
+
+    def recall(self, memories: Mapping[str, Memory]) -> None:
+        """Take over what was learned elsewhere, and judge by it at once."""
+        self.apply()
+        self.fleet = self.fleet.recalling(memories, self._policy).with_incidents()
+
+    def watch(self, inventory: Inventory) -> None:
+        """Know exactly these institutions."""
+        self.apply()
+        self.fleet = self.fleet.watching(inventory, self._policy)
+
+    def ended(self, finished: Round) -> None:
+        """A round is over."""
+        self.apply()
+        self.fleet = self.fleet.after_round(finished)
+
+    def record(self, poll: Poll) -> None:
+        """Take note of a poll; the fleet follows within a moment."""
+        self._pending.append(poll)
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.apply)
+
+    async def record_all(self, polls: Iterable[Poll]) -> None:
+        """Take note of many, a few at a time: others get their turn between."""
+        for number, poll in enumerate(polls, 1):
+            self.record(poll)
+            if number % BATCH == 0:
+                self.apply()
+                await asyncio.sleep(0)
+
+    def apply(self) -> None:
+        """Let the fleet follow all polls that were taken note of."""
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        if not self._pending:
+            return
+        polls, self._pending = self._pending, []
+        self.fleet = self.fleet.after(polls, self._lasting())
+        if now() - self._looked_for_incidents > INCIDENT_SECONDS:
+            self._looked_for_incidents = now()
+            self.fleet = self.fleet.with_incidents()
+
+    def _lasting(self) -> Policy:
+        """The policy under which an answer outlives a few polls, however far apart they are."""
+        stale_after = max(self._policy.stale_after, STALE_INTERVALS * self.interval)
+        return replace(self._policy, stale_after=stale_after)

@@ -1,0 +1,201 @@
+"""When the inventory and the rounds are due."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from nexhealth_exporter.errors import PollError
+from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
+from nexhealth_exporter.model import Institution, Inventory
+from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
+from nexhealth_exporter.poller.asking import Asking, why
+from nexhealth_exporter.poller.latest import Latest
+from nexhealth_exporter.poller.ports import Api, Meter
+from nexhealth_exporter.poller.rest import TICK_SECONDS, Rest, either, now
+from nexhealth_exporter.poller.rounds import Rounds
+
+logger = logging.getLogger(__name__)
+
+MINUTE = 60.0
+
+
+class Poller:
+    """Polls on its own clock and keeps the latest `Fleet`; a scrape never makes it call.
+
+    `watches` tells which institutions are this process's; `concurrency` bounds the polls
+    in flight. `clock` gives POSIX seconds. `remembering` is a fleet that knows what was learned.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        pace: Pace,
+        policy: Policy,
+        *,
+        watches: Callable[[Institution], bool],
+        concurrency: int,
+        meter: Meter,
+        clock: Callable[[], float],
+        remembering: Fleet | None = None,
+    ) -> None:
+        self._api = api
+        self._pace = pace
+        self._watches = watches
+        self._meter = meter
+        self._clock = clock
+        self._latest = Latest(remembering or Fleet(), policy)
+        self._rest = Rest()
+        asking = Asking(api, self._latest, self._rest, concurrency=concurrency, clock=clock)
+        self._rounds = Rounds(api, self._latest, asking, meter=meter, clock=clock)
+        self._inventory: Inventory | None = None
+        self._found = asyncio.Event()
+        self._attempted = asyncio.Event()
+        self._plan: Plan | None = None
+
+    @property
+    def latest(self) -> Fleet:
+        """What is known now."""
+        return self._latest.fleet
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        self._rest.alive()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._take_inventories())
+            group.create_task(self._poll_rounds())
+
+    async def once(self) -> Fleet:
+        """Take the inventory, poll everything once, and return what was found.
+
+        Raises the error of the inventory: without it there is nothing to ask about.
+        """
+        self._watch(await self._api.inventory())
+        made = self._make_plan()
+        await self._rounds.poll(made, self._burst(made))
+        return self.latest
+
+    def is_alive(self) -> bool:
+        """Tell whether polling goes on; False once it is stuck."""
+        return self._rest.is_alive()
+
+    def reload(self, policy: Policy, watches: Callable[[Institution], bool]) -> None:
+        """Judge by a new policy at once; what is watched follows with the next round."""
+        self._watches = watches
+        self._latest.judge_by(policy)
+        if self._inventory is not None:
+            self._watch(self._inventory)
+
+    def recall(self, memories: Mapping[str, Memory]) -> None:
+        """Take over what was learned elsewhere, and judge by it at once."""
+        self._latest.recall(memories)
+
+    # The inventory
+
+    async def _take_inventories(self) -> None:
+        while True:
+            await self._take_inventory()
+            pace = self._pace
+            known = self._found.is_set()
+            await asyncio.sleep(pace.inventory_interval if known else min(pace.interval, MINUTE))
+
+    async def _take_inventory(self) -> None:
+        try:
+            inventory = await self._api.inventory()
+        except PollError as error:
+            self._meter.poll_failed(error.reason)
+            logger.warning("inventory failed, going on with what is known", extra=why(error))
+            return
+        finally:
+            self._attempted.set()
+        if self._inventory is not None and len(self._inventory) and not len(inventory):
+            logger.warning("the inventory is suddenly empty, going on with what is known")
+            return
+        self._watch(inventory)
+        if self._rounds.is_fleet_refused and await self._rounds.try_fleet_again(inventory):
+            self._make_plan()
+            self._rest.wake()
+
+    def _watch(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        mine = {i.subdomain: i for i in inventory if self._watches(i)}
+        self._latest.watch(Inventory(mine))
+        self._rounds.left_out.keep(mine)
+        self._make_plan()
+        self._found.set()
+
+    # The rounds
+
+    async def _poll_rounds(self) -> None:
+        is_first = True
+        while True:
+            self._rest.alive()
+            began = now()
+            if not self._found.is_set():
+                await self._wait_for_inventory()
+                continue
+            self._rest.settle()
+            made = self._make_plan()
+            await self._rounds.poll(made, self._burst(made) if is_first else SPREAD * made.interval)
+            is_first = False
+            # The round itself may have changed the plan.
+            made = self._make_plan()
+            self._tell_kept(made, now() - began)
+            await self._rest.sleep(began + made.interval - now())
+
+    async def _wait_for_inventory(self) -> None:
+        """Wait for the next attempt at one; if it fails, or takes long, so does the round."""
+        await either(self._attempted, min(self._pace.interval, TICK_SECONDS))
+        self._attempted.clear()
+        if not self._found.is_set():
+            self._latest.ended(Round(self._clock(), 0.0, is_up=False))
+
+    def _burst(self, made: Plan) -> float:
+        """Seconds for the first round: none if a minute's limit holds it, else as few as may be.
+
+        Without that the limit of the first minute would be used up at once, and all would wait.
+        """
+        is_small = made.calls_per_round <= MINUTE * self._pace.rate
+        return 0.0 if is_small else made.calls_per_round / self._pace.rate
+
+    # The plan
+
+    def _make_plan(self) -> Plan:
+        rounds = self._rounds
+        made = plan(
+            self._pace,
+            len(self.latest.standings),
+            alone=rounds.left_out.with_syncs,
+            seldom=rounds.left_out.without_syncs,
+            fleet_refused=rounds.is_fleet_refused,
+        )
+        if made != self._plan:
+            self._plan = made
+            self._latest.interval = made.interval
+            self._meter.planned(made)
+            _log_plan(made, self._pace)
+        return made
+
+    def _tell_kept(self, made: Plan, taken: float) -> None:
+        """Publish the interval that is really kept: a slow API makes it longer than planned."""
+        if taken > made.interval:
+            logger.warning("a round took longer than its interval", extra={"seconds": round(taken)})
+        self._meter.planned(replace(made, interval=max(made.interval, taken)))
+
+
+def _log_plan(made: Plan, pace: Pace) -> None:
+    facts = {
+        "scope": made.scope.value,
+        "interval_seconds": round(made.interval, 1),
+        "calls_per_round": made.calls_per_round,
+        "calls_projected_30d": round(made.projected),
+        "calls_budget_30d": round(pace.budget),
+    }
+    if made.stretched_by:
+        logger.warning(
+            "a round does not fit the %s: the poll interval is stretched",
+            "rate limit" if made.stretched_by == "rate" else "budget of calls",
+            extra=facts,
+        )
+    else:
+        logger.info("polling planned", extra=facts)

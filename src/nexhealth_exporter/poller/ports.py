@@ -1,0 +1,34 @@
+"""What polling needs of NexHealth and of the metrics."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from nexhealth_exporter.model import Institution, Inventory, Sync
+from nexhealth_exporter.plan import Plan
+
+
+class Api(Protocol):
+    """What the poller needs of NexHealth; each call raises a leaf of `PollError`."""
+
+    @property
+    def held_token(self) -> bool:
+        """Whether an unexpired token is at hand."""
+
+    async def inventory(self) -> Inventory:
+        """Ask for every institution the key can see."""
+
+    async def syncs(self, institution: Institution) -> tuple[Sync, ...]:
+        """Ask for the syncs of one institution."""
+
+    async def fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
+        """Ask for the syncs of every institution in one call; by subdomain."""
+
+
+class Meter(Protocol):
+    """What the poller reports."""
+
+    def poll_failed(self, reason: str) -> None:
+        """One poll failed for this reason."""
+
+    def planned(self, plan: Plan) -> None:
+        """Rounds now follow this plan."""

@@ -1,0 +1,129 @@
+"""One round: whom to ask, in which scope."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from nexhealth_exporter.errors import PollError
+from nexhealth_exporter.fleet import Round
+from nexhealth_exporter.model import Institution, Inventory, Poll
+from nexhealth_exporter.plan import Plan, Scope
+from nexhealth_exporter.poller.asking import Asking, Failures, answered, why
+from nexhealth_exporter.poller.latest import Latest
+from nexhealth_exporter.poller.left_out import LeftOut
+from nexhealth_exporter.poller.ports import Api, Meter
+from nexhealth_exporter.poller.rest import now
+
+logger = logging.getLogger(__name__)
+
+FLEET_REFUSED = frozenset({400, 403, 404})
+"""Answers to the fleet call that say: ask by institution. Anything else may pass."""
+
+
+class Rounds:
+    """Polls everybody once, each time it is told to.
+
+    `left_out` are the institutions that the latest good answer about the fleet lacks;
+    `is_fleet_refused` is True while the key may not ask for the whole fleet.
+    """
+
+    def __init__(
+        self, api: Api, latest: Latest, asking: Asking, *, meter: Meter, clock: Callable[[], float]
+    ) -> None:
+        self.left_out = LeftOut()
+        self.is_fleet_refused = False
+        self._api = api
+        self._latest = latest
+        self._asking = asking
+        self._meter = meter
+        self._clock = clock
+
+    async def poll(self, made: Plan, spread: float) -> None:
+        """One round by this plan, spread over so many seconds."""
+        began = now()
+        failures = Failures(self._meter)
+        watched = {s.institution.subdomain: s.institution for s in self._latest.fleet}
+        if made.scope is Scope.FLEET:
+            succeeded = await self._by_fleet(watched, made, spread, failures)
+        else:
+            everybody = list(watched.values())
+            succeeded = answered(await self._asking.each(everybody, spread, failures))
+        self._latest.apply()
+        is_idle = not self._latest.fleet.standings
+        ended = Round(
+            ended_at=self._clock(),
+            duration=now() - began,
+            is_up=self._api.held_token and (succeeded > 0 or is_idle),
+        )
+        self._latest.ended(ended)
+        _log(ended, len(self._latest.fleet.standings), failures)
+
+    async def try_fleet_again(self, inventory: Inventory) -> bool:
+        """Ask for the fleet once: the key may have been given the call since."""
+        try:
+            await self._api.fleet(inventory)
+        except PollError as error:
+            Failures(self._meter).add(error)
+            return False
+        self.is_fleet_refused = False
+        return True
+
+    async def _by_fleet(
+        self, watched: Mapping[str, Institution], made: Plan, spread: float, failures: Failures
+    ) -> int:
+        """One call for all, then those alone that its answer leaves out; how many succeeded."""
+        try:
+            answer = await self._api.fleet(Inventory(watched))
+        except PollError as error:
+            return await self._without_fleet(error, watched, spread, failures)
+        at = self._clock()
+        await self._latest.record_all(Poll(s, at, syncs) for s, syncs in answer.items())
+        left_out = {s: i for s, i in watched.items() if s not in answer}
+        self.left_out.keep(left_out)
+        due = [
+            institution
+            for subdomain, institution in left_out.items()
+            if self.left_out.is_due(subdomain, at, made.seldom_interval)
+        ]
+        asked = {institution.subdomain for institution in due}
+        # Known to have none: the fleet's answer confirms it.
+        await self._latest.record_all(
+            Poll(subdomain, at, ())
+            for subdomain in left_out
+            if subdomain not in asked and self.left_out.is_known_empty(subdomain)
+        )
+        found = await self._asking.each(due, spread, failures)
+        self.left_out.asked(self._clock(), found)
+        return 1 + answered(found)
+
+    async def _without_fleet(
+        self,
+        error: PollError,
+        watched: Mapping[str, Institution],
+        spread: float,
+        failures: Failures,
+    ) -> int:
+        failures.add(error)
+        if error.status in FLEET_REFUSED:
+            self.is_fleet_refused = True
+            logger.warning("fleet call refused, polling by institution", extra=why(error))
+            return answered(await self._asking.each(list(watched.values()), spread, failures))
+        at = self._clock()
+        alone = {s: i for s, i in watched.items() if self.left_out.has_syncs(s)}
+        await self._latest.record_all(
+            Poll(subdomain, at, failure=error.reason)
+            for subdomain in watched
+            if subdomain not in alone
+        )
+        return answered(await self._asking.each(list(alone.values()), spread, failures))
+
+
+def _log(ended: Round, institutions: int, failures: Failures) -> None:
+    facts = {
+        "institutions": institutions,
+        "seconds": round(ended.duration, 3),
+        **{f"failed_{reason}": count for reason, count in failures.counts.items()},
+    }
+    if failures.counts:
+        logger.warning("round ended with failures", extra=facts)
+    else:
+        logger.info("round ended", extra=facts)
