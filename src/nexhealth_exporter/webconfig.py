@@ -7,6 +7,7 @@ import re
 import secrets
 import ssl
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -45,6 +46,9 @@ _NOBODY = "." * 53
 
 LONGEST_PASSWORD = 72
 """bcrypt looks at so many bytes and no more."""
+
+MOST_CHECKS = 16
+"""Passwords that may wait to be checked: guessing must not make a queue of minutes."""
 
 
 def _one_of(known: Iterable[str]) -> AfterValidator:
@@ -134,38 +138,63 @@ class WebConfigFile(Table):
     )
 
 
+class Crowded(Exception):
+    """Too many passwords are being checked already."""
+
+
 class Users:
     """Who may come in: bcrypt hashes by name.
 
     Checking takes a tenth of a second on purpose, so it is done in a thread, one at a time,
-    and a good answer is remembered under a keyed hash. An unknown name costs the same.
+    and a good answer is remembered under a keyed hash. An unknown name costs as much as that
+    of some user, and always the same, so that time does not tell whether there is such a user.
     """
 
     def __init__(self, hashes: Mapping[str, str]) -> None:
         self._hashes = hashes
-        cost = max((shown.split("$")[2] for shown in hashes.values()), default="10")
-        self._nobody = f"$2b${cost}${_NOBODY}"
+        self._nobody = [f"$2b${shown.split('$')[2]}${_NOBODY}" for shown in hashes.values()]
         self._good: set[bytes] = set()
         self._secret = secrets.token_bytes(32)
-        self._turn = asyncio.Lock()
+        # A thread of its own: whoever guesses passwords delays nothing else that needs one.
+        self._thread = ThreadPoolExecutor(1, "passwords")
+        self._checks = 0
 
     def __bool__(self) -> bool:
         """True when somebody must say who they are."""
         return bool(self._hashes)
 
     async def verify(self, user: str, password: str) -> bool:
-        """True if that is the user's password."""
-        asked = f"{len(user)} {user} {password}".encode(errors="surrogatepass")
-        mark = hmac.digest(self._secret, asked, hashlib.sha256)
+        """True if that is the user's password. Raises Crowded."""
+        mark = self._digest(f"{len(user)} {user} {password}")
         if mark in self._good:
             return True
         known = self._hashes.get(user)
-        async with self._turn:
-            fits = await asyncio.to_thread(_fits, password, known or self._nobody)
+        fits = await self._checked(password, known or self._of_nobody(user))
         if known is None or not fits:
             return False
         self._good.add(mark)
         return True
+
+    def _checked(self, password: str, shown: str) -> asyncio.Future[bool]:
+        if self._checks >= MOST_CHECKS:
+            raise Crowded
+        self._checks += 1
+        loop = asyncio.get_running_loop()
+        check = loop.run_in_executor(self._thread, _fits, password, shown)
+        # Also when whoever asked has gone: what waits is dropped then.
+        check.add_done_callback(self._left)
+        return check
+
+    def _left(self, _check: object) -> None:
+        self._checks -= 1
+
+    def _of_nobody(self, user: str) -> str:
+        """A hash that nothing fits, of the cost that one of the users has."""
+        drawn = int.from_bytes(self._digest(user))
+        return self._nobody[drawn % len(self._nobody)]
+
+    def _digest(self, text: str) -> bytes:
+        return hmac.digest(self._secret, text.encode(errors="surrogatepass"), hashlib.sha256)
 
 
 def _fits(password: str, shown: str) -> bool:

@@ -147,6 +147,37 @@ async def test_an_old_client_is_turned_away(folder: Path, authority: trustme.CA)
     assert await greeted(config, old) is None
 
 
+@pytest.mark.parametrize(
+    ("minor", "said"), [(1, "UNSUPPORTED_PROTOCOL"), (2, "UNSUPPORTED_PROTOCOL"), (3, "goes on")]
+)
+def test_versions_before_tls_1_2_are_refused(folder: Path, minor: int, said: str) -> None:
+    config = load(folder, "tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+    assert config.tls is not None
+    arriving = ssl.MemoryBIO()
+    arriving.write(client_hello(minor))
+    server = config.tls.wrap_bio(arriving, ssl.MemoryBIO(), server_side=True)
+    with pytest.raises(ssl.SSLError) as stopped:
+        server.do_handshake()
+    wants_more = isinstance(stopped.value, ssl.SSLWantReadError)
+    assert ("goes on" if wants_more else stopped.value.reason) == said
+
+
+def client_hello(minor: int) -> bytes:
+    """The first message of a client that speaks no newer version than 3.`minor`."""
+    version = bytes([3, minor])
+    ciphers = bytes.fromhex("c02bc02fc02cc030c009c013c00ac014009c002f00ff")
+    groups = bytes.fromhex("000a00080006001d00170018")
+    formats = bytes.fromhex("000b00020100")
+    algorithms = bytes.fromhex("000d000a00080403050308040401")
+    extensions = groups + formats + algorithms
+    body = (
+        version + bytes(32) + b"\0" + len(ciphers).to_bytes(2) + ciphers + b"\1\0"
+        + len(extensions).to_bytes(2) + extensions
+    )  # fmt: skip
+    message = b"\1" + len(body).to_bytes(3) + body
+    return b"\x16\3\1" + len(message).to_bytes(2) + message
+
+
 async def test_a_client_must_show_a_certificate_where_that_is_asked(
     folder: Path, authority: trustme.CA
 ) -> None:
@@ -194,10 +225,21 @@ async def test_a_good_answer_is_remembered_and_a_new_file_forgets_it(folder: Pat
 
 
 async def test_the_time_does_not_tell_whether_a_user_exists(folder: Path) -> None:
-    users = load(folder, f'basic_auth_users: {{prometheus: "{hashed(PASSWORD, 10)}"}}\n').users
-    known = min([await seconds_of(users, "prometheus", "wrong") for _ in range(3)])
-    unknown = min([await seconds_of(users, "nobody", "wrong") for _ in range(3)])
-    assert unknown > known / 3
+    costs = {"alice": 7, "bob": 9}
+    listed = ", ".join(f'{user}: "{hashed(PASSWORD, cost)}"' for user, cost in costs.items())
+    users = load(folder, f"basic_auth_users: {{{listed}}}\n").users
+
+    async def work(user: str) -> float:
+        return min([await spent(users, user, "wrong") for _ in range(3)])
+
+    known = sorted([await work(user) for user in costs])
+    assert known[1] > 2 * known[0]
+    unknown = [await work(f"nobody-{number}") for number in range(12)]
+    for seconds in unknown:
+        assert any(0.6 < seconds / of_user < 1.6 for of_user in known)
+    # Each unknown name costs what one of the users costs, and is not told apart by always
+    # costing the same.
+    assert max(unknown) > 2 * min(unknown)
 
 
 async def test_checking_does_not_stop_the_world(folder: Path) -> None:
@@ -208,6 +250,13 @@ async def test_checking_does_not_stop_the_world(folder: Path) -> None:
         await asyncio.sleep(0)
         turns += 1
     assert turns > 100
+
+
+async def spent(users: webconfig.Users, user: str, password: str) -> float:
+    """Processor seconds, which a busy machine does not change."""
+    start = time.process_time()
+    await users.verify(user, password)
+    return time.process_time() - start
 
 
 async def seconds_of(users: webconfig.Users, user: str, password: str) -> float:

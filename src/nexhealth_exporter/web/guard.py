@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from nexhealth_exporter.web.view import Access
+from nexhealth_exporter.webconfig import Crowded
 
 CAREFUL = {
     "Content-Security-Policy": (
@@ -33,7 +34,15 @@ def identified(access: Callable[[], Access]) -> Middleware:
         if verify is None:
             return await handler(request)
         said = _credentials(request.headers.get(hdrs.AUTHORIZATION, ""))
-        if said is not None and await verify(*said):
+        try:
+            is_known = said is not None and await verify(*said)
+        except Crowded:
+            return web.Response(
+                status=503,
+                text="Too many passwords are being checked.\n",
+                headers={hdrs.RETRY_AFTER: "5"},
+            )
+        if is_known:
             return await handler(request)
         return web.Response(
             status=401,

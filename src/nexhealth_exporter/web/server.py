@@ -9,12 +9,16 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.web.connections import IDLE_SECONDS, MOST, Connections, counted
 
 KEEPALIVE_SECONDS = 75.0
 """Longer than usual scrape intervals; a client that never ends its request is cut off too."""
 
 STOPPING_SECONDS = 2.0
 """Requests under way get so long to end, and as long again to be cancelled."""
+
+HANDSHAKE_SECONDS = 10.0
+"""What a client may take to agree on TLS."""
 
 LONGEST_LINE = LONGEST_HEADER = 8190
 MOST_BODY = 1024
@@ -29,12 +33,18 @@ async def serving(
     *,
     tls: ssl.SSLContext | None = None,
     keepalive: float = KEEPALIVE_SECONDS,
+    most: int = MOST,
+    idle: float = IDLE_SECONDS,
+    handshake: float = HANDSHAKE_SECONDS,
 ) -> AsyncIterator[int]:
     """Serve while the context is open; gives the port, which the system chooses for 0.
 
+    `most` connections are open at a time; one that does nothing for `idle` seconds is cut, as
+    is one that has not agreed on TLS within `handshake` seconds.
     On leaving, no new connection is accepted, and requests under way are finished.
     Raises ConfigError if the address cannot be used.
     """
+    app.middlewares.insert(0, counted(lambda: connections))
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -46,22 +56,33 @@ async def serving(
         lingering_time=1.0,
     )
     await runner.setup()
+    connections = Connections(_protocols(runner), most=most, idle=idle)
     try:
-        await _listen(runner, host, port, tls)
-        yield int(runner.addresses[0][1])
+        server = await asyncio.get_running_loop().create_server(
+            connections,
+            host or None,
+            port,
+            ssl=tls,
+            reuse_address=True,
+            ssl_handshake_timeout=handshake if tls else None,
+        )
+    except OSError as error:
+        await runner.cleanup()
+        raise ConfigError(_sentence(error, host, port)) from error
+    try:
+        yield int(server.sockets[0].getsockname()[1])
     finally:
+        server.close()
         # Leaving because of a signal must not cut off what leaving is to finish.
         await asyncio.shield(runner.cleanup())
+        connections.cut_all()
 
 
-async def _listen(
-    runner: web.AppRunner, host: str | None, port: int, tls: ssl.SSLContext | None
-) -> None:
-    site = web.TCPSite(runner, host or None, port, ssl_context=tls, reuse_address=True)
-    try:
-        await site.start()
-    except OSError as error:
-        raise ConfigError(_sentence(error, host, port)) from error
+def _protocols(runner: web.AppRunner) -> web.Server:
+    server = runner.server
+    if server is None:
+        raise RuntimeError("the runner is not set up")
+    return server
 
 
 def _sentence(error: OSError, host: str | None, port: int) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 from nexhealth_exporter.fleet import Fleet
 
 Verify = Callable[[str, str], Awaitable[bool]]
-"""Whether a user (first) has that password (second)."""
+"""Whether a user (first) has that password (second). Raises webconfig.Crowded."""
 
 
 class MetricsPage(Protocol):

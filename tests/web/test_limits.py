@@ -1,0 +1,236 @@
+"""What hostile and broken clients cannot do, on both event loops."""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import uvloop
+
+from nexhealth_exporter import webconfig
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.exposition.page import Page
+from nexhealth_exporter.web.app import build
+from nexhealth_exporter.web.server import serving
+from nexhealth_exporter.web.view import Access
+from tests.settings.test_webconfig import hashed
+from tests.web.conftest import Site
+from tests.web.test_plain import basic
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"
+HALF = b"GET /metrics HTTP/1.1\r\nHost: he"
+
+
+@pytest.fixture(params=LOOPS)
+def run(request: pytest.FixtureRequest) -> Run:
+    def run_it(work: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
+            runner.run(work)
+
+    return run_it
+
+
+class Clients:
+    """Connections to a server, which end with it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.ends: list[Ends] = []
+
+    async def connect(self, said: bytes = b"") -> Ends:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.ends.append((reader, writer))
+        writer.write(said)
+        return reader, writer
+
+    def leave(self) -> None:
+        for _, writer in self.ends:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def served(site: Site | None = None, **limits: Any) -> AsyncIterator[Clients]:
+    app = build((site or Site()).view(), Page(OwnMetrics("1.0")))
+    async with serving(app, "127.0.0.1", 0, **limits) as port:
+        clients = Clients(port)
+        try:
+            yield clients
+        finally:
+            clients.leave()
+
+
+async def status(ends: Ends) -> int:
+    """Of the answer; 0 when the connection was cut instead."""
+    async with asyncio.timeout(20):
+        try:
+            line = await ends[0].readline()
+        except ConnectionError:
+            return 0
+    return int(line.split()[1]) if line else 0
+
+
+async def is_cut(ends: Ends, seconds: float = 20.0) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await ends[0].read()
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_requests_that_come_drop_by_drop_keep_nobody_out(run: Run) -> None:
+    """A slow loris: hundreds of connections that never end their request."""
+
+    async def attack() -> None:
+        async with served(most=40) as clients:
+            held: list[Ends] = []
+            statuses = []
+            for _ in range(5):
+                held += [await clients.connect(HALF) for _ in range(40)]
+                for _, writer in held:
+                    if not writer.is_closing():
+                        writer.write(b"r")
+                scrape = await clients.connect(SCRAPE)
+                statuses.append(await status(scrape))
+            still = [ends for ends in held if not await is_cut(ends, 0.01)]
+        assert statuses == [200] * 5
+        assert 0 < len(still) <= 40
+
+    run(attack())
+
+
+def test_who_is_being_answered_keeps_the_place(run: Run) -> None:
+    async def attack() -> None:
+        decided = asyncio.Event()
+
+        async def verify(_user: str, _password: str) -> bool:
+            await decided.wait()
+            return True
+
+        authorization = f"Authorization: {basic('a', 'b')['Authorization']}\r\n\r\n".encode()
+        scrape = SCRAPE.removesuffix(b"\r\n") + authorization
+        async with served(Site(access=Access(verify)), most=3) as clients:
+            at_work = [await clients.connect(scrape) for _ in range(3)]
+            await asyncio.sleep(0.2)
+            late = [await clients.connect(scrape) for _ in range(5)]
+            assert [await status(ends) for ends in late] == [0] * 5
+            decided.set()
+            assert [await status(ends) for ends in at_work] == [200] * 3
+
+    run(attack())
+
+
+def test_a_request_that_never_ends_is_cut_off_however_it_dribbles(run: Run) -> None:
+    async def attack() -> None:
+        async with served(idle=0.6) as clients:
+            reader, writer = ends = await clients.connect(HALF)
+            began = time.monotonic()
+            while time.monotonic() - began < 10 and not reader.at_eof():
+                if not writer.is_closing():
+                    writer.write(b"r")
+                if await is_cut(ends, 0.1):
+                    break
+            assert 0.5 < time.monotonic() - began < 8
+
+    run(attack())
+
+
+def test_who_never_reads_the_answer_is_cut_off(run: Run) -> None:
+    large = 30_000_000
+
+    async def attack() -> None:
+        async with served(Site(configuration="x" * large), idle=0.6) as clients:
+            with socket.socket() as deaf:
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                deaf.settimeout(0)
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(deaf, ("127.0.0.1", clients.port))
+                await loop.sock_sendall(deaf, b"GET /config HTTP/1.1\r\nHost: here\r\n\r\n")
+                await asyncio.sleep(1.2)
+                read = 0
+                async with asyncio.timeout(20):
+                    try:
+                        while data := await loop.sock_recv(deaf, 1_000_000):
+                            read += len(data)
+                    except ConnectionError:
+                        pass
+        assert 0 < read < large
+
+    run(attack())
+
+
+def test_who_never_agrees_on_tls_is_cut_off(run: Run) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(tls)
+
+    async def attack() -> None:
+        async with served(tls=tls, handshake=0.5) as clients:
+            silent = [await clients.connect(said) for said in (b"", b"\x16\x03\x01\x02", HALF)]
+            assert all(await asyncio.gather(*(is_cut(ends) for ends in silent)))
+
+    run(attack())
+
+
+def test_guessing_passwords_delays_nobody_who_is_known(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(f'basic_auth_users: {{prometheus: "{hashed("right", 9)}"}}\n')
+
+    async def attack() -> None:
+        users = webconfig.load(file).users
+        async with served(Site(access=Access(users.verify))) as clients:
+
+            async def ask(user: str, password: str) -> int:
+                authorization = basic(user, password)["Authorization"].encode()
+                head = SCRAPE.removesuffix(b"\r\n") + b"Authorization: " + authorization
+                ends = await clients.connect(head + b"\r\n\r\n")
+                found = await status(ends)
+                ends[1].close()
+                return found
+
+            assert await ask("prometheus", "right") == 200
+            guesses = [asyncio.create_task(ask("prometheus", str(n))) for n in range(100)]
+            await asyncio.sleep(0.05)
+            began = time.monotonic()
+            known = [await ask("prometheus", "right") for _ in range(5)]
+            waited = time.monotonic() - began
+            refused = await asyncio.gather(*guesses)
+        assert known == [200] * 5
+        assert waited < 5
+        assert set(refused) == {401, 503}
+        assert refused.count(401) <= 3 * webconfig.MOST_CHECKS
+
+    run(attack())
+
+
+def test_guesses_of_clients_that_have_gone_are_not_checked(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(f'basic_auth_users: {{prometheus: "{hashed("right", 11)}"}}\n')
+
+    async def attack() -> None:
+        users = webconfig.load(file).users
+        async with served(Site(access=Access(users.verify))) as clients:
+            began = time.process_time()
+            for number in range(60):
+                authorization = basic("prometheus", str(number))["Authorization"].encode()
+                head = SCRAPE.removesuffix(b"\r\n") + b"Authorization: " + authorization
+                _, writer = await clients.connect(head + b"\r\n\r\n")
+                await asyncio.sleep(0.01)
+                writer.transport.abort()
+            # One check of this cost takes a tenth of a second of processor time.
+            await asyncio.sleep(0.3)
+            spent = time.process_time() - began
+        assert spent < 3
+
+    run(attack())
