@@ -1,0 +1,239 @@
+"""A TCP proxy that spoils what passes through it; told by a test, or drawn from a seed.
+
+async with Proxy(simulator.port) as proxy:
+    ...  # ask proxy.url
+    proxy.fault = Cut(after=100)      # from the next request on
+    proxy.draw = some_function        # a fault, or None, for each request
+    await proxy.go_away(); await proxy.come_back()
+"""
+
+import asyncio
+import socket
+import struct
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+CHUNK = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Every piece of the answer comes so many seconds late."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trickle:
+    """The answer comes `size` bytes at a time, with so many seconds between."""
+
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """After so many bytes of the answer the connection ends in good order."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """After so many bytes of the answer the connection is reset."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """The connection is reset instead of passing the request on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HalfClosed:
+    """Our half of the connection ends, and stays there: nothing more comes, nothing is read."""
+
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The request is swallowed and nothing ever comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Babble:
+    """Something else answers."""
+
+    said: bytes = b"SSH-2.0-OpenSSH_9.6\r\n\r\n"
+
+
+Fault = Late | Trickle | Truncated | Cut | Unsent | HalfClosed | Silent | Babble
+Draw = Callable[[], Fault | None]
+
+
+class Proxy:
+    """Listens on 127.0.0.1 and passes on to `target` there; an async context manager."""
+
+    def __init__(self, target: int, *, scheme: str = "http") -> None:
+        self.target = target
+        self.port = 0
+        self.fault: Fault | None = None
+        self.draw: Draw = lambda: self.fault
+        self.spoilt: Counter[str] = Counter()
+        """Requests by the fault that met them."""
+        self.passed = 0
+        """Requests that met none."""
+        self._scheme = scheme
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        return f"{self._scheme}://127.0.0.1:{self.port}"
+
+    async def come_back(self) -> None:
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", self.port, reuse_address=True, backlog=1000
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def go_away(self) -> None:
+        """Refuse connections, and break those that are there."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def __aenter__(self) -> Self:
+        await self.come_back()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.go_away()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._converse(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError):
+                theirs, upstream = await asyncio.open_connection("127.0.0.1", self.target)
+                try:
+                    await _Conversation(self, (reader, writer), (theirs, upstream)).hold()
+                finally:
+                    upstream.transport.abort()
+        finally:
+            writer.transport.abort()
+
+    def next_fault(self) -> Fault | None:
+        """What the next request meets."""
+        fault = self.draw()
+        if fault is None:
+            self.passed += 1
+        else:
+            self.spoilt[type(fault).__name__] += 1
+        return fault
+
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class _Conversation:
+    """One connection. A request fits one piece; its fault holds until the next one."""
+
+    def __init__(self, proxy: Proxy, client: Ends, server: Ends) -> None:
+        self._proxy = proxy
+        self._client = client
+        self._server = server
+        self._fault: Fault | None = None
+        self._left = 0
+        """Bytes of the answer that still pass."""
+
+    async def hold(self) -> None:
+        """Pass on both ways until one of them ends."""
+        ways = [asyncio.create_task(self._requests()), asyncio.create_task(self._answers())]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _requests(self) -> None:
+        while piece := await self._client[0].read(CHUNK):
+            self._fault = self._proxy.next_fault()
+            match self._fault:
+                case Unsent():
+                    self._reset()
+                    return
+                case Silent():
+                    continue
+                case Babble(said):
+                    self._client[1].write(said)
+                    await self._client[1].drain()
+                    return
+                case Truncated(after) | Cut(after) | HalfClosed(after):
+                    self._left = after
+            self._server[1].write(piece)
+            await self._server[1].drain()
+
+    async def _answers(self) -> None:
+        while piece := await self._server[0].read(CHUNK):
+            match self._fault:
+                case Late(seconds):
+                    await asyncio.sleep(seconds)
+                    self._client[1].write(piece)
+                case Trickle(size, seconds):
+                    await self._trickle(piece, size, seconds)
+                case Truncated() | Cut() | HalfClosed():
+                    if await self._is_over(piece):
+                        return
+                case _:
+                    self._client[1].write(piece)
+            await self._client[1].drain()
+
+    async def _trickle(self, piece: bytes, size: int, seconds: float) -> None:
+        for start in range(0, len(piece), size):
+            self._client[1].write(piece[start : start + size])
+            await self._client[1].drain()
+            await asyncio.sleep(seconds)
+
+    async def _is_over(self, piece: bytes) -> bool:
+        """Pass on what may pass, and end the connection if that was all."""
+        writer = self._client[1]
+        writer.write(piece[: self._left])
+        await writer.drain()
+        self._left -= len(piece)
+        if self._left > 0:
+            return False
+        match self._fault:
+            case Cut():
+                self._reset()
+            case HalfClosed():
+                writer.write_eof()
+                await asyncio.Event().wait()
+            case _:
+                writer.close()
+                await writer.wait_closed()
+        return True
+
+    def _reset(self) -> None:
+        """End it with RST, not with FIN."""
+        own: socket.socket = self._client[1].get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._client[1].transport.abort()
