@@ -157,3 +157,13 @@ def test_an_offices_state_is_told_as_it_is(site: Site) -> None:
     assert {"Fresh", "Overdue, critical", "Overdue, warning", "Resting: lunch"} <= set(
         told.values()
     )
+
+
+def test_the_past_was_judged_by_what_was_learned_before_it(site: Site) -> None:
+    learned = site.past('count(nexhealth_sync_info{expectation="learned"})')
+    allowed = site.past(f'nexhealth_sync_read_allowance_seconds{{institution="{OFFICE}"}}')
+
+    firsts = [float(series["values"][0][0]) for series in (*learned, *allowed)]
+    assert max(firsts) - site.since < 0.05 * (time.time() - site.since)
+    assert int(learned[0]["values"][0][1]) > 10
+    assert len(allowed) == len(("warning", "critical"))

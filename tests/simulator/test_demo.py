@@ -1,11 +1,13 @@
 """Whenever the demo is started, the exporter sees every state in it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from nexhealth_exporter.fleet import Fleet, SyncStanding
-from nexhealth_exporter.model import Poll, State
+from nexhealth_exporter.backtest import Replay, batches
+from nexhealth_exporter.fleet import Fleet, Policy, SyncStanding
+from nexhealth_exporter.model import Poll, Source, State
 from nexhealth_exporter.nexhealth.client import NexHealth
 from nexhealth_exporter.nexhealth.pacer import Pacer
 from nexhealth_exporter.policy import Defaults, policy
@@ -13,6 +15,7 @@ from nexhealth_exporter.rules import Rules, read
 from nexhealth_exporter.simulator import Simulator
 from nexhealth_exporter.simulator.demo import Demo, demo
 from nexhealth_exporter.simulator.offices import Marks
+from nexhealth_exporter.simulator.record import write_observations
 
 NOWS = (
     "2026-01-01T00:05Z",  # New Year
@@ -54,9 +57,24 @@ class Unmetered:
         pass
 
 
-async def polled(sim: Simulator, rules: Rules, now: float) -> Fleet:
+def policy_of(rules: Rules) -> Policy:
+    return policy(rules, Defaults("America/New_York", "US", 86400.0, 30 * 86400.0))
+
+
+def learned(made: Demo, rules: Rules, now: float, folder: Path) -> Fleet:
+    """A fleet that has watched for six weeks those that stand for a state and are known."""
+    known = [office for office in made.learned if office.subdomain in made.shows]
+    past = folder / "past.jsonl"
+    write_observations(known, past, start=now // 1800 * 1800 - 42 * 86400, end=now, step=1800)
+    replay = Replay(policy_of(rules), rules.monitored)
+    with past.open("rb") as lines:
+        for batch in batches(lines, past.name):
+            replay.feed(batch, is_reported=False)
+    return Fleet(remembered=dict(replay.fleet.memory()))
+
+
+async def polled(sim: Simulator, rules: Rules, now: float, before: Fleet) -> Fleet:
     """The fleet as the exporter judges it after one poll at `now`."""
-    defaults = Defaults("America/New_York", "US", 86400.0, 30 * 86400.0)
     meter = Unmetered()
     client = NexHealth(
         sim.url,
@@ -72,13 +90,13 @@ async def polled(sim: Simulator, rules: Rules, now: float) -> Fleet:
         inventory = await client.inventory()
         answers = await client.fleet(inventory)
     assert meter.entries == 0
-    force = policy(rules, defaults)
+    force = policy_of(rules)
     polls = [
         Poll(institution.subdomain, now, answers.get(institution.subdomain, ()))
         for institution in inventory
         if rules.monitored(institution)
     ]
-    return Fleet().watching(inventory, force).after(polls, force).with_incidents()
+    return before.watching(inventory, force).after(polls, force).with_incidents()
 
 
 def seen(sync: SyncStanding, now: float) -> str:
@@ -100,13 +118,17 @@ def seen(sync: SyncStanding, now: float) -> str:
 
 
 @pytest.mark.parametrize("moment", NOWS)
-async def test_every_state_exists_at(moment: str) -> None:
+async def test_every_state_exists_at(moment: str, tmp_path: Path) -> None:
     now = datetime.fromisoformat(moment).timestamp()
     made = demo(now)
     rules = read(made.configuration, "demo.yaml")
     async with Simulator(made.offices, clock=lambda: now) as sim:
-        fleet = await polled(sim, rules, now)
+        fleet = await polled(sim, rules, now, learned(made, rules, now, tmp_path))
 
+    sources = {sync.expectation.source for _, sync in fleet.syncs()}
+    assert sources == set(Source)
+    beside = [s for _, s in fleet.syncs() if s.expectation.source is Source.CONFIGURED]
+    assert any(sync.learned.pattern for sync in beside)
     states = {
         subdomain: [seen(sync, now) for sync in standing.syncs or ()]
         for subdomain, standing in fleet.standings.items()

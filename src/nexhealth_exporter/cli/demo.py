@@ -1,22 +1,29 @@
 """`demo`: the simulated NexHealth, and the exporter on it, in one go."""
 
 import argparse
+import asyncio
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from nexhealth_exporter import settings
-from nexhealth_exporter.cli.exporter import Exporter, opened, policy_of
+from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS
+from nexhealth_exporter.cli.exporter import opened, policy_of, read_files
 from nexhealth_exporter.cli.history import write_history
+from nexhealth_exporter.cli.learn import from_observations
 from nexhealth_exporter.cli.serve import run
+from nexhealth_exporter.fleet import Fleet, Policy
+from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ListenAddress, Settings
 from nexhealth_exporter.simulator import Simulator
 from nexhealth_exporter.simulator.demo import Demo
 from nexhealth_exporter.simulator.demo import demo as demo_fleet
+from nexhealth_exporter.simulator.record import write_observations
+from nexhealth_exporter.state import State
 
 USUAL: Mapping[str, Any] = {
     "poll_scope": "institution",
@@ -26,27 +33,56 @@ USUAL: Mapping[str, Any] = {
 }
 """What differs from the settings' own defaults: simulated calls cost nothing."""
 
+DAY = 86400.0
+LOOKS = 1800.0
+"""The past is looked at once in each slot of a pattern: oftener would teach the same hours."""
+
 
 async def demo(arguments: argparse.Namespace) -> int:
     """Watch the simulated fleet until stopped; 0."""
     fleet = demo_fleet(time.time())
     async with Simulator(fleet.offices, per_second=None, per_minute=None) as simulator:
         with _settings(arguments, fleet, simulator) as given:
+            await _remember(arguments, given, fleet)
             async with opened(given) as exporter:
-                if arguments.history is not None:
-                    await _write_history(arguments, given, fleet, exporter)
                 await run(exporter, lambda port: _introduce(given, fleet, port))
     return 0
 
 
+async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo) -> None:
+    """Fill the state file with what an exporter would know that has watched for weeks."""
+    rules = read_files(given).rules
+    until = time.time()
+    if arguments.history is None:
+        known = await asyncio.to_thread(_learned, given, rules, fleet, until)
+    else:
+        begin = until - arguments.history_days * DAY
+        known = await asyncio.to_thread(_learned, given, rules, fleet, begin)
+        policy = policy_of(given, rules)
+        known = await _write_history(arguments, policy, fleet, known, until)
+    if given.state_file is not None:
+        with closing(State(given.state_file)) as state:
+            state.save(known)
+
+
+def _learned(given: Settings, rules: Rules, fleet: Demo, until: float) -> Fleet:
+    """What the six weeks before taught, learned as `learn` does."""
+    with TemporaryDirectory(prefix="nexhealth-demo-") as folder:
+        past = Path(folder) / "past.jsonl"
+        start = (until - HISTORY_SECONDS) // LOOKS * LOOKS
+        write_observations(fleet.learned, past, start=start, end=until, step=LOOKS)
+        return from_observations(given, rules, past)
+
+
 async def _write_history(
-    arguments: argparse.Namespace, given: Settings, fleet: Demo, exporter: Exporter
-) -> None:
-    files = await write_history(
-        fleet.offices,
-        policy_of(given, exporter.files.rules),
+    arguments: argparse.Namespace, policy: Policy, fleet: Demo, known: Fleet, until: float
+) -> Fleet:
+    files, known = await write_history(
+        fleet.past,
+        policy,
         arguments.history,
-        until=time.time(),
+        known=known,
+        until=until,
         days=arguments.history_days,
         target=arguments.history_target,
     )
@@ -54,6 +90,7 @@ async def _write_history(
     print(f"  for day in {arguments.history}/*.om; do")
     print('    promtool tsdb create-blocks-from openmetrics --max-block-duration=24h "$day" DATA')
     print(f"  done    # {len(files)} files; DATA is Prometheus' data folder", flush=True)
+    return known
 
 
 @contextmanager
@@ -64,7 +101,7 @@ def _settings(
         config_file = Path(folder) / "offices.yaml"
         config_file.write_text(fleet.configuration, encoding="utf-8")
         theirs = {"api_url": simulator.url, "api_key": simulator.api_key}
-        own = {"config_file": str(config_file)}
+        own = {"config_file": str(config_file), "state_file": str(Path(folder) / "learned.db")}
         # The environment may hold a real key and address: the demo looks at neither.
         given = settings.load({**USUAL, **own, **settings.overrides(arguments), **theirs}, {})
         yield given.model_copy(update={"listen_address": _free(given.listen_address)})

@@ -29,8 +29,8 @@ _LABELLED = re.compile(rb"^(\w+)\{(.*)$", re.MULTILINE)
 _BARE = re.compile(rb"^(\w+) (.*)$", re.MULTILINE)
 _COMMENT = re.compile(rb"^#.*\n", re.MULTILINE)
 
-_LEFT_OUT = ("allowance", "last_read", "last_write")
-"""What no picture of the past needs: it would be a third of the files."""
+_LEFT_OUT = ("last_read", "last_write")
+"""What no picture of the past needs, as it shows lag: it would be a sixth of the files."""
 
 NAMES = frozenset(
     family.name for family in table.OF_FLEET if not any(word in family.name for word in _LEFT_OUT)
@@ -38,14 +38,22 @@ NAMES = frozenset(
 
 
 async def write_history(
-    offices: Iterable[Office], policy: Policy, folder: Path, *, until: float, days: int, target: str
-) -> list[Path]:
-    """Write `days` days up to the instant `until`; the files, oldest first.
+    offices: Iterable[Office],
+    policy: Policy,
+    folder: Path,
+    *,
+    known: Fleet,
+    until: float,
+    days: int,
+    target: str,
+) -> tuple[list[Path], Fleet]:
+    """Write `days` days up to the instant `until`; the files, oldest first, and the fleet then.
 
-    Samples carry the labels that a scrape of `target` (host:port) would give them.
+    `known` remembers what was learned before. Samples carry the labels that a scrape of
+    `target` (host:port) would give them.
     """
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    past = _Past(tuple(offices), policy, target)
+    past = _Past(tuple(offices), policy, known, target)
     files: list[Path] = []
     with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task("Six weeks of history", total=days)
@@ -57,23 +65,25 @@ async def write_history(
                 file.write(b"# EOF\n")
             files.append(path)
             progress.advance(bar)
-    return files
+    return files, past.fleet
 
 
 class _Past:
     """The fleet as it was, moved forwards step by step."""
 
-    def __init__(self, offices: tuple[Office, ...], policy: Policy, target: str) -> None:
+    def __init__(
+        self, offices: tuple[Office, ...], policy: Policy, known: Fleet, target: str
+    ) -> None:
         self._offices = offices
         self._policy = policy
         self._scraped = f'instance="{target}",job="nexhealth-exporter"'.encode()
         self._page = Page(OwnMetrics(""))
-        self._fleet = Fleet()
+        self.fleet = Fleet(remembered=dict(known.memory()))
 
     async def pages(self, start: float, end: float) -> AsyncIterator[bytes]:
         """The samples of each step from `start` until `end`, headings left out."""
-        if not self._fleet.standings:
-            self._fleet = self._fleet.watching(await self._inventory(), self._policy)
+        if not self.fleet.standings:
+            self.fleet = self.fleet.watching(await self._inventory(), self._policy)
         for step in range(int((end - start) / STEP)):
             yield await self._sampled(start + step * STEP)
 
@@ -91,17 +101,13 @@ class _Past:
             for office in self._offices
             for sync in office.syncs
         ]
-        inventory = Inventory({s.institution.subdomain: s.institution for s in self._fleet})
+        inventory = Inventory({s.institution.subdomain: s.institution for s in self.fleet})
         syncs = await payload.fleet(_answer(told), inventory, _reject)
         polls = [
             Poll(subdomain, now, syncs.get(subdomain, ())) for subdomain in inventory.institutions
         ]
-        self._fleet = self._fleet.after(polls, self._policy).after_round(
-            Round(now, 1.0, is_up=True)
-        )
-        chunks = await self._page.write(
-            self._fleet, now, openmetrics=False, names=NAMES, gzip=False
-        )
+        self.fleet = self.fleet.after(polls, self._policy).after_round(Round(now, 1.0, is_up=True))
+        chunks = await self._page.write(self.fleet, now, openmetrics=False, names=NAMES, gzip=False)
         text = _COMMENT.sub(b"", b"".join(chunks))
         at = b" %d" % int(now)
         text = _LABELLED.sub(rb"\1{%b,\2%b" % (self._scraped, at), text)

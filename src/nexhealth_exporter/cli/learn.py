@@ -29,10 +29,7 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
     rules = read_files(settings).rules
     state = State(settings.state_file)
     if arguments.observations:
-        replay = Replay(policy_of(settings, rules), watches(settings, rules))
-        for batch in from_file(Path(arguments.observations), "learning"):
-            replay.feed(batch, is_reported=False)
-        fleet = replay.fleet
+        fleet = from_observations(settings, rules, Path(arguments.observations))
     else:
         fleet = asyncio.run(from_prometheus(settings, rules, arguments.prometheus))
     state.save(fleet)
@@ -41,6 +38,14 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
     learned, total = sum(kept.learned.pattern is not None for kept in known), len(known)
     print(f"{learned} of {total} syncs have a pattern now; {settings.state_file} keeps them.")
     return 0
+
+
+def from_observations(settings: Settings, rules: Rules, path: Path) -> Fleet:
+    """The fleet as it would be after what the file holds. Raises ConfigError."""
+    replay = Replay(policy_of(settings, rules), watches(settings, rules))
+    for batch in from_file(path, "learning"):
+        replay.feed(batch, is_reported=False)
+    return replay.fleet
 
 
 async def from_prometheus(settings: Settings, rules: Rules, url: str) -> Fleet:

@@ -55,7 +55,10 @@ _KINDS = (
     ("ortho", "Orthodontics", {"mon-thu": "07:30-16:30"}),
     ("family", "Family Dentistry", {"mon-fri": "09:00-18:00"}),
 )
-"""What such an office is called, and its hours; those of family dentists nobody configured."""
+"""What such an office is called, and its hours."""
+
+_UNCONFIGURED = "-family"
+"""The hours of these offices are learned."""
 
 _ORDINARY = {
     "short-fridays": Schedule(_KINDS[0][2], lunch=("12:00", "13:00"), holidays=("US",)),
@@ -68,10 +71,13 @@ class Demo:
     """The offices, the configuration file that fits them, and what they are there to show.
 
     `shows` is the state of each office that stands for one, by subdomain; `missing` are the
-    states that cannot be at this instant, with the reason.
+    states that cannot be at this instant, with the reason. `past` are the offices that were
+    watched before, `learned` those of them whose hours are known when the demo begins.
     """
 
     offices: tuple[Office, ...]
+    past: tuple[Office, ...]
+    learned: tuple[Office, ...]
     configuration: str
     shows: Mapping[str, str]
     missing: tuple[str, ...]
@@ -83,9 +89,15 @@ def demo(now: float, *, seed: int = 639) -> Demo:
     played = scenes(now)
     offices = [_staged(number, scene) for number, scene in enumerate(played, 1)]
     offices += _ordinary(now, seed, len(played) + 1)
-    offices.append(_sandbox(len(offices) + 1))
+    new = {scene.subdomain for scene in played if scene.is_new}
+    learned = {scene.subdomain for scene in played if scene.is_learned}
+    past = tuple(office for office in offices if office.subdomain not in new)
     return Demo(
-        offices=tuple(offices),
+        offices=(*offices, _sandbox(len(offices) + 1)),
+        past=past,
+        learned=tuple(
+            o for o in past if o.subdomain in learned or o.subdomain.endswith(_UNCONFIGURED)
+        ),
         configuration=_configuration(now, played),
         shows={scene.subdomain: scene.shows for scene in played},
         missing=what_cannot_be(now),
@@ -215,8 +227,10 @@ def _schedule(name: str, schedule: Schedule) -> list[str]:
 
 
 def _entry(scene: Scene) -> list[str]:
-    lines = [f"  - match: {{subdomain: {scene.subdomain}}}", f"    schedule: {scene.schedule}"]
-    lines.append(f"    group: {'showcase' if scene.actors else 'onboarding'}")
+    lines = [f"  - match: {{subdomain: {scene.subdomain}}}"]
+    if scene.schedule is not None:
+        lines.append(f"    schedule: {scene.schedule}")
+    lines.append(f"    group: {'onboarding' if scene.is_new or not scene.actors else 'showcase'}")
     if scene.exact:
         lines.append(
             "    allowance: {server: {warning: 45m, critical: 4h}, "

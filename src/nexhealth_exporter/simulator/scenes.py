@@ -112,6 +112,7 @@ def _resting(now: float) -> Iterator[Scene]:
         "resting: closed",
         night,
         (sync(night, DENTRIX, 11),),
+        is_learned=True,
     )
     yield Scene(
         "willow-creek-dental",
@@ -127,6 +128,7 @@ def _resting(now: float) -> Iterator[Scene]:
         noon,
         (Actor(DENTICON, routine(noon, LUNCHING, EVERY_DAY, 13)),),
         schedule="every-day-with-lunch",
+        is_learned=True,
     )
     away = frozenset(day.day(now + offset * DAY) for offset in range(-1, 6))
     yield Scene(
@@ -173,6 +175,9 @@ class _Late(NamedTuple):
     directions: tuple[Direction, ...] = BOTH
 
 
+_LEARNED_BESIDE = "half-moon-dental"
+"""Its hours are configured, and learned too."""
+
 _AT_NOON = (
     _Late("maple-lane-dental", "Maple Lane Dental", "due soon", DENTRIX, 0.4),
     _Late("cedar-grove-dental", "Cedar Grove Dental", "overdue: warning", OPEN_DENTAL, 2.2),
@@ -183,7 +188,7 @@ _AT_NOON = (
 _LATER = (
     _Late("bright-valley", "Bright Valley Dental", "overdue: critical", EAGLESOFT, 5.2),
     _Late("copper-canyon", "Copper Canyon Smiles", "overdue: critical", DENTRIX_ASCEND, 6.9),
-    _Late("half-moon-dental", "Half Moon Dental", "overdue: critical", DENTRIX, 4.8, ("read",)),
+    _Late(_LEARNED_BESIDE, "Half Moon Dental", "overdue: critical", DENTRIX, 4.8, ("read",)),
     _Late("pelican-point", "Pelican Point Dental", "overdue: warning", DENTICON, 4.5, ("write",)),
 )
 
@@ -194,7 +199,8 @@ def _late(now: float) -> Iterator[Scene]:
         for number, row in enumerate(rows, 31):
             outage = since(now, row.hours, *row.directions)
             actor = sync(place, row.emr, number, outage)
-            yield Scene(row.subdomain, row.name, row.shows, place, (actor,), exact=True)
+            is_learned = row.subdomain == _LEARNED_BESIDE
+            yield Scene(*row[:3], place, (actor,), exact=True, is_learned=is_learned)
     stopped = (Outage(instant(late.zone, late.day(now), 120), inf),)
     yield Scene(
         "early-bird-dental",
@@ -210,18 +216,21 @@ def _late(now: float) -> Iterator[Scene]:
         "overdue: critical",
         US[0],
         (sync(US[0], EAGLESOFT, 40, since(now, 9), always=True),),
-        schedule="always-on",
+        schedule=None,
         exact=True,
+        is_learned=True,
     )
 
 
 def _odd(now: float) -> Iterator[Scene]:
     day = where_it_is(now, 9, 12)
     browser = routine(day, BROWSER, EVERY_DAY, 51)
-    never = Actor(DENTRIX_ASCEND, Still())
-    yield Scene("newcomer-dental", "Newcomer Dental", "null marks", day, (never,))
-    half = Actor(CLOUD9, ReadOnly(browser))
-    yield Scene("read-only-ortho", "Braces & Beyond", "null write mark", day, (half,))
+    never, half = Actor(DENTRIX_ASCEND, Still()), Actor(CLOUD9, ReadOnly(browser))
+    for subdomain, name, shows, actor in (
+        ("newcomer-smiles", "Newcomer Smiles", "null marks", never),
+        ("braces-and-beyond", "Braces & Beyond", "null write mark", half),
+    ):
+        yield Scene(subdomain, name, shows, day, (actor,), schedule=None, is_new=True)
     unused = sync(day, CURVE, 55, since(now, 21 * 24, "write"))
     yield Scene("quiet-pen-dental", "Quiet Pen Dental", "writes not in use", day, (unused,))
     for subdomain, name, days in (

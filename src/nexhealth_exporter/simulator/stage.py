@@ -62,6 +62,7 @@ class Scene:
     place: Place
     actors: tuple[Actor, ...]
     schedule: str | None = "every-day"
+    """None leaves its hours to learning."""
     timezones: tuple[str | None, ...] = ()
     """Of its locations, as the API tells them; empty takes the place's own."""
     inactive: bool = False
@@ -69,6 +70,10 @@ class Scene:
     exact: bool = False
     """Its allowance is configured, so that learning does not move it."""
     own_schedule: Schedule | None = None
+    is_learned: bool = False
+    """The exporter has watched it for six weeks when the demo begins."""
+    is_new: bool = False
+    """It was set up just now: nothing is known of its past."""
 
 
 @dataclass(frozen=True, slots=True)
