@@ -1,9 +1,7 @@
-"""A meter that remembers, a client of the simulated NexHealth, and a loop with simulated time."""
+"""A meter that remembers, and a client of the simulated NexHealth."""
 
-import asyncio
-import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
@@ -105,36 +103,3 @@ async def sim() -> AsyncIterator[Simulator]:
 async def nexhealth(sim: Simulator, client: Client) -> AsyncIterator[NexHealth]:
     async with client(sim.url) as made:
         yield made
-
-
-class _Jump(selectors.SelectSelector):
-    """Instead of waiting, time goes on by as much."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        if timeout:
-            self.now += timeout
-        return super().select(0)
-
-
-class SimulatedTime(asyncio.SelectorEventLoop):
-    """An event loop on which hours pass in no time."""
-
-    def __init__(self) -> None:
-        self._jump = _Jump()
-        super().__init__(self._jump)
-
-    def time(self) -> float:
-        return self._jump.now
-
-
-@pytest.fixture(scope="session")
-def in_simulated_time() -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Runs a coroutine to its end on a loop of its own."""
-
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=SimulatedTime) as runner:
-            return runner.run(work)
-
-    return run

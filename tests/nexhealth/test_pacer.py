@@ -3,9 +3,7 @@
 import asyncio
 import random
 import statistics
-from collections.abc import Callable, Coroutine
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +12,7 @@ from hypothesis import strategies as st
 from nexhealth_exporter.nexhealth import Pacer
 from nexhealth_exporter.nexhealth.pacer import Slot
 from nexhealth_exporter.simulator.traffic import busiest
-
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
+from tests.compressed import compressed
 
 
 class Caller:
@@ -58,7 +55,6 @@ class Caller:
     concurrency=st.integers(1, 60),
 )
 def test_no_sliding_second_or_minute_is_ever_over_its_limit_as_sent(  # noqa: PLR0917
-    in_simulated_time: Run,
     seed: int,
     per_second: int,
     per_minute: int,
@@ -83,48 +79,46 @@ def test_no_sliding_second_or_minute_is_ever_over_its_limit_as_sent(  # noqa: PL
         await asyncio.gather(*(burst(at, number) for at, number in bursts))
         return caller
 
-    caller = in_simulated_time(work())
+    caller = compressed(work())
     assert len(caller.sent) == sum(number for _, number in bursts)
     assert busiest(caller.sent, 1.0) <= per_second
     assert busiest(caller.sent, 60.0) <= per_minute
     assert caller.peak <= concurrency
 
 
-def test_a_small_fleet_is_asked_at_the_limit_per_second(in_simulated_time: Run) -> None:
+def test_a_small_fleet_is_asked_at_the_limit_per_second() -> None:
     async def work() -> list[float]:
         caller = Caller(50, 1000)
         await caller.calls(60)
         return caller.sent
 
-    sent = in_simulated_time(work())
+    sent = compressed(work())
     assert 1.25 < sent[-1] - sent[0] < 1.35
 
 
-def test_the_first_minute_may_use_its_whole_limit_at_once(in_simulated_time: Run) -> None:
+def test_the_first_minute_may_use_its_whole_limit_at_once() -> None:
     async def work() -> list[float]:
         caller = Caller(50, 1000)
         await caller.calls(1000)
         return caller.sent
 
-    assert in_simulated_time(work())[-1] == pytest.approx(22, abs=0.1)
+    assert compressed(work())[-1] == pytest.approx(22, abs=0.1)
 
 
-def test_a_long_queue_is_sent_evenly_and_hardly_slower_than_the_limit(
-    in_simulated_time: Run,
-) -> None:
+def test_a_long_queue_is_sent_evenly_and_hardly_slower_than_the_limit() -> None:
     async def work() -> list[float]:
         caller = Caller(50, 1000)
         await caller.calls(5000, answering=0.2)
         return caller.sent
 
-    sent = in_simulated_time(work())
+    sent = compressed(work())
     gaps = [b - a for a, b in pairwise(sent)]
     assert statistics.pstdev(gaps) / statistics.fmean(gaps) < 0.3
     assert 299 < sent[-1] < 302
     assert busiest(sent, 1.0) <= 17
 
 
-def test_late_wake_ups_do_not_add_up(in_simulated_time: Run) -> None:
+def test_late_wake_ups_do_not_add_up() -> None:
     async def work() -> list[float]:
         draw = random.Random(7)
         caller = Caller(50, 600)
@@ -136,12 +130,12 @@ def test_late_wake_ups_do_not_add_up(in_simulated_time: Run) -> None:
         await caller.calls(1800)
         return caller.sent
 
-    sent = in_simulated_time(work())
+    sent = compressed(work())
     assert sent[-1] == pytest.approx(1799 * 0.1, abs=0.4)
     assert busiest(sent, 60.0) <= 600
 
 
-def test_a_pause_holds_everything_and_is_told_as_held(in_simulated_time: Run) -> None:
+def test_a_pause_holds_everything_and_is_told_as_held() -> None:
     async def work() -> Caller:
         caller = Caller(10, 600)
         caller.pacer.pause(30)
@@ -150,12 +144,12 @@ def test_a_pause_holds_everything_and_is_told_as_held(in_simulated_time: Run) ->
         await caller.calls(3)
         return caller
 
-    caller = in_simulated_time(work())
+    caller = compressed(work())
     assert caller.sent[0] == pytest.approx(30, abs=0.01)
     assert caller.held == pytest.approx(30.22, abs=0.01)
 
 
-def test_a_pause_that_begins_while_others_wait_holds_them_too(in_simulated_time: Run) -> None:
+def test_a_pause_that_begins_while_others_wait_holds_them_too() -> None:
     async def work() -> list[float]:
         caller = Caller(1, 600)
         waiting = asyncio.ensure_future(caller.calls(3))
@@ -164,12 +158,12 @@ def test_a_pause_that_begins_while_others_wait_holds_them_too(in_simulated_time:
         await waiting
         return caller.sent
 
-    first, *others = in_simulated_time(work())
+    first, *others = compressed(work())
     assert first == 0
     assert min(others) >= 20.5
 
 
-def test_new_limits_hold_at_once_and_count_what_was_sent(in_simulated_time: Run) -> None:
+def test_new_limits_hold_at_once_and_count_what_was_sent() -> None:
     async def work() -> list[float]:
         caller = Caller(50, 1000)
         await caller.calls(40)
@@ -177,12 +171,12 @@ def test_new_limits_hold_at_once_and_count_what_was_sent(in_simulated_time: Run)
         await caller.calls(20)
         return caller.sent
 
-    sent = in_simulated_time(work())
+    sent = compressed(work())
     assert busiest(sent[40:], 1.0) <= 2
     assert busiest(sent, 60.0) <= 50
 
 
-def test_one_who_gives_up_leaves_the_turn_to_the_next(in_simulated_time: Run) -> None:
+def test_one_who_gives_up_leaves_the_turn_to_the_next() -> None:
     async def work() -> Caller:
         caller = Caller(1, 60, concurrency=1)
         await caller.call()
@@ -194,19 +188,17 @@ def test_one_who_gives_up_leaves_the_turn_to_the_next(in_simulated_time: Run) ->
         await caller.calls(2)
         return caller
 
-    caller = in_simulated_time(work())
+    caller = compressed(work())
     assert caller.sent == pytest.approx([0, 1.1, 2.2], abs=0.01)
 
 
-def test_calls_that_hang_while_connecting_do_not_let_a_burst_through(
-    in_simulated_time: Run,
-) -> None:
+def test_calls_that_hang_while_connecting_do_not_let_a_burst_through() -> None:
     async def work() -> list[float]:
         caller = Caller(10, 600)
         await asyncio.gather(*(caller.call(connecting=max(0.0, 2 - 0.1 * n)) for n in range(40)))
         return caller.sent
 
-    assert busiest(in_simulated_time(work()), 1.0) <= 10
+    assert busiest(compressed(work()), 1.0) <= 10
 
 
 @pytest.mark.parametrize(("per_second", "per_minute"), [(0, 10), (10, 0), (-1, 5)])

@@ -49,7 +49,7 @@ def test_an_explicit_scope_is_kept_whatever_it_costs() -> None:
     alone=st.integers(0, 50),
     seldom=st.integers(0, 5_000),
     fleet_refused=st.booleans(),
-    budget=st.integers(3_000, 1_000_000),
+    budget=st.integers(20, 1_000_000),
     interval=st.floats(1, 3600),
 )
 def test_auto_never_costs_more_than_its_budget(
@@ -90,6 +90,43 @@ def test_shards_are_chosen_as_documented() -> None:
 def test_institutions_without_a_sync_are_paid_for() -> None:
     made = plan(DEFAULT, 100, seldom=80)
 
-    asides = MONTH / (0.9 * 3600) + 2 * MONTH / 3600 + 80 * MONTH / made.seldom_interval
-    assert made.projected == pytest.approx(MONTH / 300 + asides)
+    without = plan(DEFAULT, 100)
+    assert made.projected - without.projected == pytest.approx(80 * MONTH / made.seldom_interval)
     assert made.seldom_interval > 7 * 3600
+
+
+@pytest.mark.parametrize(
+    ("interval", "inventory_interval", "token_life", "tokens"),
+    [
+        (300, 3600, 3240, 786),  # met by the question after 54 minutes: one in 55
+        (1800, 3600, 3240, 720),
+        (7200, 3600, 3240, 720),
+        (300, 3600, 0.9 * 86400, 34),
+        (86400, 86400, 3240, 30),
+        (1, 3600, 9, 288_000),
+    ],
+)
+def test_a_token_is_paid_for_when_a_question_meets_it_after_its_life(
+    interval: float, inventory_interval: float, token_life: float, tokens: int
+) -> None:
+    pace = replace(
+        DEFAULT, scope=Scope.FLEET, interval=interval, inventory_interval=inventory_interval
+    )
+
+    made = plan(pace, 100, token_life=token_life)
+
+    others = MONTH / interval + 2 * MONTH / inventory_interval
+    assert made.projected - others == pytest.approx(tokens, rel=0.01)
+
+
+def test_the_interval_really_kept_is_what_counts() -> None:
+    made = plan(replace(DEFAULT, scope=Scope.FLEET), 100)
+
+    assert made.kept(600.0).projected == pytest.approx(made.projected - MONTH / 600)
+
+
+def test_a_round_has_room_for_those_that_take_turns() -> None:
+    made = plan(replace(DEFAULT, scope=Scope.FLEET, budget=0.0), 0, alone=1000, seldom=20_000)
+
+    share = made.seldom * made.interval / made.seldom_interval
+    assert made.interval * 0.75 * DEFAULT.rate >= made.calls_per_round + share - 1e-6

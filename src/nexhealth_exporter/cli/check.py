@@ -57,9 +57,10 @@ async def check(settings: Settings) -> int:
             return 1
         print(f"Credentials: ok, the key sees {len(inventory)} institutions.")
         found = await _fleet_call(api, inventory)
+        token_life = api.token_life
     is_watched = watches(settings, rules)
     watched = [institution for institution in inventory if is_watched(institution)]
-    _print_plan(settings, watched, found)
+    _print_plan(settings, watched, found, token_life)
     _print_unmatched(rules, inventory, found.answer)
     fleet = _fleet(settings, rules, watched, found.answer or {}, now)
     _print_without_deadline(fleet)
@@ -83,11 +84,19 @@ async def _fleet_call(api: NexHealth, inventory: Inventory) -> _Found:
         return _Found(None, is_refused)
 
 
-def _print_plan(settings: Settings, watched: Sequence[Institution], found: _Found) -> None:
+def _print_plan(
+    settings: Settings, watched: Sequence[Institution], found: _Found, token_life: float
+) -> None:
     answer = found.answer
     left_out = 0 if answer is None else sum(i.subdomain not in answer for i in watched)
     pace = pace_of(settings)
-    made = plan(pace, len(watched), seldom=left_out, fleet_refused=found.is_refused)
+    made = plan(
+        pace,
+        len(watched),
+        seldom=left_out,
+        fleet_refused=found.is_refused,
+        token_life=token_life,
+    )
     wanted = settings.poll_scope
     scope = made.scope.value + ("" if made.scope is wanted else f" (from {wanted})")
     print(f"\nPolled: {len(watched)} institutions, of shard {settings.shard} of {settings.shards}.")

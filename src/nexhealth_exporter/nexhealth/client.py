@@ -43,6 +43,7 @@ _LARGE_LIMIT = 30.0
 
 OK, REDIRECTED, REFUSED, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 300, 400, 429, 500
 
+_MINUTE = 60.0
 _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 300.0
 _FIRST_PAUSE = 1.0
@@ -122,6 +123,24 @@ class NexHealth:
     def held_token(self) -> bool:
         """Whether an unexpired token is at hand."""
         return self._authenticator.is_held
+
+    @property
+    def token_life(self) -> float:
+        """How long (seconds) a token serves before it is replaced: as the latest one does.
+
+        In whole minutes, since tokens for an hour differ by parts of a second.
+        """
+        return max(_MINUTE, _MINUTE * round(self._authenticator.life / _MINUTE))
+
+    @property
+    def calls_sent(self) -> int:
+        """How many calls were sent so far: all that may be billed."""
+        return self._exchange.calls_sent
+
+    @property
+    def patience(self) -> float:
+        """How long (seconds) one question may take, retries and a pause included."""
+        return _LARGE_LIMIT * self._timeout + _LONGEST_PAUSE
 
     async def inventory(self) -> Inventory:
         """Every institution that the key can see, with its locations and their time zones.

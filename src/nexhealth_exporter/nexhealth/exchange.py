@@ -69,13 +69,15 @@ class Response:
 class _Flight:
     """A call on its way; `sent_at` is None until its headers have been written."""
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: Slot, on_sent: Callable[[], None]) -> None:
         self._slot = slot
+        self._on_sent = on_sent
         self.sent_at: float | None = None
         self.code = "none"
 
     def sent(self) -> None:
         self._slot.sent()
+        self._on_sent()
         self.sent_at = time.monotonic()
 
 
@@ -83,11 +85,13 @@ class Exchange:
     """One session of kept-alive connections; an async context manager.
 
     `timeout` (seconds) limits connecting, each silence, and the whole of a small answer.
+    `calls_sent` is how many calls left so far.
     """
 
     def __init__(
         self, *, version: str, timeout: float, max_concurrency: int, pacer: Pacer, meter: Meter
     ) -> None:
+        self.calls_sent = 0
         self._headers = {
             "Nex-Api-Version": version,
             "User-Agent": f"nexhealth-exporter/{__version__}",
@@ -129,7 +133,7 @@ class Exchange:
             on_turn()
             if slot.held:
                 self._meter.throttled(slot.held)
-            flight = _Flight(slot)
+            flight = _Flight(slot, self._count)
             try:
                 return await self._send(call, authorization, flight)
             except (aiohttp.ClientError, OSError) as error:
@@ -138,6 +142,9 @@ class Exchange:
                 if flight.sent_at is not None:
                     seconds = time.monotonic() - flight.sent_at
                     self._meter.called(call.endpoint, flight.code, seconds)
+
+    def _count(self) -> None:
+        self.calls_sent += 1
 
     async def _send(self, call: Call, authorization: str, flight: _Flight) -> Response:
         if self._session is None:

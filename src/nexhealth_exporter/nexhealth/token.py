@@ -92,6 +92,7 @@ class Authenticator:
 
     `ask` turns the key into a token or raises a leaf of PollError; `key` is called
     each time, so that a rotated key is used at once, even while waiting after a refusal.
+    `life` is how long (seconds) the latest token serves before it is replaced.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Authenticator:
         self._on_token = on_token
         self._turn = asyncio.Lock()
         self._token: Token | None = None
+        self.life = _RENEWED_AFTER * HOUR
         self._failure: PollError | None = None
         self._failed_key = ""
         self._asking = _Backoff(clock)
@@ -186,7 +188,8 @@ class Authenticator:
         self._asking.reset()
         now = self._clock()
         expires = expiry(value, now)
-        self._token = Token(value, expires, now + _RENEWED_AFTER * (expires - now))
+        self.life = _RENEWED_AFTER * (expires - now)
+        self._token = Token(value, expires, now + self.life)
         self._on_token(expires)
         return self._token
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from nexhealth_exporter.errors import OtherFailure, PollError
 from nexhealth_exporter.model import Institution, Poll, Sync
+from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
 from nexhealth_exporter.poller.rest import Rest, now
@@ -49,12 +50,14 @@ class Asking:
         latest: Latest,
         rest: Rest,
         *,
+        budget: Budget,
         concurrency: int,
         clock: Callable[[], float],
     ) -> None:
         self._api = api
         self._latest = latest
         self._rest = rest
+        self._budget = budget
         self._concurrency = concurrency
         self._clock = clock
 
@@ -70,9 +73,11 @@ class Asking:
         async def work() -> None:
             for position, institution in queue:
                 await self._rest.sleep(began + position * gap - now())
+                await self._budget.turn()
                 if self._rest.is_woken:
                     return
-                found[institution.subdomain] = await self._ask(institution, failures)
+                with self._budget.asking():
+                    found[institution.subdomain] = await self._ask(institution, failures)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._concurrency, len(institutions))):
@@ -81,6 +86,7 @@ class Asking:
 
     async def _ask(self, institution: Institution, failures: Failures) -> tuple[Sync, ...] | None:
         subdomain = institution.subdomain
+        self._rest.alive(self._api.patience)
         try:
             syncs = await self._api.syncs(institution)
         except PollError as error:
@@ -91,14 +97,10 @@ class Asking:
             logger.exception("poll failed unexpectedly", extra={"institution": subdomain})
             self._did_not_answer(subdomain, OtherFailure(str(error)), failures)
         else:
-            self._record(Poll(subdomain, self._clock(), syncs))
+            self._latest.record(Poll(subdomain, self._clock(), syncs))
             return syncs
         return None
 
     def _did_not_answer(self, subdomain: str, error: PollError, failures: Failures) -> None:
         failures.add(error)
-        self._record(Poll(subdomain, self._clock(), failure=error.reason))
-
-    def _record(self, poll: Poll) -> None:
-        self._rest.alive()
-        self._latest.record(poll)
+        self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))

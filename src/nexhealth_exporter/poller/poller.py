@@ -2,22 +2,29 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Institution, Inventory
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
 from nexhealth_exporter.poller.asking import Asking, why
+from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
-from nexhealth_exporter.poller.rest import TICK_SECONDS, Rest, either, now
+from nexhealth_exporter.poller.rest import Rest, either, now
 from nexhealth_exporter.poller.rounds import Rounds
 
 logger = logging.getLogger(__name__)
 
 MINUTE = 60.0
+
+LOOK_SECONDS = 30.0
+"""How often at least a round that waits for the first inventory is told as failed."""
+
+ADVANCE = 0.5
+"""The part of the budget that the first round may spend in advance."""
 
 
 class Poller:
@@ -46,8 +53,24 @@ class Poller:
         self._clock = clock
         self._latest = Latest(remembering or Fleet(), policy)
         self._rest = Rest()
-        asking = Asking(api, self._latest, self._rest, concurrency=concurrency, clock=clock)
-        self._rounds = Rounds(api, self._latest, asking, meter=meter, clock=clock)
+        self._budget = Budget(pace.limit, lambda: api.calls_sent, self._rest)
+        asking = Asking(
+            api,
+            self._latest,
+            self._rest,
+            budget=self._budget,
+            concurrency=concurrency,
+            clock=clock,
+        )
+        self._rounds = Rounds(
+            api,
+            self._latest,
+            self._rest,
+            asking=asking,
+            budget=self._budget,
+            meter=meter,
+            clock=clock,
+        )
         self._inventory: Inventory | None = None
         self._found = asyncio.Event()
         self._attempted = asyncio.Event()
@@ -72,7 +95,8 @@ class Poller:
         """
         self._watch(await self._api.inventory())
         made = self._make_plan()
-        await self._rounds.poll(made, self._burst(made))
+        with self._budget.lending(math.inf):
+            await self._rounds.poll(made, self._burst(made))
         return self.latest
 
     def is_alive(self) -> bool:
@@ -94,10 +118,15 @@ class Poller:
 
     async def _take_inventories(self) -> None:
         while True:
-            await self._take_inventory()
-            pace = self._pace
-            known = self._found.is_set()
-            await asyncio.sleep(pace.inventory_interval if known else min(pace.interval, MINUTE))
+            await self._budget.turn()
+            with self._budget.asking():
+                await self._take_inventory()
+            await asyncio.sleep(self._plan.inventory_interval if self._plan else self._soon)
+
+    @property
+    def _soon(self) -> float:
+        """Seconds after which the first inventory is tried again."""
+        return min(self._pace.interval, MINUTE)
 
     async def _take_inventory(self) -> None:
         try:
@@ -127,16 +156,20 @@ class Poller:
     # The rounds
 
     async def _poll_rounds(self) -> None:
+        while not self._found.is_set():
+            self._rest.alive()
+            await self._wait_for_inventory()
         is_first = True
         while True:
             self._rest.alive()
-            began = now()
-            if not self._found.is_set():
-                await self._wait_for_inventory()
-                continue
             self._rest.settle()
+            began = now()
             made = self._make_plan()
-            await self._rounds.poll(made, self._burst(made) if is_first else SPREAD * made.interval)
+            if is_first:
+                with self._budget.lending(self._in_advance):
+                    await self._rounds.poll(made, self._burst(made))
+            else:
+                await self._rounds.poll(made, SPREAD * made.interval)
             is_first = False
             # The round itself may have changed the plan.
             made = self._make_plan()
@@ -145,7 +178,7 @@ class Poller:
 
     async def _wait_for_inventory(self) -> None:
         """Wait for the next attempt at one; if it fails, or takes long, so does the round."""
-        await either(self._attempted, min(self._pace.interval, TICK_SECONDS))
+        await either(self._attempted, min(self._pace.interval, LOOK_SECONDS))
         self._attempted.clear()
         if not self._found.is_set():
             self._latest.ended(Round(self._clock(), 0.0, is_up=False))
@@ -158,6 +191,11 @@ class Poller:
         is_small = made.calls_per_round <= MINUTE * self._pace.rate
         return 0.0 if is_small else made.calls_per_round / self._pace.rate
 
+    @property
+    def _in_advance(self) -> float:
+        """Calls that the first round may spend before they are earned: one for everybody."""
+        return min(len(self.latest.standings), ADVANCE * self._pace.limit)
+
     # The plan
 
     def _make_plan(self) -> Plan:
@@ -168,6 +206,7 @@ class Poller:
             alone=rounds.left_out.with_syncs,
             seldom=rounds.left_out.without_syncs,
             fleet_refused=rounds.is_fleet_refused,
+            token_life=self._api.token_life,
         )
         if made != self._plan:
             self._plan = made
@@ -180,7 +219,7 @@ class Poller:
         """Publish the interval that is really kept: a slow API makes it longer than planned."""
         if taken > made.interval:
             logger.warning("a round took longer than its interval", extra={"seconds": round(taken)})
-        self._meter.planned(replace(made, interval=max(made.interval, taken)))
+        self._meter.planned(made.kept(max(made.interval, taken)))
 
 
 def _log_plan(made: Plan, pace: Pace) -> None:

@@ -14,6 +14,18 @@ class Api(Protocol):
     def held_token(self) -> bool:
         """Whether an unexpired token is at hand."""
 
+    @property
+    def calls_sent(self) -> int:
+        """How many calls were sent so far: all that may be billed."""
+
+    @property
+    def token_life(self) -> float:
+        """How long (seconds) a token serves before it is replaced."""
+
+    @property
+    def patience(self) -> float:
+        """How long (seconds) one question may take, retries and pauses included."""
+
     async def inventory(self) -> Inventory:
         """Ask for every institution the key can see."""
 

@@ -3,10 +3,7 @@
 import asyncio
 
 STALLED_SECONDS = 300.0
-"""Without a sign of life for this long the poller counts as stuck."""
-
-TICK_SECONDS = 30.0
-"""The longest sleep, so that a resting poller gives a sign of life this often."""
+"""When a sign of life is overdue by so much, the poller counts as stuck."""
 
 
 def now() -> float:
@@ -19,15 +16,15 @@ class Rest:
 
     def __init__(self) -> None:
         self._wake = asyncio.Event()
-        self._alive_at = 0.0
+        self._due = 0.0
 
-    def alive(self) -> None:
-        """Give a sign of life."""
-        self._alive_at = now()
+    def alive(self, within: float = 0.0) -> None:
+        """Give a sign of life; the next one comes within so many seconds."""
+        self._due = max(self._due, now() + within)
 
     def is_alive(self) -> bool:
-        """Tell whether there were signs of life of late."""
-        return now() - self._alive_at < STALLED_SECONDS
+        """Tell whether no sign of life is long overdue."""
+        return now() - self._due < STALLED_SECONDS
 
     def wake(self) -> None:
         """End every sleep, and let none begin until `settle`."""
@@ -43,11 +40,10 @@ class Rest:
         return self._wake.is_set()
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep, giving signs of life; a wake-up ends it."""
-        until = now() + seconds
-        while (left := until - now()) > 0 and not self.is_woken:
-            self.alive()
-            await either(self._wake, min(left, TICK_SECONDS))
+        """Sleep so long; a wake-up ends it."""
+        if seconds > 0:
+            self.alive(seconds)
+            await either(self._wake, seconds)
 
 
 async def either(event: asyncio.Event, seconds: float) -> None:

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Round
-from nexhealth_exporter.model import Institution, Inventory, Poll
+from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.plan import Plan, Scope
 from nexhealth_exporter.poller.asking import Asking, Failures, answered, why
+from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.left_out import LeftOut
 from nexhealth_exporter.poller.ports import Api, Meter
-from nexhealth_exporter.poller.rest import now
+from nexhealth_exporter.poller.rest import Rest, now
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +28,22 @@ class Rounds:
     """
 
     def __init__(
-        self, api: Api, latest: Latest, asking: Asking, *, meter: Meter, clock: Callable[[], float]
+        self,
+        api: Api,
+        latest: Latest,
+        rest: Rest,
+        *,
+        asking: Asking,
+        budget: Budget,
+        meter: Meter,
+        clock: Callable[[], float],
     ) -> None:
         self.left_out = LeftOut()
         self.is_fleet_refused = False
         self._api = api
         self._latest = latest
+        self._rest = rest
+        self._budget = budget
         self._asking = asking
         self._meter = meter
         self._clock = clock
@@ -60,7 +71,7 @@ class Rounds:
     async def try_fleet_again(self, inventory: Inventory) -> bool:
         """Ask for the fleet once: the key may have been given the call since."""
         try:
-            await self._api.fleet(inventory)
+            await self._ask_fleet(inventory)
         except PollError as error:
             Failures(self._meter).add(error)
             return False
@@ -72,28 +83,27 @@ class Rounds:
     ) -> int:
         """One call for all, then those alone that its answer leaves out; how many succeeded."""
         try:
-            answer = await self._api.fleet(Inventory(watched))
+            answer = await self._ask_fleet(Inventory(watched))
         except PollError as error:
             return await self._without_fleet(error, watched, spread, failures)
         at = self._clock()
         await self._latest.record_all(Poll(s, at, syncs) for s, syncs in answer.items())
         left_out = {s: i for s, i in watched.items() if s not in answer}
         self.left_out.keep(left_out)
-        due = [
-            institution
-            for subdomain, institution in left_out.items()
-            if self.left_out.is_due(subdomain, at, made.seldom_interval)
-        ]
-        asked = {institution.subdomain for institution in due}
+        spare = self._budget.spare
+        due = self.left_out.due(left_out, at, made.seldom_interval, spare)
         # Known to have none: the fleet's answer confirms it.
-        await self._latest.record_all(
-            Poll(subdomain, at, ())
-            for subdomain in left_out
-            if subdomain not in asked and self.left_out.is_known_empty(subdomain)
-        )
-        found = await self._asking.each(due, spread, failures)
-        self.left_out.asked(self._clock(), found)
+        confirmed = [s for s in left_out.keys() - set(due) if self.left_out.is_known_empty(s)]
+        await self._latest.record_all(Poll(subdomain, at, ()) for subdomain in confirmed)
+        found = await self._asking.each([left_out[s] for s in due], spread, failures)
+        self.left_out.asked(found)
         return 1 + answered(found)
+
+    async def _ask_fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
+        await self._budget.turn()
+        self._rest.alive(self._api.patience)
+        with self._budget.asking():
+            return await self._api.fleet(inventory)
 
     async def _without_fleet(
         self,
