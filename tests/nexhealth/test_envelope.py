@@ -1,6 +1,8 @@
 """What is around the entries, and what spoils an answer or an entry."""
 
 import json
+import time
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexhealth_exporter.errors import Malformed
+from nexhealth_exporter.errors import Malformed, TooLarge
 from nexhealth_exporter.model import (
     Institution,
 )
@@ -52,6 +54,59 @@ def test_an_entry_that_cannot_be_decoded_leaves_its_neighbours_alone(bad: bytes)
 def test_half_a_character_in_a_name_spoils_no_answer(told: bytes, name: str) -> None:
     answer = b'{"code": true, "data": [{"institution_id": 1, "sync_source_name": "' + told + b'"}]}'
     assert [sync.name for sync in read(answer)] == [name]
+
+
+MANY = envelope.MOST_VALUES
+FLOODS = {
+    "numbers": b"1," * MANY,
+    "objects": b"{}," * (MANY // 2),
+    "syncs": b'{"institution_id":1},' * (MANY // 2),
+    "nested": (b"[" * 900 + b"]" * 900 + b",") * (MANY // 900),
+    "locations": b'{"institution_id":1,"locations":[' + b'{"id":7},' * (MANY // 2) + b"0]},",
+    "product": b'{"institution_id":1,"emr":[' + b"[]," * (MANY // 2) + b"0]},",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS.keys())
+def test_a_flood_of_values_is_refused_before_it_takes_memory(flood: bytes) -> None:
+    answer = b'{"code": true, "data": [' + flood + b"0]}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge, match="more than 5000000 values"):
+            read(answer)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_flood_of_entries_is_refused() -> None:
+    entries = b",".join([b"{}"] * (envelope.MOST_ENTRIES + 1))
+    with pytest.raises(TooLarge, match="more than 200000 entries"):
+        read(b'{"code": true, "data": [' + entries + b"]}")
+
+
+def test_an_entry_as_large_as_an_answer_spoils_only_itself() -> None:
+    rejected = Rejected()
+    large = entry(sync_source_name="x" * envelope.MOST_ENTRY_BYTES)
+    assert [sync.name for sync in read(body([entry(), large]), rejected=rejected)] == ["SD #1"]
+    assert rejected.entries == 1
+
+
+def test_of_a_flood_of_syncs_of_one_institution_a_thousand_are_kept() -> None:
+    rejected = Rejected()
+    told = [entry(sync_source_name=f"SD #{n}") for n in range(1500)]
+    syncs = read(body(told), rejected=rejected)
+    assert [sync.name for sync in syncs] == [f"SD #{n}" for n in range(1000)]
+    assert rejected.entries == 500
+
+
+@pytest.mark.parametrize("filling", [b"x", b"\\", b"\\ud800", b"\\\\ud800"], ids=repr)
+def test_a_large_answer_that_breaks_off_takes_no_time(filling: bytes) -> None:
+    answer = b'{"code": true, "data": [{"sync_source_name": "' + filling * (2**24 // len(filling))
+    began = time.process_time()
+    with pytest.raises(Malformed):
+        read(answer)
+    assert time.process_time() - began < 0.5
 
 
 def test_an_answer_of_which_nothing_can_be_read_is_malformed() -> None:

@@ -188,6 +188,26 @@ async def test_an_answer_of_500_mb_is_cut_short(
     assert meter.calls["sync_status", "200"] == 1
 
 
+@pytest.mark.parametrize(
+    "flood",
+    [f.Flood(200_001), f.Flood(3_000_000, b"[]"), f.Flood(100_000, b'{"institution_id":1}')],
+)
+async def test_a_flood_of_tiny_entries_is_too_large_or_rejected(
+    sim: Simulator, nexhealth: NexHealth, meter: Recorder, flood: f.Flood
+) -> None:
+    inventory = await nexhealth.inventory()
+    sim.faults["/sync_status"] = sim.faults["office-1"] = flood
+    assert type(await failure(nexhealth.syncs(OFFICE))) is TooLarge
+    if flood.entries > 200_000:
+        assert type(await failure(nexhealth.fleet(inventory))) is TooLarge
+    else:
+        found = await nexhealth.fleet(inventory)
+        assert [len(syncs) for syncs in found.values()] == [1000]
+        assert meter.rejected_entries == flood.entries - 1000
+    del sim.faults["/sync_status"]
+    assert await nexhealth.syncs(Institution("office-2"))
+
+
 async def test_a_compressed_answer_counts_as_large_as_it_becomes(client: Client) -> None:
     async def answer(request: web.Request) -> web.Response:
         response = plain_answer(request)

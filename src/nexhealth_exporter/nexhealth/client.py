@@ -262,7 +262,7 @@ class NexHealth:
                 logger.warning("an answer came with a warning", extra=facts)
 
 
-def _said(body: bytes) -> str:
+def _said(body: bytearray) -> str:
     """The API's own words about a refusal; nothing of a body that is not the API's."""
     try:
         return envelope.answer(body).error

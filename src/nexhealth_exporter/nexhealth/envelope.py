@@ -6,17 +6,31 @@ An envelope that cannot be read is `Malformed`; an entry that cannot be read spo
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from nexhealth_exporter.errors import Malformed
+from nexhealth_exporter.errors import Malformed, TooLarge
 from nexhealth_exporter.nexhealth.scalars import integer, words
 
 SLICE = 250
-"""Entries that are decoded before others get their turn on the event loop."""
+SLICE_BYTES = 256 * 1024
+"""Entries, and their bytes, that are decoded before others get their turn on the event loop."""
+
+MOST_VALUES = 5_000_000
+MOST_ENTRIES = 200_000
+"""What an answer may hold: each value becomes an object that is much larger than its bytes.
+
+An entry of the API has some 25 values, so that neither limit is met before the other.
+"""
+
+MOST_ENTRY_BYTES = 1024 * 1024
+"""An entry is decoded in one go; one that is as large as a whole answer may be is unreadable."""
+
+Bytes = bytes | bytearray
 
 Reject = Callable[[int], None]
 """Told how many entries of an answer could not be read, if any."""
@@ -24,6 +38,11 @@ Reject = Callable[[int], None]
 _T = TypeVar("_T")
 
 _MAX_WORDS_BYTES = 65536
+_MOST_MENDED = 250_000
+"""Backslashes in an answer that is mended."""
+
+_COUNTED = 1024 * 1024
+"""Bytes that are counted before the count is looked at."""
 
 
 class Unreadable(Exception):
@@ -62,23 +81,42 @@ class Answer:
     is_cut: bool
 
 
-def answer(body: bytes) -> Answer:
-    """The envelope of an answer. Raises Malformed."""
+def answer(body: Bytes) -> Answer:
+    """The envelope of an answer. Raises Malformed, and TooLarge for too many values."""
+    if holds_more(body, MOST_VALUES):
+        raise TooLarge(f"The answer holds more than {MOST_VALUES} values.")
     try:
-        try:
-            return _answer(body)
-        except msgspec.DecodeError:
-            if not _SURROGATE.search(body):
-                raise
-            # The decoder refuses the whole text for half a character in one name.
-            return _answer(_SURROGATE.sub(_mended, body))
+        found = _whole_or_mended(body)
     except DECODING as error:
         # The decoder's own words may quote the answer; its kind tells enough.
         kind = "too deeply nested" if isinstance(error, RecursionError) else "not readable as JSON"
         raise Malformed(f"The answer is {kind}.") from None
+    if found.data is not None and len(found.data) > MOST_ENTRIES:
+        raise TooLarge(f"The answer holds more than {MOST_ENTRIES} entries.")
+    return found
 
 
-def _answer(body: bytes) -> Answer:
+def holds_more(json: Bytes, values: int, marks: Sequence[bytes] = (b",", b"[", b"{")) -> bool:
+    """Whether it may hold more values: by the marks before or after each, wherever they stand."""
+    number = 0
+    for start in range(0, len(json), _COUNTED):
+        number += sum(json.count(mark, start, start + _COUNTED) for mark in marks)
+        if number > values:
+            return True
+    return False
+
+
+def _whole_or_mended(body: Bytes) -> Answer:
+    try:
+        return _answer(body)
+    except msgspec.DecodeError:
+        if holds_more(body, _MOST_MENDED, (b"\\",)) or not _SURROGATE.search(body):
+            raise
+        # The decoder refuses the whole text for half a character in one name.
+        return _answer(_SURROGATE.sub(_mended, body))
+
+
+def _answer(body: Bytes) -> Answer:
     envelope = _envelope.decode(body)
     data = _entries(envelope.data)
     count = integer(_small(envelope.count))
@@ -91,16 +129,17 @@ def _answer(body: bytes) -> Answer:
     )
 
 
+# It begins with a literal, so that megabytes without a backslash are skipped at once.
 _SURROGATE = re.compile(
-    rb"(?<!\\)((?:\\\\)*)"
-    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"(\\(?<!\\\\)(?:\\\\)*+)"
+    rb"(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 """Escapes of surrogates: two that make a character (group 2), or one alone."""
 
 
 def _mended(found: re.Match[bytes]) -> bytes:
-    return found[1] + (found[2] or rb"\ufffd")
+    return found[1] + (found[2] or b"ufffd")
 
 
 def _entries(data: Raw) -> Sequence[Raw] | None:
@@ -122,12 +161,16 @@ async def read(found: Answer, decode: Callable[[Raw], _T], reject: Reject) -> li
     if found.data is None:
         raise Malformed("The answer holds no data.")
     read: list[_T] = []
-    for number, raw in enumerate(found.data, 1):
-        try:
-            read.append(decode(raw))
-        except (*DECODING, Unreadable):
-            pass
-        if number % SLICE == 0:
+    entries, size = 0, 0
+    for raw in found.data:
+        bytes_of_entry = memoryview(raw).nbytes
+        if bytes_of_entry <= MOST_ENTRY_BYTES:
+            with suppress(*DECODING, Unreadable):
+                read.append(decode(raw))
+        entries += 1
+        size += bytes_of_entry
+        if entries >= SLICE or size >= SLICE_BYTES:
+            entries, size = 0, 0
             await asyncio.sleep(0)
     if rejected := len(found.data) - len(read):
         reject(rejected)

@@ -62,7 +62,7 @@ class Response:
     """What came back: status, body, and the header Retry-After if there is one."""
 
     status: int
-    body: bytes
+    body: bytearray
     retry_after: str | None
 
 
@@ -190,18 +190,17 @@ async def _only_once(
         raise failure(error, request.url.host or "") from None
 
 
-async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytearray:
     is_success = response.ok
     room = max_bytes if is_success else _ERROR_BODY
-    chunks: list[bytes] = []
+    body = bytearray()
     async for chunk in response.content.iter_any():
-        room -= len(chunk)
-        if room < 0:
+        if len(body) + len(chunk) > room:
             if is_success:
                 raise TooLarge(f"The answer is larger than {max_bytes} bytes.", response.status)
             break
-        chunks.append(chunk)
-    return b"".join(chunks)
+        body += chunk
+    return body
 
 
 def failure(error: Exception, host: str) -> PollError:

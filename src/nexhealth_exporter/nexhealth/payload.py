@@ -14,12 +14,21 @@ from msgspec import Raw
 
 from nexhealth_exporter.errors import Malformed
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Sync
-from nexhealth_exporter.nexhealth.envelope import DECODING, SLICE, Answer, Reject, Unreadable, read
+from nexhealth_exporter.nexhealth.envelope import (
+    DECODING,
+    SLICE,
+    Answer,
+    Reject,
+    Unreadable,
+    read,
+)
 from nexhealth_exporter.nexhealth.naming import Source, names
 from nexhealth_exporter.nexhealth.scalars import flag, instant, integer, text
 from nexhealth_exporter.nexhealth.text import shortened
 
 _MAX_SUBDOMAIN = 200
+_MOST_SYNCS = 1000
+"""Syncs of one institution; what is more would be a flood of series, and is rejected."""
 
 _COLOURS = {"green": True, "red": False}
 _TYPES = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
@@ -105,7 +114,7 @@ async def syncs(found: Answer, institution: Institution, reject: Reject) -> tupl
     ]
     if entries and not own:
         raise Malformed("The answer is about other institutions.")
-    return _named(own)
+    return _named(own, reject)
 
 
 async def fleet(found: Answer, inventory: Inventory, reject: Reject) -> dict[str, tuple[Sync, ...]]:
@@ -120,13 +129,16 @@ async def fleet(found: Answer, inventory: Inventory, reject: Reject) -> dict[str
             groups.setdefault(subdomains[entry.institution_id], []).append(entry)
     named: dict[str, tuple[Sync, ...]] = {}
     for number, (subdomain, entries) in enumerate(groups.items(), 1):
-        named[subdomain] = _named(entries)
+        named[subdomain] = _named(entries, reject)
         if number % SLICE == 0:
             await asyncio.sleep(0)
     return named
 
 
-def _named(entries: Sequence[_Entry]) -> tuple[Sync, ...]:
+def _named(entries: Sequence[_Entry], reject: Reject) -> tuple[Sync, ...]:
+    if (surplus := len(entries) - _MOST_SYNCS) > 0:
+        reject(surplus)
+        entries = entries[:_MOST_SYNCS]
     unique = names([entry.source for entry in entries])
     return tuple(
         replace(entry.sync, name=name) for entry, name in zip(entries, unique, strict=True)

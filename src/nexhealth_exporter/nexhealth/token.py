@@ -71,16 +71,19 @@ class _Backoff:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._failures = 0
+        self._wait = 0.0
         self._until = float("-inf")
 
     @property
     def is_on(self) -> bool:
-        return self._clock() < self._until
+        # More left than the whole wait: the clock was set back, and the wait has no end in sight.
+        return 0 < self._until - self._clock() <= self._wait
 
     def failed(self, longest: float) -> None:
         wait = min(_FIRST_WAIT * 2.0 ** min(self._failures, 20), longest)
         self._failures += 1
-        self._until = self._clock() + wait * random.uniform(0.75, 1.0)  # noqa: S311 -- no secret
+        self._wait = wait * random.uniform(0.75, 1.0)  # noqa: S311 -- no secret
+        self._until = self._clock() + self._wait
 
     def reset(self) -> None:
         self._failures = 0

@@ -82,6 +82,14 @@ class Huge:
 
 
 @dataclass(frozen=True, slots=True)
+class Flood:
+    """A good answer with this many tiny entries, streamed."""
+
+    entries: int
+    entry: bytes = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
     """The institution is left out of fleet-wide answers; asked alone, it answers well."""
 
@@ -102,7 +110,19 @@ class First:
 
 
 Fault = (
-    Hang | Stall | Reset | Slow | Status | Throttle | Refusal | Body | Huge | Absent | Edit | First
+    Hang
+    | Stall
+    | Reset
+    | Slow
+    | Status
+    | Throttle
+    | Refusal
+    | Body
+    | Huge
+    | Flood
+    | Absent
+    | Edit
+    | First
 )
 
 HTML = Body(b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")

@@ -1,7 +1,7 @@
 """Turns a fault into what the client gets to see instead of the answer."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import formatdate
 
 import msgspec
@@ -12,6 +12,7 @@ from nexhealth_exporter.simulator.answers import Json
 from nexhealth_exporter.simulator.faults import (
     Body,
     Fault,
+    Flood,
     Hang,
     Huge,
     Refusal,
@@ -21,6 +22,10 @@ from nexhealth_exporter.simulator.faults import (
     Status,
     Throttle,
 )
+
+_BLOCK = 65536
+_ENTRIES_AT_ONCE = 10_000
+"""Bytes, and entries, of one write of a streamed answer."""
 
 MEDIA_TYPE = "application/vnd.Nexhealth+json;version=2"
 
@@ -57,19 +62,19 @@ async def spoilt(
         case Slow(seconds):
             await asyncio.sleep(seconds)
             return None
-        case Hang() | Reset() | Stall() | Huge():
+        case Hang() | Reset() | Stall() | Huge() | Flood():
             return await _held(request, fault, closing)
         case _:
             return _answered(fault, now)
 
 
 async def _held(
-    request: web.Request, fault: Hang | Reset | Stall | Huge, closing: asyncio.Event
+    request: web.Request, fault: Hang | Reset | Stall | Huge | Flood, closing: asyncio.Event
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": MEDIA_TYPE})
     match fault:
-        case Huge(size):
-            return await _stream(request, response, size)
+        case Huge() | Flood():
+            return await _stream(request, response, fault)
         case Stall():
             response.content_length = 1000
             await response.prepare(request)
@@ -89,15 +94,29 @@ def _break(request: web.Request) -> None:
 
 
 async def _stream(
-    request: web.Request, response: web.StreamResponse, size: int
+    request: web.Request, response: web.StreamResponse, fault: Huge | Flood
 ) -> web.StreamResponse:
     await response.prepare(request)
-    await response.write(b'{"code": true, "error": null, "description": "')
-    block = b"a" * 65536
-    for _ in range(size // len(block) + 1):
+    for block in _string(fault.size) if isinstance(fault, Huge) else _entries(fault):
         await response.write(block)
-    await response.write(b'", "data": []}')
     return response
+
+
+def _string(size: int) -> Iterator[bytes]:
+    yield b'{"code": true, "error": null, "description": "'
+    block = b"a" * _BLOCK
+    for _ in range(size // len(block) + 1):
+        yield block
+    yield b'", "data": []}'
+
+
+def _entries(flood: Flood) -> Iterator[bytes]:
+    yield b'{"code": true, "error": null, "description": null, "data": ['
+    block = (flood.entry + b",") * _ENTRIES_AT_ONCE
+    for _ in range((flood.entries - 1) // _ENTRIES_AT_ONCE):
+        yield block
+    yield (flood.entry + b",") * ((flood.entries - 1) % _ENTRIES_AT_ONCE) + flood.entry
+    yield b"]}"
 
 
 def _answered(fault: Fault, now: float) -> web.Response | None:
