@@ -57,7 +57,7 @@ def test_what_was_learned_is_shown_and_can_be_pasted(
     assert main(["schedules", "smiles", "--state-file", state]) == 0
     said = capsys.readouterr().out
 
-    assert re.search(r"learned from \d weeks: Mon-Fri 13:00-22:00, sure \d\d %", said)
+    assert re.search(r"learned from \d weeks: usually runs Mon-Fri 13:00-22:00; \d\d % sure", said)
     assert said.count("█" * 10) == 5
     pasted = "\n".join(line[2:] for line in said.split("configuration file\n")[1].splitlines())
     found = rules.read(pasted, "pasted.yaml")

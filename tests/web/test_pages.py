@@ -1,6 +1,7 @@
 """The pages for people, read as a browser reads them."""
 
 import asyncio
+import re
 from dataclasses import replace
 from urllib.parse import urljoin
 
@@ -37,6 +38,12 @@ def links(page: Element) -> set[str]:
     return {v for e in page.walk() for k, v in e.attributes.items() if k in LINKS and v is not None}
 
 
+def hours_of(page: Element) -> dict[str, str]:
+    """What stands under Hours."""
+    terms, told = page.one("dl").all("dt"), page.one("dl").all("dd")
+    return {term.text: text.text for term, text in zip(terms, told, strict=True)}
+
+
 def offices(page: Element) -> list[str]:
     return [row.one("a").text for body in page.all("tbody") for row in body.all("tr")]
 
@@ -56,6 +63,11 @@ async def test_the_first_line_says_how_many_are_overdue_which_is_worst_and_what_
     assert "./institutions/waiting" in links(hero)
     assert "Overdue since 10:00" in hero.text
     assert "Ask whether the office is closed." in hero.text
+    assert "./institutions/waiting#do-1" in links(hero)
+    assert "./institutions/tokyo" in links(hero)
+    assert "Outside its hours, since Tue 17:00, back at 08:00 Times are those of Asia/Tokyo" in (
+        hero.text
+    )
     assert "NexHealth API answers" in hero.text
     assert "Last round 30 s ago" in hero.text
 
@@ -74,12 +86,72 @@ async def test_the_tiles_count_every_state(site: Site) -> None:
         "Fresh": "1",
         "Resting": "1",
     }
-    assert others == ["1 Unknown", "1 No sync", "1 Abandoned"]
+    assert others == [
+        "1 Unknown: no mark is known, or polls fail",
+        "1 No sync: nothing is installed there yet",
+        "1 Abandoned: silent for so long that they are not judged",
+    ]
     assert "1 outside its hours" in page.one("li", class_="is-resting").text
     assert [t.text for t in page.one(class_="types").all("h3")] == [
         "Server-based 5",
         "Cloud-based 1",
     ]
+
+
+async def test_the_list_counts_offices_without_a_sync_apart(site: Site) -> None:
+    mixed(site)
+    page = await site.page("/")
+
+    assert "8 offices with 6 syncs" in page.one("section", class_="hero").text
+    assert page.one(class_="found").text == "1 to 8 of 8: 6 syncs and 2 offices without one"
+
+
+async def test_the_list_says_for_how_long_a_sync_is_overdue_and_when_critical(site: Site) -> None:
+    for age in (30, 60, 300):
+        office = f"silent-{age}"
+        site.world.configure(
+            "schedules: {s: {hours: {mon-sun: '00:00-24:00'}}}\n"
+            "institutions: [{match: {}, schedule: s}]\n"
+        )
+        site.world.poll(NOON, marked(SERVER, NOON - age * MINUTE), institution=office)
+    site.world.poll(NOON, marked(SERVER, NOON), institution="well")
+    page = await site.page("/")
+
+    assert [cell.text for cell in page.all("td", **{"data-name": "Overdue"})] == [
+        "for 4 h 15 min critical for 1 h",
+        "for 15 min critical in 3 h",
+        "in 15 min",
+        "no",
+    ]
+
+
+async def test_an_office_page_tells_how_the_others_are(site: Site) -> None:
+    mixed(site)
+    crumbs = (await site.page("/institutions/bright")).one(class_="crumbs").text
+    site.world.poll(NOON, marked(SERVER, NOON - 3 * DAY), institution="waiting")
+    page = await site.page("/institutions/bright")
+
+    assert crumbs == "Fleet: nothing overdue"
+    assert page.one(class_="crumbs").text == "Fleet: 1 overdue, worst Smiles"
+    assert "../institutions/waiting" in links(page.one(class_="crumbs"))
+
+
+async def test_learned_hours_stand_beside_those_in_force(site: Site) -> None:
+    start = NOON - 21 * DAY
+    for poll in range(int(start), int(NOON), 1200):
+        site.world.poll(poll, marked(SERVER, poll))
+    learned = hours_of(await site.page("/institutions/smiles"))
+    site.world.configure(
+        "schedules: {s: {hours: {mon-fri: '08:00-17:00'}}}\n"
+        "institutions: [{match: {}, schedule: s}]\n"
+    )
+    beside = hours_of(await site.page("/institutions/smiles"))
+
+    known = r"Learned from 3 weeks: runs around the clock; \d\d % sure, known since 13 Feb 2026\."
+    assert learned["Hours from"] == "its own past weeks, as learned"
+    assert re.fullmatch(known, learned["Learned"])
+    assert beside["Hours from"] == "configuration, schedule s"
+    assert re.fullmatch(f"{known} The configured hours are used instead.", beside["Learned"])
 
 
 async def test_before_anything_is_known_the_page_says_so(site: Site) -> None:
@@ -253,9 +325,15 @@ async def test_why_an_office_is_overdue(site: Site) -> None:
     verdict = page.one(class_="verdict")
     assert "is-overdue_warning" in (verdict.attributes["class"] or "")
     assert verdict.one(class_="sentence").text == (
-        "Overdue since 10:35: reading and writing stopped at 09:50, in the middle of the day."
+        "Overdue since 10:35: reading and writing stopped at 09:50, in the middle of the day; "
+        "critical at 13:50 if it stays so."
     )
     assert "services are still installed" in verdict.one(class_="next").text
+    assert "#do-1" in links(verdict)
+    assert page.one("details").attributes["id"] == "do-1"
+    assert verdict.one(class_="clock").text == (
+        "Times are the office's own: America/New_York, where it is Tue 11:00"
+    )
     facts = {
         row.one("th").text: [cell.text for cell in row.all("td")]
         for row in page.one("table", class_="facts").one("tbody").all("tr")
@@ -266,18 +344,13 @@ async def test_why_an_office_is_overdue(site: Site) -> None:
     assert facts["Deadline, warning"] == ["Tue 3 Mar 10:35:00 15:35:00 UTC missed"] * 2
     assert facts["Deadline, critical"] == ["Tue 3 Mar 13:50:00 18:50:00 UTC"] * 2
     assert facts["NexHealth's colour"] == ["green"] * 2
-    hours = dict(
-        zip(
-            [e.text for e in page.one("dl").all("dt")],
-            [e.text for e in page.one("dl").all("dd")],
-            strict=True,
-        )
-    )
+    hours = hours_of(page)
     assert hours["Expected now"] == "Yes, it should refresh"
     assert hours["Next change"] == "Tue 3 Mar 17:00:00 22:00:00 UTC"
     assert hours["Hours from"] == "configuration, schedule s"
+    assert hours["Learned"] == "Nothing yet: that takes some days of watching."
     assert hours["Time zone"] == "America/New_York, now Tue 11:00"
-    assert "Group east" in page.text
+    assert "Group: east" in page.text
     assert "Server-based: the usual causes" in page.text
     assert "amtool silence add" in page.text
     assert 'days: ["2026-03-03"]' in page.text

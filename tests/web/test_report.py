@@ -8,7 +8,7 @@ import pytest
 from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
 from nexhealth_exporter.model import IntegrationType, Location, Sync
-from nexhealth_exporter.report import Condition, Row, rows, summarise, why
+from nexhealth_exporter.report import Condition, Row, overdue_rows, rows, summarise, why
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
 from nexhealth_exporter.report.story import FAILURES, brief
 from nexhealth_exporter.report.words import duration, rfc3339, when
@@ -54,8 +54,8 @@ def test_a_sync_that_stops_in_the_middle_of_the_day(world: World) -> None:
 
     assert found.condition == Condition.OVERDUE_CRITICAL
     assert (
-        why(found)
-        == "Overdue since 12:17: reading and writing stopped at 11:32, in the middle of the day."
+        why(found) == "Overdue since 12:17, critical since 15:32: "
+        "reading and writing stopped at 11:32, in the middle of the day."
     )
     assert at(f"{TUESDAY} 12:17") == found.due
     assert "services are still installed" in next_step(found)
@@ -67,7 +67,7 @@ def test_a_sync_that_does_not_come_back_at_opening(world: World) -> None:
     assert found.condition == Condition.OVERDUE_WARNING
     assert (
         why(found) == "Overdue since 08:43: reading and writing did not come back at opening "
-        "on Tuesday, 08:00: closed?"
+        "on Tuesday, 08:00; critical at 11:58 if it stays so. Is the office closed?"
     )
     assert next_step(found).startswith("Ask whether the office is closed.")
 
@@ -78,14 +78,14 @@ def test_a_cloud_sync_that_does_not_come_back_after_lunch(world: World) -> None:
     assert (
         why(found)
         == "Overdue since 15:20: reading and writing did not come back after the lunch break "
-        "at 13:00: closed?"
+        "at 13:00; critical on Wed 09:50 if it stays so. Is the office closed?"
     )
 
 
 def test_a_server_that_runs_day_and_night(world: World) -> None:
     found = seen(world, f"{TUESDAY} 04:00", marked(SERVER, at(f"{TUESDAY} 03:00")), "night-owls")
 
-    assert "stopped at 03:00, though it runs day and night." in why(found)
+    assert "stopped at 03:00, though it runs day and night; critical at 07:00" in why(found)
 
 
 def test_only_the_direction_that_is_silent_is_named(world: World) -> None:
@@ -93,7 +93,46 @@ def test_only_the_direction_that_is_silent_is_named(world: World) -> None:
 
     found = seen(world, f"{TUESDAY} 15:40", silent)
 
-    assert why(found) == "Overdue since 12:17: reading stopped at 11:32, in the middle of the day."
+    assert (
+        why(found) == "Overdue since 12:17, critical since 15:32: "
+        "reading stopped at 11:32, in the middle of the day."
+    )
+
+
+@pytest.mark.parametrize(
+    ("read", "write", "said"),
+    [
+        (
+            "2026-03-03 10:32",
+            "2026-03-03 10:36",
+            "reading stopped at 10:32 and writing at 10:36, in the middle of the day",
+        ),
+        (
+            "2026-03-02 16:50",
+            "2026-03-03 08:31",
+            (
+                "reading did not come back at opening on Tuesday, 08:00; "
+                "writing stopped at 08:31, in the middle of the day"
+            ),
+        ),
+    ],
+)
+def test_directions_that_stopped_apart_are_told_apart(
+    world: World, read: str, write: str, said: str
+) -> None:
+    found = seen(world, f"{TUESDAY} 11:30", marked(SERVER, at(read), at(write)))
+
+    assert said == brief(found).replace("R", "r", 1)
+
+
+def test_of_a_direction_that_still_works_no_deadline_is_told(world: World) -> None:
+    now = at(f"{TUESDAY} 15:40")
+
+    found = seen(world, f"{TUESDAY} 15:40", marked(SERVER, now - MINUTE, now - 20 * DAY))
+
+    assert found.condition == Condition.OVERDUE_WARNING
+    assert "critical" not in why(found)
+    assert overdue_rows(world.fleet, now) == [found]
 
 
 def test_a_sync_that_never_read(world: World) -> None:

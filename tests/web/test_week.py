@@ -1,5 +1,8 @@
 """The picture of the week: what is drawn where."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from nexhealth_exporter.report.row import rows
@@ -38,7 +41,7 @@ def on(picture: Week, label: str, kind: str) -> list[tuple[float, float]]:
     return spans([b for b in picture.bars if b.y == day.y and b.kind == kind])
 
 
-def test_expected_hours_rests_and_the_silence_that_counts(world: World) -> None:
+def test_expected_hours_rests_and_unexpected_lag(world: World) -> None:
     picture = drawn(world, "2026-03-04 14:00", "2026-03-03 16:00")
 
     assert [day.label for day in picture.days] == [
@@ -47,9 +50,9 @@ def test_expected_hours_rests_and_the_silence_that_counts(world: World) -> None:
     assert [day.label for day in picture.days if day.is_today] == ["Wed 4"]
     assert on(picture, "Mon 2", "expected") == [(8, 12), (13, 17)]
     assert on(picture, "Sun 1", "rest") == [(0, 24)]
-    assert on(picture, "Tue 3", "counted") == [(16, 17)]
-    assert on(picture, "Wed 4", "counted") == [(8, 12), (13, 14)]
-    assert on(picture, "Thu 5", "counted") == []
+    assert on(picture, "Tue 3", "unexpected") == [(16, 17)]
+    assert on(picture, "Wed 4", "unexpected") == [(8, 12), (13, 14)]
+    assert on(picture, "Thu 5", "unexpected") == []
     assert {bar.word for bar in picture.bars} == {"", "weekend"}
     assert {p.kind: clock(p.x) for p in picture.points} == {
         "read": 16, "write": 16, "warning": 9.5, "critical": 14.0, "now": 14,
@@ -79,21 +82,44 @@ def test_days_on_which_clocks_change_are_rows_like_others(
     assert all(LEFT <= b.x <= b.x + b.width <= LEFT + WIDTH + 0.01 for b in picture.bars)
 
 
-def test_activity_is_drawn_once_it_is_known(world: World) -> None:
-    drawn(world, "2026-03-04 14:00", "2026-03-04 13:50")
-    found = rows(world.fleet, at("2026-03-04 14:00"))[0]
+def test_activity_is_drawn_as_it_was_and_ahead_as_it_usually_is(world: World) -> None:
+    start, now = at("2026-02-09 00:00"), at("2026-03-04 10:20")
+    mark = start
+    for poll in range(int(start), int(now), 1200):
+        local = datetime.fromtimestamp(poll, ZoneInfo("America/New_York"))
+        mark = poll if local.weekday() < 5 and 8 <= local.hour < 12 else mark
+        world.poll(poll, marked(SERVER, mark))
+    found = rows(world.fleet, now)[0]
     assert found.sync is not None
 
-    picture = week(found, found.sync, {24 + 9: 1.0, 24 + 10: 0.5})
+    picture = week(found, found.sync)
 
-    assert [(clock(c.x), c.height) for c in picture.activity] == [(9, 15), (10, 7.5)]
-    assert {c.y + c.height for c in picture.activity} == {picture.days[2].y + picture.row}
+    assert {
+        (day.label, strip.kind, clock(strip.x), round(clock(strip.x + strip.width + 1), 2))
+        for day in picture.days
+        for strip in picture.activity
+        if strip.y + strip.height == pytest.approx(day.y + picture.row)
+    } == {
+        ("Mon 2", "moved", 8, 12),
+        ("Tue 3", "moved", 8, 12),
+        ("Wed 4", "moved", 8, 10.5),
+        *((day, "usual", hour, hour + 1) for day in ("Thu 5", "Fri 6") for hour in range(8, 12)),
+    }
+    assert picture.has("moved")
+    assert picture.has("usual")
 
 
-def test_a_sync_that_is_not_judged_has_no_silence_that_counts(world: World) -> None:
+def test_where_nothing_is_wrong_nothing_alarms(world: World) -> None:
+    picture = drawn(world, "2026-03-04 12:30", "2026-03-04 11:50")
+
+    assert {point.kind for point in picture.points} == {"now", "read", "write"}
+    assert not picture.has("unexpected")
+
+
+def test_a_sync_that_is_not_judged_has_no_unexpected_lag(world: World) -> None:
     now = at("2026-03-04 14:00")
     world.poll(now, marked(SERVER, now - 90 * 86400))
     found = rows(world.fleet, now)[0]
     assert found.sync is not None
 
-    assert not week(found, found.sync).has("counted")
+    assert not week(found, found.sync).has("unexpected")

@@ -1,6 +1,7 @@
 """A learned pattern in words: hours by weekday, and one sentence for people."""
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.pattern import SLOTS, Pattern
@@ -27,14 +28,16 @@ def stretches(pattern: Pattern) -> Iterator[Stretch]:
 
 
 def sentence(pattern: Pattern) -> str:
-    """Like "learned from 6 weeks: Mon-Thu 07:30-17:00, Fri 07:30-12:00, sure 93 %"."""
+    """Like "learned from 6 weeks: usually runs Mon-Fri 08:00-17:00, 93 % sure, known since ..."."""
+    open_days = [stretch for stretch in stretches(pattern) if stretch.windows]
+    days = ", ".join(f"{_days(s)} {_hours(s.windows)}" for s in open_days)
+    hours = f"usually runs {days}" if days else "never runs"
     if pattern.is_always_on:
         hours = "runs around the clock"
-    else:
-        open_days = [stretch for stretch in stretches(pattern) if stretch.windows]
-        hours = ", ".join(f"{_days(s)} {_hours(s.windows)}" for s in open_days) or "never runs"
     weeks = f"{pattern.weeks} weeks" if pattern.weeks > 1 else "a week"
-    return f"learned from {weeks}: {hours}, sure {100 * pattern.sure:.0f} %"
+    since = date(1970, 1, 1) + timedelta(pattern.since)
+    known = f"known since {since.day} {since:%b %Y}"
+    return f"learned from {weeks}: {hours}; {100 * pattern.sure:.0f} % sure, {known}"
 
 
 def clock(slot: int) -> str:

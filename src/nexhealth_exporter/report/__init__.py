@@ -5,7 +5,7 @@ Pure, like what it stands on: a `Fleet` and an instant go in. The pages, the JSO
 """
 
 from nexhealth_exporter.report.facts import facts_of_row
-from nexhealth_exporter.report.row import Condition, Row, rows
+from nexhealth_exporter.report.row import Condition, Row, overdue_rows, rows
 from nexhealth_exporter.report.selection import Picked, Selection, SelectionError, pick
 from nexhealth_exporter.report.story import why
 from nexhealth_exporter.report.summary import Summary, summarise
@@ -18,6 +18,7 @@ __all__ = [
     "SelectionError",
     "Summary",
     "facts_of_row",
+    "overdue_rows",
     "pick",
     "rows",
     "summarise",

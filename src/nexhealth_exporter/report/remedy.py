@@ -43,7 +43,9 @@ def next_step(row: Row) -> str:
     if row.condition is Condition.UNKNOWN:
         if row.is_blind:
             return "See why polls fail: the exporter's log names the reason."
-        return "Wait for the next round of polls."
+        if row.sync is None:
+            return "Wait for the next round of polls."
+        return "Wait for its first sync; if none comes, ask NexHealth whether it is set up."
     if row.sync is None or not row.is_overdue:
         return _STEPS[row.condition]
     return _against_silence(row, row.sync)

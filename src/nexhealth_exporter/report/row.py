@@ -29,6 +29,9 @@ class Condition(StrEnum):
     INACTIVE = "inactive"
 
 
+CALM = frozenset({Condition.FRESH, Condition.RESTING})
+"""Where nothing is wrong, deadlines ahead and minutes of lag would only alarm."""
+
 _RANK = {condition: rank for rank, condition in enumerate(Condition)}
 _OVERDUE = {
     Severity.CRITICAL: Condition.OVERDUE_CRITICAL,
@@ -85,6 +88,14 @@ class Row(NamedTuple):
             if self.sync.judgement(operation).is_overdue(self.severity, self.standing.last_success)
         )
 
+    def deadline(self, severity: Severity) -> float | None:
+        """The first deadline of that severity, of the directions that are overdue if any is."""
+        if self.sync is None:
+            return None
+        asked = self.overdue_operations or tuple(Operation)
+        known = [self.sync.judgement(operation).deadline for operation in asked]
+        return min((each[severity] for each in known if severity in each), default=None)
+
     @property
     def unexpected(self) -> float | None:
         """The larger unexpected lag of both directions in seconds; None while neither is known."""
@@ -111,6 +122,17 @@ def rows(fleet: Fleet, now: float) -> list[Row]:
     """Every known sync, and every institution without one: worst first, then soonest deadline."""
     moment = _Moment(fleet, now)
     return sorted((row for s in fleet for row in _rows(s, moment)), key=_worst_first)
+
+
+def overdue_rows(fleet: Fleet, now: float) -> list[Row]:
+    """The rows of the syncs that are overdue, worst first: cheaper than all rows."""
+    moment = _Moment(fleet, now)
+    found = [
+        _row(standing, sync, moment)
+        for standing, sync in fleet.syncs()
+        if standing.last_success is not None and _soonest(sync) <= standing.last_success
+    ]
+    return sorted((row for row in found if row.is_overdue), key=_worst_first)
 
 
 def rows_of(standing: Standing, fleet: Fleet, now: float) -> list[Row]:

@@ -94,6 +94,8 @@ class Picked:
     pages: int
     first: int
     """The place of the first row shown, from 1; 0 when there is none."""
+    syncs: int
+    """How many of all are syncs; the others are institutions without one."""
 
 
 def pick(rows: Sequence[Row], selection: Selection) -> Picked:
@@ -103,7 +105,8 @@ def pick(rows: Sequence[Row], selection: Selection) -> Picked:
     page = min(selection.page, pages)
     start = (page - 1) * selection.per_page
     shown = held[start : start + selection.per_page]
-    return Picked(shown, len(held), page, pages, start + 1 if shown else 0)
+    syncs = sum(row.sync is not None for row in held)
+    return Picked(shown, len(held), page, pages, start + 1 if shown else 0, syncs)
 
 
 def _reason(row: Row) -> Reason | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import HORIZON, Expectation
 from nexhealth_exporter.fleet import SyncStanding
@@ -158,35 +159,57 @@ def _empty(row: Row) -> str:
 
 def _overdue(row: Row, sync: SyncStanding) -> str:
     zone = sync.expectation.timezone
-    since = when(row.due or row.now, zone, row.now)
-    text = f"Overdue since {since}: {_lowered(_silence(row, sync))}."
-    if looks_closed(row):
-        text = f"{text[:-1]}: closed?"
-    return text
+    text = f"Overdue since {when(row.due or row.now, zone, row.now)}"
+    critical, then = row.deadline(Severity.CRITICAL), ""
+    if critical is not None and row.severity is Severity.CRITICAL:
+        text += f", critical since {when(critical, zone, row.now)}"
+    elif critical is not None:
+        then = f"; critical {_at(critical, zone, row.now)} if it stays so"
+    closed = " Is the office closed?" if looks_closed(row) else ""
+    return f"{text}: {_lowered(_silence(row, sync))}{then}.{closed}"
+
+
+class _Silence(NamedTuple):
+    """How a direction fell silent, in three parts: "stopped", "at 11:32", ", in the ..."."""
+
+    verb: str
+    at: str
+    around: str = ""
 
 
 def _silence(row: Row, sync: SyncStanding) -> str:
     """What fell silent and how: "Reading stopped at 11:32, in the middle of the day"."""
-    operations = row.overdue_operations
-    last = max(operations, key=lambda op: sync.judgement(op).basis.anchor)
-    what = " and ".join(DOING[operation] for operation in operations).capitalize()
-    stop = stop_of(sync, last)
+    said: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for operation in row.overdue_operations:
+        how = _how(row, sync, operation)
+        times = said.setdefault((how.verb, how.around), {})
+        times.setdefault(how.at, []).append(DOING[operation])
+    clauses = []
+    for (verb, around), times in said.items():
+        (first, directions), *others = times.items()
+        clause = f"{' and '.join(directions)} {verb} {first}"
+        clauses.append(clause + "".join(f" and {names[0]} {at}" for at, names in others) + around)
+    text = "; ".join(clauses)
+    return text[:1].upper() + text[1:]
+
+
+def _how(row: Row, sync: SyncStanding, operation: Operation) -> _Silence:
+    stop = stop_of(sync, operation)
     zone, now = sync.expectation.timezone, row.now
     if stop is None:
-        return (
-            f"{what} never began since this sync was first seen {when(sync.first_seen, zone, now)}"
-        )
+        first = when(sync.first_seen, zone, now)
+        return _Silence("never began", f"since this sync was first seen {first}")
     if stop.opening is None:
-        around = "" if stretch(sync.expectation, stop.at).end else ", though it runs day and night"
-        middle = around or ", in the middle of the day"
-        return f"{what} stopped {_at(stop.at, zone, now)}{middle}"
+        is_always_on = stretch(sync.expectation, stop.at).end is None
+        around = ", though it runs day and night" if is_always_on else ", in the middle of the day"
+        return _Silence("stopped", _at(stop.at, zone, now), around)
     back = _BREAKS.get(stop.rest) if stop.rest else None
     if back is not None and _same_day(stop.at, stop.opening, zone):
-        return f"{what} did not come back after {back} {_at(stop.opening, zone, now)}"
+        return _Silence("did not come back", f"after {back} {_at(stop.opening, zone, now)}")
     day = weekday(stop.opening, zone)
-    if row.now - stop.opening > 6 * DAY:
+    if now - stop.opening > 6 * DAY:
         day = f"{day} {moment(stop.opening, zone).day} {moment(stop.opening, zone):%b}"
-    return f"{what} did not come back at opening on {day}, {clock(stop.opening, zone)}"
+    return _Silence("did not come back", f"at opening on {day}, {clock(stop.opening, zone)}")
 
 
 def _late(row: Row, sync: SyncStanding) -> str:

@@ -9,6 +9,7 @@ from nexhealth_exporter import __version__
 from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.report import Condition, why
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
+from nexhealth_exporter.report.row import CALM
 from nexhealth_exporter.report.story import FAILURES, KINDS, REASONS, brief, stretch
 from nexhealth_exporter.report.words import duration, moment, rfc3339, when
 from nexhealth_exporter.web.links import api_path, institution_path, with_query
@@ -24,6 +25,18 @@ CONDITIONS = {
     Condition.RESTING: "Resting",
     Condition.ABANDONED: "Abandoned",
     Condition.INACTIVE: "Inactive",
+}
+
+MEANINGS = {
+    Condition.OVERDUE_CRITICAL: "pages somebody",
+    Condition.OVERDUE_WARNING: "makes a ticket",
+    Condition.LATE: "silent, still tolerated",
+    Condition.FRESH: "refreshing",
+    Condition.RESTING: "silent as expected",
+    Condition.UNKNOWN: "no mark is known, or polls fail",
+    Condition.NO_SYNC: "nothing is installed there yet",
+    Condition.ABANDONED: "silent for so long that they are not judged",
+    Condition.INACTIVE: "no location in use, not judged",
 }
 
 MAIN_CONDITIONS = (
@@ -46,11 +59,20 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     loaded.filters.update(
-        duration=duration, when=_when, both=_both, utc=_utc, why=why, brief=brief, step=next_step
+        capitalised=lambda text: text[:1].upper() + text[1:],
+        duration=duration,
+        when=_when,
+        both=_both,
+        utc=_utc,
+        why=why,
+        brief=brief,
+        step=next_step,
     )
     loaded.globals.update(
         version=__version__,
         condition_words=CONDITIONS,
+        condition_meanings=MEANINGS,
+        calm=CALM,
         main_conditions=MAIN_CONDITIONS,
         reason_words=REASONS,
         kind_words=KINDS,

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from nexhealth_exporter.report import Selection, SelectionError, pick, summarise
+from nexhealth_exporter.report import Selection, SelectionError, overdue_rows, pick, summarise
 from nexhealth_exporter.report.row import Condition, rows, rows_of
 from nexhealth_exporter.report.selection import OVERDUE
 from nexhealth_exporter.web import html
@@ -33,6 +33,7 @@ class Pages:
             now=now,
             summary=summarise(fleet, found),
             worst=found[0] if found and found[0].is_overdue else None,
+            resting=next((row for row in found if row.condition is Condition.RESTING), None),
             picked=pick(found, selection),
             selection=selection,
             states=(OVERDUE, *Condition),
@@ -52,6 +53,7 @@ class Pages:
             now=now,
             standing=standing,
             rows=rows_of(standing, fleet, now),
+            overdue=overdue_rows(fleet, now),
             incidents=fleet.incidents,
         )
 

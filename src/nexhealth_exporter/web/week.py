@@ -1,27 +1,32 @@
-"""The week as a picture: expected hours, the silence that counts, marks and deadlines.
+"""The week as a picture: expected hours, observed activity, unexpected lag, marks, deadlines.
 
 Geometry only; the template draws it. One row for each local day, midnight to midnight on
 the clock of the office, so a day on which clocks change is still one row.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
+from nexhealth_exporter.expectation.learned import Learned
+from nexhealth_exporter.expectation.pattern import SLOT, SLOTS
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import Operation, Reason, Severity
-from nexhealth_exporter.report.row import Row
+from nexhealth_exporter.report.row import CALM, Row
 from nexhealth_exporter.report.story import REASONS
 from nexhealth_exporter.report.words import clock
 
 DAYS_BEFORE, DAYS_AFTER = 3, 3
-LEFT, TOP, WIDTH = 92.0, 34.0, 720.0
+LEFT, TOP, WIDTH = 108.0, 34.0, 720.0
 ROW, GAP = 30.0, 8.0
 RIGHT, BOTTOM = 14.0, 4.0
 _DAY = 86400.0
+_EPOCH = date(1970, 1, 1)
+_STRIP = 9.0
+"""How high activity is drawn, at the foot of a row."""
 _LABEL_WIDTH = 64.0
 """A bar must be so wide to carry a word."""
 _WORDS = REASONS | {Reason.CLOSED: ""}
@@ -29,7 +34,7 @@ _WORDS = REASONS | {Reason.CLOSED: ""}
 
 
 class Bar(NamedTuple):
-    """A stretch of one day. `kind` is expected, half, rest or counted; `word` stands inside."""
+    """A stretch of one day; `kind` is expected, half, rest or unexpected. `word` stands inside."""
 
     kind: str
     x: float
@@ -46,9 +51,13 @@ class Point(NamedTuple):
     y: float
 
 
-class Column(NamedTuple):
-    """Observed activity of an hour: `height` is the share of weeks in which it moved."""
+class Strip(NamedTuple):
+    """Activity at the foot of a row; `kind` is moved (it was seen to) or usual (in that hour).
 
+    `height` tells in which share of the past weeks it was.
+    """
+
+    kind: str
     x: float
     y: float
     width: float
@@ -74,7 +83,7 @@ class Week:
     days: tuple[Day, ...]
     bars: tuple[Bar, ...]
     points: tuple[Point, ...]
-    activity: tuple[Column, ...]
+    activity: tuple[Strip, ...]
     hours: tuple[tuple[str, float], ...]
     row: float = ROW
     top: float = TOP
@@ -82,38 +91,27 @@ class Week:
 
     def has(self, kind: str) -> bool:
         """Whether anything of that kind is drawn, so that the legend names it."""
-        return kind in {bar.kind for bar in self.bars} | {point.kind for point in self.points}
+        kinds = {bar.kind for bar in self.bars} | {point.kind for point in self.points}
+        return kind in kinds | {strip.kind for strip in self.activity}
 
 
-def week(row: Row, sync: SyncStanding, activity: Mapping[int, float] | None = None) -> Week:
-    """The picture of a sync: three days back, today, three days ahead.
-
-    `activity` is the share (0 to 1) of past weeks in which a mark moved, by hour of the
-    local week (0 is Monday 00:00); None takes what was learned.
-    """
-    if activity is None:
-        activity = _activity(sync)
+def week(row: Row, sync: SyncStanding) -> Week:
+    """The picture of a sync: three days back, today, three days ahead."""
     frame = _Frame(sync.expectation, row.now)
     return Week(
         width=LEFT + WIDTH + RIGHT,
         height=TOP + len(frame.dates) * (ROW + GAP) + BOTTOM,
         days=tuple(frame.days()),
-        bars=(*frame.hours(), *frame.counted(_silent_since(row, sync), row.now)),
+        bars=(*frame.hours(), *frame.unexpected(_silent_since(row, sync), row.now)),
         points=tuple(frame.points(_instants(row, sync))),
-        activity=tuple(frame.activity(activity)),
+        activity=(*frame.moved(sync.learned), *frame.usual(sync.learned)),
         hours=tuple((f"{hour:02}", frame.x(hour * 3600.0)) for hour in range(0, 25, 3)),
     )
 
 
-def _activity(sync: SyncStanding) -> dict[int, float]:
-    """What was learned of its activity; empty while nothing is."""
-    pattern = sync.learned.pattern
-    return {} if pattern is None else {n: part / 100 for n, part in enumerate(pattern.activity)}
-
-
 def _silent_since(row: Row, sync: SyncStanding) -> float | None:
-    """What the counted silence starts from: the mark of the direction that decides."""
-    if not sync.read.deadline and not sync.write.deadline:
+    """What unexpected lag is counted from: the mark of the direction that decides."""
+    if row.condition in CALM or not (sync.read.deadline or sync.write.deadline):
         return None
     deciding = next(
         (j for j in sync.judgements if row.due in j.deadline.values()), sync.judgements[0]
@@ -122,15 +120,16 @@ def _silent_since(row: Row, sync: SyncStanding) -> float | None:
 
 
 def _instants(row: Row, sync: SyncStanding) -> Iterator[tuple[str, float]]:
+    """What is marked, in the order of drawing: marks of a living direction lie close to now."""
+    yield "now", row.now
     for operation in Operation:
         mark = sync.judgement(operation).mark
         if mark is not None:
             yield operation.value, mark
     for severity in Severity:
-        known = [j.deadline[severity] for j in sync.judgements if severity in j.deadline]
-        if known:
-            yield severity.value, min(known)
-    yield "now", row.now
+        due = None if row.condition in CALM else row.deadline(severity)
+        if due is not None:
+            yield severity.value, due
 
 
 class _Frame:
@@ -214,14 +213,16 @@ class _Frame:
         if joined:
             yield _worded(joined)
 
-    def counted(self, since: float | None, now: float) -> Iterator[Bar]:
-        """The silence that counts: expected time between the mark and now."""
+    def unexpected(self, since: float | None, now: float) -> Iterator[Bar]:
+        """Unexpected lag: the expected time between the mark and now."""
         if since is None or since >= now:
             return
         for segment in self._segments(max(since, self._start), now):
             if segment.value > 0:
                 day, begin, end = self._placed(segment)
-                yield Bar("counted", self.x(begin), self._y(day), (end - begin) / _DAY * WIDTH, "")
+                yield Bar(
+                    "unexpected", self.x(begin), self._y(day), (end - begin) / _DAY * WIDTH, ""
+                )
 
     def points(self, instants: Iterator[tuple[str, float]]) -> Iterator[Point]:
         """Those instants that lie within the picture."""
@@ -230,16 +231,33 @@ class _Frame:
                 day, begin, _ = self._placed(Segment(at, at, 0.0, None))
                 yield Point(kind, self.x(begin), self._y(day))
 
-    def activity(self, shares: Mapping[int, float]) -> Iterator[Column]:
-        """Columns of observed activity, hour by hour."""
-        for day in self.dates:
-            for hour in range(24):
-                share = shares.get(day.weekday() * 24 + hour, 0.0)
-                if share > 0:
-                    height = share * ROW / 2
-                    yield Column(
-                        self.x(hour * 3600.0), self._y(day) + ROW - height, WIDTH / 24 - 1, height
-                    )
+    def moved(self, learned: Learned) -> Iterator[Strip]:
+        """When it was seen to move, until today."""
+        for day in self.dates[: DAYS_BEFORE + 1]:
+            first = (day - _EPOCH).days * SLOTS - learned.base
+            begun: int | None = None
+            for slot in range(SLOTS + 1):
+                moves = slot < SLOTS and first >= 0 and learned.active >> (first + slot) & 1
+                if moves and begun is None:
+                    begun = slot
+                elif not moves and begun is not None:
+                    yield self._strip("moved", day, begun * SLOT, slot * SLOT)
+                    begun = None
+
+    def usual(self, learned: Learned) -> Iterator[Strip]:
+        """In which hours of the days ahead it usually moves; nothing while that is not known."""
+        activity = b"" if learned.pattern is None else learned.pattern.activity
+        for day in self.dates[DAYS_BEFORE + 1 :]:
+            hours = activity[day.weekday() * 24 : (day.weekday() + 1) * 24]
+            for hour, percent in enumerate(hours):
+                if percent:
+                    begin = hour * 3600
+                    yield self._strip("usual", day, begin, begin + 3600, percent / 100)
+
+    def _strip(self, kind: str, day: date, begin: int, end: int, share: float = 1.0) -> Strip:
+        height = share * _STRIP
+        width = (end - begin) / _DAY * WIDTH - 1
+        return Strip(kind, self.x(begin), self._y(day) + ROW - height, width, height)
 
 
 def _worded(bar: Bar) -> Bar:
