@@ -48,7 +48,7 @@ class LeftOut:
     def due(
         self, subdomains: Iterable[str], at: float, seldom_interval: float, spare: int | None
     ) -> list[str]:
-        """Which of these to ask now, at the instant `at`; `spare` bounds the new ones."""
+        """Which of these to ask now, at `at` (steady seconds); `spare` bounds the new ones."""
         asked = list(subdomains)
         new = [s for s in asked if s not in self._found]
         return [

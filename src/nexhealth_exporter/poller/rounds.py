@@ -91,7 +91,7 @@ class Rounds:
         left_out = {s: i for s, i in watched.items() if s not in answer}
         self.left_out.keep(left_out)
         spare = self._budget.spare
-        due = self.left_out.due(left_out, at, made.seldom_interval, spare)
+        due = self.left_out.due(left_out, now(), made.seldom_interval, spare)
         # Known to have none: the fleet's answer confirms it.
         confirmed = [s for s in left_out.keys() - set(due) if self.left_out.is_known_empty(s)]
         await self._latest.record_all(Poll(subdomain, at, ()) for subdomain in confirmed)
