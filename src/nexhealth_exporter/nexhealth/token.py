@@ -21,6 +21,9 @@ _RENEWED_AFTER = 0.9
 _CLOCKS_AGREE = 300.0
 """Seconds by which the token's own times may differ from our clock and still be believed."""
 
+_ROUNDING = 1e-3
+"""Seconds by which the sum and the difference of instants may be off."""
+
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 300.0
 _LONGEST_WAIT_OFFLINE = 60.0
@@ -76,8 +79,8 @@ class _Backoff:
 
     @property
     def is_on(self) -> bool:
-        # More left than the whole wait: the clock was set back, and the wait has no end in sight.
-        return 0 < self._until - self._clock() <= self._wait
+        # More left than the whole wait: the clock was set back, and no end would be in sight.
+        return 0 < self._until - self._clock() < self._wait + _ROUNDING
 
     def failed(self, longest: float) -> None:
         wait = min(_FIRST_WAIT * 2.0 ** min(self._failures, 20), longest)
