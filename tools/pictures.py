@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Literal
 
 import aiohttp
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, FloatRect, async_playwright
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs/images"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-WIDTH = 1200
+WIDTH, MARGIN = 1200, 24
 PAGES = {
-    "fleet": ("/", 860),
-    "institution": ("/institutions/half-moon-dental", 925),
-    "resting": ("/institutions/noonday-pediatrics", 925),
+    "fleet": ("/?per_page=4", "main .zones"),
+    "institution": ("/institutions/half-moon-dental", "article"),
+    "resting": ("/institutions/noonday-pediatrics", "article"),
 }
-"""Where each picture is taken, and how many pixels high it is."""
+"""Where each picture is taken, and the last element that is whole in it."""
 
-LARGEST = 300_000
+LARGEST = 320_000
 """Bytes: a README with larger pictures is slow to open."""
 
 
@@ -73,15 +73,18 @@ def chromium() -> str:
 
 async def take(browser: Browser, address: str, name: str, scheme: Literal["light", "dark"]) -> Path:
     """One picture."""
-    path, height = PAGES[name]
+    path, last = PAGES[name]
     page = await browser.new_page(
-        color_scheme=scheme, viewport={"width": WIDTH, "height": height}, reduced_motion="reduce"
+        color_scheme=scheme, viewport={"width": WIDTH, "height": 900}, reduced_motion="reduce"
     )
     answer = await page.goto(address + path)
-    if answer is None or not answer.ok:
+    box = await page.locator(last).bounding_box()
+    if answer is None or not answer.ok or box is None:
         raise RuntimeError(f"{path} cannot be seen")
     file = FOLDER / f"{name}-{scheme}.png"
-    await page.screenshot(path=file)
+    height = box["y"] + box["height"] + MARGIN
+    clip: FloatRect = {"x": 0, "y": 0, "width": WIDTH, "height": height}
+    await page.screenshot(path=file, full_page=True, clip=clip)
     await page.close()
     return file
 

@@ -87,7 +87,7 @@ async def test_the_tiles_count_every_state(site: Site) -> None:
         "Resting": "1",
     }
     assert others == [
-        "1 Unknown: no mark is known, or polls fail",
+        "1 Unknown: not known when they last moved",
         "1 No sync: nothing is installed there yet",
         "1 Abandoned: silent for so long that they are not judged",
     ]
@@ -338,12 +338,12 @@ async def test_why_an_office_is_overdue(site: Site) -> None:
         row.one("th").text: [cell.text for cell in row.all("td")]
         for row in page.one("table", class_="facts").one("tbody").all("tr")
     }
-    assert facts["Last mark"] == ["Tue 3 Mar 09:50:00 14:50:00 UTC"] * 2
+    assert facts["Last moved"] == ["Tue 3 Mar 09:50:00 14:50:00 UTC"] * 2
     assert facts["Lag"] == facts["Unexpected lag"] == ["1 h 10 min"] * 2
     assert facts["Allowance, warning"] == ["45 min"] * 2
     assert facts["Deadline, warning"] == ["Tue 3 Mar 10:35:00 15:35:00 UTC missed"] * 2
     assert facts["Deadline, critical"] == ["Tue 3 Mar 13:50:00 18:50:00 UTC"] * 2
-    assert facts["NexHealth's colour"] == ["green"] * 2
+    assert facts["NexHealth's own colour"] == ["green"] * 2
     hours = hours_of(page)
     assert hours["Expected now"] == "Yes, it should refresh"
     assert hours["Next change"] == "Tue 3 Mar 17:00:00 22:00:00 UTC"

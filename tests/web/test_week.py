@@ -83,7 +83,7 @@ def test_days_on_which_clocks_change_are_rows_like_others(
 
 
 def test_activity_is_drawn_as_it_was_and_ahead_as_it_usually_is(world: World) -> None:
-    start, now = at("2026-02-09 00:00"), at("2026-03-04 10:20")
+    start, now = at("2026-02-09 00:00"), at("2026-03-04 10:21")
     mark = start
     for poll in range(int(start), int(now), 1200):
         local = datetime.fromtimestamp(poll, ZoneInfo("America/New_York"))
@@ -102,7 +102,7 @@ def test_activity_is_drawn_as_it_was_and_ahead_as_it_usually_is(world: World) ->
     } == {
         ("Mon 2", "moved", 8, 12),
         ("Tue 3", "moved", 8, 12),
-        ("Wed 4", "moved", 8, 10.5),
+        ("Wed 4", "moved", 8, 10.35),
         *((day, "usual", hour, hour + 1) for day in ("Thu 5", "Fri 6") for hour in range(8, 12)),
     }
     assert picture.has("moved")

@@ -33,7 +33,7 @@ MEANINGS = {
     Condition.LATE: "silent, still tolerated",
     Condition.FRESH: "refreshing",
     Condition.RESTING: "silent as expected",
-    Condition.UNKNOWN: "no mark is known, or polls fail",
+    Condition.UNKNOWN: "not known when they last moved",
     Condition.NO_SYNC: "nothing is installed there yet",
     Condition.ABANDONED: "silent for so long that they are not judged",
     Condition.INACTIVE: "no location in use, not judged",

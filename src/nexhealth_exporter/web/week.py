@@ -138,7 +138,8 @@ class _Frame:
     def __init__(self, expectation: Expectation, now: float) -> None:
         self._expectation = expectation
         self._zone = ZoneInfo(expectation.timezone)
-        today = self._local(now).date()
+        self._now = self._local(now)
+        today = self._now.date()
         self._today = today
         self.dates = tuple(
             today + timedelta(days=offset) for offset in range(-DAYS_BEFORE, DAYS_AFTER + 1)
@@ -241,7 +242,8 @@ class _Frame:
                 if moves and begun is None:
                     begun = slot
                 elif not moves and begun is not None:
-                    yield self._strip("moved", day, begun * SLOT, slot * SLOT)
+                    end = min(slot * SLOT, self._passed(day))
+                    yield self._strip("moved", day, begun * SLOT, end)
                     begun = None
 
     def usual(self, learned: Learned) -> Iterator[Strip]:
@@ -254,7 +256,13 @@ class _Frame:
                     begin = hour * 3600
                     yield self._strip("usual", day, begin, begin + 3600, percent / 100)
 
-    def _strip(self, kind: str, day: date, begin: int, end: int, share: float = 1.0) -> Strip:
+    def _passed(self, day: date) -> float:
+        """How many seconds of that day's clock are over."""
+        if day < self._today:
+            return _DAY
+        return self._now.hour * 3600.0 + self._now.minute * 60 + self._now.second
+
+    def _strip(self, kind: str, day: date, begin: float, end: float, share: float = 1.0) -> Strip:
         height = share * _STRIP
         width = (end - begin) / _DAY * WIDTH - 1
         return Strip(kind, self.x(begin), self._y(day) + ROW - height, width, height)
