@@ -85,6 +85,8 @@ class State:
         self._writing = threading.Lock()
         try:
             self._db = _opened(path)
+        except OSError as error:
+            raise StateError(f"{path} cannot be opened: {error.strerror}.") from None
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise StateError(f"{path} cannot be opened: {error}.") from None

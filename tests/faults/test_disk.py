@@ -1,0 +1,112 @@
+"""A disk that is full, cannot be written or is not there: the exporter goes on and says so."""
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nexhealth_exporter.cli.memory import Memory
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.simulator import Simulator, plain_offices
+from nexhealth_exporter.state import State
+from tests.e2e.processes import PROGRAM, free_port, get, running, until
+from tests.faults.truth import Seen
+from tests.state.test_state import DAY, lived, watching
+
+NAMES = [f"office-{number}" for number in range(40)]
+
+
+@contextmanager
+def no_room(room: int) -> Iterator[None]:
+    """No file of this process may be larger than so many bytes: what a full disk is to SQLite."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def told(own: OwnMetrics, name: str) -> float | None:
+    return Seen.of(own.page(frozenset(), openmetrics=False).decode()).one(name)
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, own = tmp_path / "state.db", OwnMetrics("test")
+    start = time.time() // DAY * DAY - 3 * DAY
+    memory = Memory(path, own)
+    assert told(own, "state_ok") == 1
+    fleet = lived(watching(Fleet(), NAMES), NAMES, start, 1)
+
+    with no_room(8192):
+        memory.save(fleet)
+        assert told(own, "state_ok") == 0
+        assert told(own, "state_last_save_timestamp_seconds") is None
+        assert "the state was not saved" in caplog.text
+        fleet = lived(fleet, NAMES, start + DAY, 1)
+        memory.save(fleet)
+        assert told(own, "state_ok") == 0
+
+    memory.save(fleet)
+    assert told(own, "state_ok") == 1
+    assert told(own, "state_last_save_timestamp_seconds") == pytest.approx(time.time(), abs=60)
+    kept = State(path).fleet().remembered
+    assert {name: memory["Main é"].learned for name, memory in kept.items()} == {
+        name: memory["Main é"].learned for name, memory in fleet.memory()
+    }
+
+
+NOWHERE: dict[str, Callable[[Path], Path]] = {
+    "a folder that cannot be made": lambda _: Path("/proc/nexhealth/state.db"),
+    "a file in place of the folder": lambda folder: folder / "file" / "state.db",
+    "a folder in its place": lambda folder: folder,
+    "no room at all": lambda _: Path("/dev/full"),
+    "a name too long": lambda folder: folder / ("x" * 300),
+}
+
+
+@pytest.mark.parametrize("where", NOWHERE)
+def test_a_file_that_cannot_be_opened_is_told_and_stops_nothing(
+    where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    own = OwnMetrics("test")
+    memory = Memory(NOWHERE[where](tmp_path), own)
+    assert told(own, "state_ok") == 0
+    assert "kept in memory only" in caplog.text
+    memory.save(Fleet())
+    assert told(own, "state_ok") == 0
+
+
+@pytest.mark.e2e
+async def test_the_program_runs_and_ends_well_where_nothing_can_be_written(tmp_path: Path) -> None:
+    port = free_port()
+    async with Simulator(plain_offices(3)) as simulator:
+        env = {
+            "API_URL": simulator.url,
+            "API_KEY": simulator.api_key,
+            "LISTEN_ADDRESS": f"127.0.0.1:{port}",
+            "STATE_FILE": str(tmp_path / "state.db"),
+        }
+        settings = {f"NEXHEALTH_EXPORTER_{name}": value for name, value in env.items()}
+        # No byte may be written to any file, as on a disk that is full.
+        command = ("sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *PROGRAM)
+        async with running(*command, env=settings) as exporter:
+
+            async def page() -> Seen | None:
+                status, text = await get(f"http://127.0.0.1:{port}/metrics")
+                seen = Seen.of(text) if status == 200 else None
+                return seen if seen is not None and seen.one("up") == 1 else None
+
+            seen: Seen = await until(page, why=exporter.said)
+            assert seen.one("state_ok") == 0
+            assert len(seen.samples["sync_read_lag_seconds"]) == 3
+            assert await exporter.stop() == 0
+            assert "kept in memory only" in exporter.said
+            assert "Traceback" not in exporter.said
