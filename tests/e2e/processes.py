@@ -52,6 +52,10 @@ class Process:
     def said(self) -> str:
         return "".join(self._lines)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def hang_up(self) -> None:
         """Send SIGHUP."""
         self._process.send_signal(signal.SIGHUP)
