@@ -213,6 +213,12 @@ class WebConfig:
     files: tuple[Path, ...] = ()
     text: str = ""
 
+    @property
+    def asks_who(self) -> bool:
+        """Whether whoever comes must say who it is: by password or by certificate."""
+        shows_certificate = self.tls is not None and self.tls.verify_mode is ssl.CERT_REQUIRED
+        return bool(self.users) or shows_certificate
+
 
 def load(path: Path | None) -> WebConfig:
     """The web configuration of that file, or none. Raises ConfigError that tells what is wrong.

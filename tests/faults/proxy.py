@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from tests.e2e.processes import free_port
+
 CHUNK = 65536
 
 
@@ -82,7 +84,9 @@ class Proxy:
 
     def __init__(self, target: int, *, scheme: str = "http") -> None:
         self.target = target
-        self.port = 0
+        # Not one that the system gives out for connections: while nobody listens there, a client
+        # would now and then connect to itself.
+        self.port = free_port()
         self.fault: Fault | None = None
         self.draw: Draw = lambda: self.fault
         self.spoilt: Counter[str] = Counter()
@@ -101,7 +105,6 @@ class Proxy:
         self._server = await asyncio.start_server(
             self._connected, "127.0.0.1", self.port, reuse_address=True, backlog=1000
         )
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def go_away(self) -> None:
         """Refuse connections, and break those that are there."""

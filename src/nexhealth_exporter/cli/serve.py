@@ -8,6 +8,7 @@ from collections.abc import Callable
 from nexhealth_exporter import __version__
 from nexhealth_exporter.cli.exporter import Exporter, opened
 from nexhealth_exporter.cli.running import on_signal, until_stopped
+from nexhealth_exporter.cli.watchdog import watch_loop
 from nexhealth_exporter.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ async def run(exporter: Exporter, ready: Callable[[int], None]) -> None:
         exporter.follow_files,
         exporter.keep_learning,
         exporter.learn_from_history,
+        watch_loop,
     )
 
 
@@ -47,9 +49,9 @@ def _warn(settings: Settings, exporter: Exporter) -> None:
     if settings.state_file is None:
         logger.warning("STATE_FILE is not set: what is learned is kept in memory only")
     web = exporter.files.web
-    if _is_public(settings.listen_address.host) and not (web.tls and web.users):
+    if _is_public(settings.listen_address.host) and not (web.tls and web.asks_who):
         logger.warning(
-            "listening beyond this machine without TLS and basic auth; "
+            "listening beyond this machine without TLS and passwords or client certificates; "
             "let only Prometheus reach this port, or set WEB_CONFIG_FILE"
         )
 

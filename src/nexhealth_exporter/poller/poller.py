@@ -13,7 +13,7 @@ from nexhealth_exporter.poller.asking import Asking, why
 from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
-from nexhealth_exporter.poller.rest import Rest, either, now
+from nexhealth_exporter.poller.rest import STALLED_SECONDS, Rest, either, now
 from nexhealth_exporter.poller.rounds import Rounds
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,9 @@ MINUTE = 60.0
 
 LOOK_SECONDS = 30.0
 """How often at least a round that waits for the first inventory is told as failed."""
+
+QUESTIONS_LISTED = 6
+"""Questions of one inventory: two endpoints and the fleet, each again with another token."""
 
 ADVANCE = 0.5
 """The part of the budget that the first round may spend in advance."""
@@ -75,6 +78,7 @@ class Poller:
         self._found = asyncio.Event()
         self._attempted = asyncio.Event()
         self._plan: Plan | None = None
+        self._listing_due = math.inf
 
     @property
     def latest(self) -> Fleet:
@@ -100,8 +104,8 @@ class Poller:
         return self.latest
 
     def is_alive(self) -> bool:
-        """Tell whether polling goes on; False once it is stuck."""
-        return self._rest.is_alive()
+        """Tell whether polling goes on; False once rounds or inventories are stuck."""
+        return self._rest.is_alive() and now() - self._listing_due < STALLED_SECONDS
 
     def reload(self, policy: Policy, watches: Callable[[Institution], bool]) -> None:
         """Judge by a new policy at once; what is watched follows with the next round."""
@@ -118,10 +122,15 @@ class Poller:
 
     async def _take_inventories(self) -> None:
         while True:
+            # Waiting for the budget may take days, and is no standstill.
+            self._listing_due = math.inf
             await self._budget.turn()
+            self._listing_due = now() + QUESTIONS_LISTED * self._api.patience
             with self._budget.asking():
                 await self._take_inventory()
-            await asyncio.sleep(self._plan.inventory_interval if self._plan else self._soon)
+            wait = self._plan.inventory_interval if self._plan else self._soon
+            self._listing_due = now() + wait
+            await asyncio.sleep(wait)
 
     @property
     def _soon(self) -> float:
