@@ -154,6 +154,35 @@ def test_words_that_are_shown_hold_no_secret_and_nobody_s_address() -> None:
     assert len(scrubbed("a b " * 1000, ())) == 300
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "You don't have access to perform this action.",
+            "You don't have access to perform this action.",
+        ),
+        (
+            "API version 'v2' is below the minimum allowed: v20240412",
+            "API version 'v2' is below the minimum allowed: v20240412",
+        ),
+        (
+            "The following parameters are ignored: per_page.",
+            "The following parameters are ignored: per_page.",
+        ),
+        ("Status 500", "Status 500"),
+        (
+            "No sync at 12 Elm Street, Springfield NY 10001-1234",
+            "No sync at 12 (name) (name), (name) (name) (number)",
+        ),
+        ("BAD HOMBURG is closed", "(name) (name) is closed"),
+        ("Location Köln, 50667", "Location (name), (number)"),
+        ("Suite S123, ask for O'Neill", "(name) (number), ask for (name)"),
+    ],
+)
+def test_words_that_are_shown_name_no_place_and_no_person(said: str, shown: str) -> None:
+    assert scrubbed(said, ()) == shown
+
+
 @pytest.mark.parametrize(("told", "is_set"), [(True, True), ("true", True), (1, True), ("TRUE", 1)])
 def test_a_flag_is_set_by_any_spelling_of_true(told: object, is_set: bool) -> None:
     assert flag(told) == is_set

@@ -50,6 +50,9 @@ _FIRST_PAUSE = 1.0
 _LONGEST_OWN_PAUSE = 60.0
 """Seconds for which a 429 holds every call: what it asks for, or else doubling waits."""
 
+_SHORTEST_SECRET = 8
+"""Characters; a shorter one would blot out innocent words, and is no secret."""
+
 _WARNINGS_KEPT = 100
 """Different warnings of the API that are remembered, so that each is logged once."""
 
@@ -217,6 +220,8 @@ class NexHealth:
             self._throttles = 0
         if not OK <= response.status < REDIRECTED:
             raise self._refusal(response)
+        if call.endpoint != "authenticates":
+            self._blot_out_secrets(response.body, authorization)
         answer = envelope.answer(response.body)
         if not answer.ok:
             said = self._scrubbed(answer.error) or "nothing more"
@@ -246,6 +251,13 @@ class NexHealth:
         text = f"HTTP {status}" + (f": {meaning}" if meaning else "")
         said = self._scrubbed(_said(response.body))
         return kind(f"{text}. The API says: {said}" if said else f"{text}.", status)
+
+    def _blot_out_secrets(self, body: bytearray, authorization: str) -> None:
+        """An answer that repeats key or token, as a name maybe, must not bring them anywhere."""
+        sent = authorization.removeprefix("Bearer ")
+        for secret in map(str.encode, {sent, *self._authenticator.secrets}):
+            if len(secret) >= _SHORTEST_SECRET and secret in body:
+                body[:] = body.replace(secret, b"(secret)")
 
     def _scrubbed(self, words: str) -> str:
         return scrubbed(words, self._authenticator.secrets)

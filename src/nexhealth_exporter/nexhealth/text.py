@@ -18,8 +18,21 @@ alike would differ. The joiners that emoji and some scripts are made with stay."
 
 _WORDS_LENGTH = 300
 _E_MAIL = re.compile(r"[^\s@]+@[^\s@]+")
-_PHONE = re.compile(r"\+?\d[\d\s().-]{5,}\d")
+_PHONE = re.compile(r"(?<!\w)\+?\d[\d\s().-]{5,}\d")
 _OPAQUE = re.compile(r"[A-Za-z0-9_.+/=-]{32,}")
+_WORD = re.compile(r"[^\W_]\w*(?:['\u2019-]\w+)*")
+_VERSION_OR_SMALL = re.compile(r"v\d+|\d{1,3}", re.ASCII)
+_NO_NAME = re.compile(
+    r"""
+    A|Access|Account|An|API|Api|Authorization|Bad|Bearer|Cannot|Could|EHR|EMR|Error|Expired|Failed|
+    Forbidden|Found|Gateway|HTTP|ID|Institution|Internal|Invalid|It|JSON|Key|Limit|Location|Many|
+    Missing|Must|Nex-Api-Version|NexHealth|No|Not|Only|Parameters?|Please|Rate|Record|Requests?|
+    Resource|Server|Service|Something|Sorry|Status|Subdomain|Sync|That|The|There|This|Timeout|
+    Token|Too|Unable|Unauthorized|Unavailable|Unknown|URL|Version|Your?
+    """,
+    re.VERBOSE,
+)
+"""Words with a capital that an error is told with; any other may be of a person or a place."""
 
 _SPACED = ("Cc", "Zl", "Zp", "Cs")
 """Control characters, line and paragraph separators, lone surrogates: a space instead."""
@@ -42,8 +55,19 @@ def shortened(text: str) -> str:
 
 
 def scrubbed(words: str, secrets: Iterable[str]) -> str:
-    """What the API said, without secrets, and without what looks like one or like a person's."""
+    """What the API said, without secrets, and without what looks like one or like a person's.
+
+    Numbers and words with a capital are of a street, a city, a person as often as not: few stay.
+    """
     for secret in secrets:
         words = words.replace(secret, "(secret)") if secret else words
     words = _OPAQUE.sub("(opaque)", words)
-    return _PHONE.sub("(number)", _E_MAIL.sub("(address)", words))[:_WORDS_LENGTH]
+    words = _PHONE.sub("(number)", _E_MAIL.sub("(address)", words))
+    return _WORD.sub(_harmless, words)[:_WORDS_LENGTH]
+
+
+def _harmless(word: re.Match[str]) -> str:
+    said = word[0]
+    if any(c.isdigit() for c in said):
+        return said if _VERSION_OR_SMALL.fullmatch(said) else "(number)"
+    return said if _NO_NAME.fullmatch(said) or (said.isascii() and said.islower()) else "(name)"

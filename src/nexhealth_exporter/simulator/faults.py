@@ -10,7 +10,7 @@ institution spoils the calls that name it; an `Edit` of an institution changes i
 scoped and in fleet-wide answers alike.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,13 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """Exactly these bytes instead of an answer of HTTP, then the connection ends."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Huge:
     """A good beginning and then this many bytes of one endless string, streamed."""
 
@@ -109,6 +116,14 @@ class First:
     fault: "Fault"
 
 
+@dataclass(slots=True)
+class InTurn:
+    """Each call suffers the next of these faults, and after the last the first again."""
+
+    faults: Sequence["Fault"]
+    calls: int = 0
+
+
 Fault = (
     Hang
     | Stall
@@ -118,11 +133,13 @@ Fault = (
     | Throttle
     | Refusal
     | Body
+    | Raw
     | Huge
     | Flood
     | Absent
     | Edit
     | First
+    | InTurn
 )
 
 HTML = Body(b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from nexhealth_exporter.simulator import answers
 from nexhealth_exporter.simulator.answers import Json
-from nexhealth_exporter.simulator.faults import Absent, Edit, Entry, Fault, First
+from nexhealth_exporter.simulator.faults import Absent, Edit, Entry, Fault, First, InTurn
 from nexhealth_exporter.simulator.live import LiveOffice
 from nexhealth_exporter.simulator.offices import Office
 from nexhealth_exporter.simulator.spoil import json_response, spoilt, too_many_requests
@@ -55,8 +55,8 @@ class Simulator:
 
     `clock` says what time the offices and tokens believe it is (POSIX seconds). `per_second`
     and `per_minute` are limits per sliding window, None for none; `retry_after` says whether a
-    refusal by them names the wait: `seconds`, `date` or None. Everything may be changed while
-    it runs.
+    refusal by them names the wait: `seconds`, `date` or None. `headers` go with every answer.
+    Everything may be changed while it runs.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Simulator:
         self.tokens = Tokens(token_lifetime)
         self.retry_after = retry_after
         self.faults: dict[str, Fault] = {}
+        self.headers: dict[str, str] = {}
         self.traffic = Traffic()
         self._ssl = ssl_context
         self._limits: list[SlidingLimit] = []
@@ -123,6 +124,7 @@ class Simulator:
         self._closing = asyncio.Event()
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._serve)
+        app.on_response_prepare.append(self._add_headers)
         runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
         )
@@ -148,6 +150,9 @@ class Simulator:
         trace: TracebackType | None,
     ) -> None:
         await self.go_away()
+
+    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self.headers)
 
     # How it answers.
 
@@ -258,13 +263,18 @@ class Simulator:
 
     def _fault(self, endpoint: str, subdomain: str | None) -> Fault | None:
         for key in (subdomain, f"/{endpoint}", "*"):
-            if key is not None and key in self.faults:
-                fault = self.faults[key]
-                if not isinstance(fault, First):
+            if key is None or key not in self.faults:
+                continue
+            match self.faults[key]:
+                case First() as first:
+                    first.times -= 1
+                    if first.times >= 0:
+                        return first.fault
+                case InTurn() as turn:
+                    turn.calls += 1
+                    return turn.faults[(turn.calls - 1) % len(turn.faults)]
+                case fault:
                     return fault
-                if fault.times > 0:
-                    fault.times -= 1
-                    return fault.fault
         return None
 
 

@@ -15,6 +15,7 @@ from nexhealth_exporter.simulator.faults import (
     Flood,
     Hang,
     Huge,
+    Raw,
     Refusal,
     Reset,
     Slow,
@@ -62,14 +63,14 @@ async def spoilt(
         case Slow(seconds):
             await asyncio.sleep(seconds)
             return None
-        case Hang() | Reset() | Stall() | Huge() | Flood():
+        case Hang() | Reset() | Stall() | Raw() | Huge() | Flood():
             return await _held(request, fault, closing)
         case _:
             return _answered(fault, now)
 
 
 async def _held(
-    request: web.Request, fault: Hang | Reset | Stall | Huge | Flood, closing: asyncio.Event
+    request: web.Request, fault: Hang | Reset | Stall | Raw | Huge | Flood, closing: asyncio.Event
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": MEDIA_TYPE})
     match fault:
@@ -81,6 +82,9 @@ async def _held(
             await response.write(b'{"code": true, "description": null, "data": [')
         case Reset():
             _break(request)
+        case Raw(content) if request.transport is not None:
+            request.transport.write(content)
+            request.transport.close()
         case Hang():
             pass
     await closing.wait()
