@@ -82,8 +82,10 @@ API: list[tuple[f.Fault, str]] = [
     (f.HTML, "malformed"),
     (f.TRUNCATED, "malformed"),
     (f.DEEP, "malformed"),
-    (f.Huge(2_000_000), "too_large"),
 ]
+
+TOO_LARGE = (f.Huge(2_000_000), "too_large")
+"""For one office; about all of them that is a good answer without entries."""
 
 
 def _policy() -> Policy:
@@ -134,6 +136,7 @@ class Chaos:
     truth: Truth
     clocks: Clocks
     keys: list[str]
+    scope: Scope
     session: aiohttp.ClientSession | None = None
     is_running: Callable[[], bool] = lambda: True
     rounds: int = 0
@@ -237,14 +240,15 @@ class Chaos:
         await self.proxy.come_back()
 
     async def the_api_fails(self) -> None:
-        fault, reason = self.draw.choice(API)
+        large = [TOO_LARGE] if self.scope is Scope.INSTITUTION else []
+        fault, reason = self.draw.choice([*API, *large])
         self.simulator.faults["*"] = fault
         await self.must_say(reason)
 
     async def some_of_the_api_fails(self) -> None:
         where = [*self.simulator.offices, "/authenticates", "/locations", "/institutions"]
         for name in self.draw.sample(where, k=len(where) // 3):
-            self.simulator.faults[name] = self.draw.choice(API)[0]
+            self.simulator.faults[name] = self.draw.choice([*API, TOO_LARGE])[0]
         await self.some_rounds(3)
 
     async def tokens_are_revoked(self) -> None:
@@ -383,7 +387,7 @@ async def chaos(seed: int, offices: int, scope: Scope) -> AsyncIterator[Chaos]:
             truth = Truth(simulator, clocks.asked_at, REACH)
             draw = random.Random(seed)
             async with _running(
-                Chaos(simulator, proxy, poller, draw, url, truth, clocks, keys)
+                Chaos(simulator, proxy, poller, draw, url, truth, clocks, keys, scope)
             ) as found:
                 yield found
 
