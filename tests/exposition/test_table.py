@@ -11,7 +11,7 @@ from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Round
-from nexhealth_exporter.model import IntegrationType, Poll, Sync
+from nexhealth_exporter.model import IntegrationType, Operation, Poll, Sync
 from tests.exposition.fleets import NOW, fleet_of
 from tests.exposition.reading import families, text_of
 
@@ -149,6 +149,11 @@ def test_help_says_that_scrapes_make_no_calls_and_what_unexpected_lag_cannot_tel
     for family in table.UNEXPECTED_LAG.values():
         assert "cannot tell silence from blindness" in family.help
         assert "at most 400 days back" in family.help
+
+
+def test_help_calls_the_write_mark_a_check_in_and_not_a_write() -> None:
+    told = table.LAST_MARK[Operation.WRITE].help
+    assert "asked for write commands, whether or not there were any" in told
 
 
 def test_the_written_reference_is_that_of_the_table() -> None:

@@ -162,10 +162,10 @@ async def test_the_inventory_fails_when_nothing_may_be_listed(
 async def test_a_zone_is_kept_however_it_is_written(sim: Simulator, nexhealth: NexHealth) -> None:
     sim.faults["/locations"] = f.Body(
         b'{"code": true, "data": {"id": 1, "subdomain": "office-1", "locations":'
-        b' [{"id": 11, "tz": "Eastern Time (US & Canada)", "last_sync_time": "never"}]}}'
+        b' [{"id": 11, "tz": "Somewhere Standard Time", "last_sync_time": "never"}]}}'
     )
     first = (await nexhealth.inventory()).institutions["office-1"]
-    assert first.locations[0].timezone == "Eastern Time (US & Canada)"
+    assert first.locations[0].timezone == "Somewhere Standard Time"
 
 
 async def test_a_large_answer_may_take_longer_than_the_timeout_as_long_as_it_flows(

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 
@@ -57,6 +58,27 @@ def test_institutions_and_locations_make_one_inventory() -> None:
 def test_locations_may_come_as_one_object_instead_of_a_list() -> None:
     (found,) = institutions(LISTED | {"locations": [{"id": 7, "tz": "America/Chicago"}]})
     assert found.locations == (Location(7, "America/Chicago"),)
+
+
+@pytest.mark.parametrize(
+    ("told", "timezone"),
+    [
+        ("America/New_York", "America/New_York"),
+        ("Eastern Time (US & Canada)", "America/New_York"),
+        (" Pacific Time (US & Canada) ", "America/Los_Angeles"),
+        ("Arizona", "America/Phoenix"),
+        ("Nowhere", "Nowhere"),
+        ("", None),
+        (None, None),
+        (["UTC"], None),
+    ],
+)
+def test_a_zone_by_its_name_in_rails_is_that_of_the_zone_database(
+    told: object, timezone: str | None
+) -> None:
+    (found,) = institutions(LISTED | {"locations": [{"id": 7, "tz": told}]})
+    assert found.locations[0].timezone == timezone
+    assert timezone in {None, "Nowhere", *available_timezones()}
 
 
 @pytest.mark.parametrize("subdomain", [None, "", " ", 7, "a\nb", "a\x1bb", "\u202ea", "x" * 201])
@@ -129,12 +151,3 @@ async def test_a_large_fleet_answer_does_not_hold_the_event_loop_for_long() -> N
 def test_an_answer_without_a_usable_token_is_malformed(data: object) -> None:
     with pytest.raises(Malformed, match="no usable token"):
         payload.bearer_token(envelope.answer(body(data)))
-
-
-# Inventory
-
-
-# Fleet
-
-
-# Tokens

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from nexhealth_exporter.simulator.faults import (
     Slow,
     Status,
     Throttle,
+    each,
 )
 from tests.poller.conftest import Open, Polling
 
@@ -50,6 +52,10 @@ async def next_round(polling: Polling) -> Round:
     return polling.fleet.round
 
 
+def painted(colour: str) -> Fault:
+    return each(lambda entry: entry.update(read_status=colour, write_status=colour))
+
+
 async def test_one_round_finds_every_sync(polling: Open) -> None:
     async with polling(plain_offices(30)) as polled:
         fleet = await polled.poller.once()
@@ -58,6 +64,24 @@ async def test_one_round_finds_every_sync(polling: Open) -> None:
         assert sum(1 for _ in fleet.syncs()) == 30
         assert fleet.round is not None
         assert fleet.round.is_up
+
+
+async def test_the_colour_of_a_sync_changes_no_deadline(polling: Open) -> None:
+    async with polling(plain_offices(3)) as polled:
+        for office, colour in (("office-1", "red"), ("office-3", "purple")):
+            polled.simulator.faults[office] = painted(colour)
+        for live in polled.simulator.offices.values():
+            live.freeze(at=time.time() - 600)
+        fleet = await polled.poller.once()
+
+        colours = {s.institution.subdomain: sync.sync.read_up for s, sync in fleet.syncs()}
+        assert colours == {"office-1": False, "office-2": True, "office-3": None}
+        deadlines = {
+            s.institution.subdomain: [j.deadline for j in sync.judgements]
+            for s, sync in fleet.syncs()
+        }
+        assert deadlines["office-1"] == deadlines["office-3"]
+        assert all(deadlines["office-1"])
 
 
 async def test_broken_offices_spoil_no_other_within_the_limits(polling: Open) -> None:

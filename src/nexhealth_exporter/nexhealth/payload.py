@@ -25,6 +25,7 @@ from nexhealth_exporter.nexhealth.envelope import (
 from nexhealth_exporter.nexhealth.naming import Source, names
 from nexhealth_exporter.nexhealth.scalars import flag, instant, integer, text
 from nexhealth_exporter.nexhealth.text import shortened
+from nexhealth_exporter.nexhealth.zones import zone
 
 _MAX_SUBDOMAIN = 200
 _MOST_SYNCS = 1000
@@ -235,7 +236,7 @@ def _sites(locations: Raw) -> tuple[Location, ...]:
         if number is not None:
             sites[number] = Location(
                 id=number,
-                timezone=shortened(text(told.tz)) or None,
+                timezone=zone(told.tz),
                 country=_code(told.country_code),
                 state=_code(told.state),
                 inactive=flag(told.inactive),
