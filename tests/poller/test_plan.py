@@ -1,4 +1,4 @@
-"""Scope, interval, price and shards."""
+"""Scope, interval, price, and whose an institution is."""
 
 import hashlib
 from dataclasses import replace
@@ -12,7 +12,6 @@ from nexhealth_exporter.plan import MONTH, Pace, Scope, plan, shard_of
 DEFAULT = Pace(
     scope=Scope.AUTO, interval=300.0, inventory_interval=3600.0, rate=1000 / 60, budget=30_000.0
 )
-names = st.text(st.characters(codec="ascii", categories=("Ll", "Nd")), min_size=1, max_size=20)
 
 
 @pytest.mark.parametrize(
@@ -61,23 +60,6 @@ def test_auto_never_costs_more_than_its_budget(
 
     assert made.projected <= budget + 1e-6
     assert made.interval >= interval
-
-
-@given(st.lists(names, unique=True, max_size=50), st.integers(1, 8))
-def test_from_n_to_n_plus_1_shards_only_institutions_of_the_new_shard_move(
-    subdomains: list[str], shards: int
-) -> None:
-    for subdomain in subdomains:
-        before, after = shard_of(subdomain, shards), shard_of(subdomain, shards + 1)
-
-        assert after in {before, shards}
-
-
-@given(names, st.integers(1, 12))
-def test_every_institution_has_exactly_one_shard(subdomain: str, shards: int) -> None:
-    holders = [shard for shard in range(shards) if shard_of(subdomain, shards) == shard]
-
-    assert len(holders) == 1
 
 
 def test_shards_are_chosen_as_documented() -> None:
