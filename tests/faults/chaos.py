@@ -22,6 +22,7 @@ from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Policy
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
+from nexhealth_exporter.nexhealth.pacer import Slot
 from nexhealth_exporter.plan import Pace, Scope
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.poller import Poller
@@ -31,7 +32,7 @@ from nexhealth_exporter.simulator import faults as f
 from nexhealth_exporter.web.app import build
 from nexhealth_exporter.web.server import serving
 from nexhealth_exporter.web.view import View
-from tests.compressed import compressed
+from tests.compressed import CompressedTime, compressed
 from tests.faults import proxy as p
 from tests.faults.proxy import Proxy
 from tests.faults.truth import CONFIGURATION, Breakable, Seen, Truth, Wrong, office
@@ -107,7 +108,7 @@ class Logged(logging.Handler):
 class Clocks:
     """What time it is in the world, and what time the exporter believes it is."""
 
-    loop: asyncio.AbstractEventLoop
+    loop: CompressedTime
     skew: float = 0.0
     asked_at: dict[float, float] = field(default_factory=dict)
     """The world's time whenever the exporter asked, by what it was told."""
@@ -124,6 +125,21 @@ class Clocks:
         return now
 
 
+class CountingPacer(Pacer):
+    """A pacer that tells how many calls have been let through and are not over."""
+
+    under_way = 0
+
+    @asynccontextmanager
+    async def slot(self, permits: asyncio.Semaphore) -> AsyncIterator[Slot]:
+        async with super().slot(permits) as slot:
+            self.under_way += 1
+            try:
+                yield slot
+            finally:
+                self.under_way -= 1
+
+
 @dataclass
 class Chaos:
     """The world, the exporter in it, and what was found out."""
@@ -138,6 +154,7 @@ class Chaos:
     keys: list[str]
     scope: Scope
     session: aiohttp.ClientSession | None = None
+    is_scraping: bool = False
     is_running: Callable[[], bool] = lambda: True
     rounds: int = 0
     happened: Counter[str] = field(default_factory=Counter)
@@ -148,9 +165,10 @@ class Chaos:
     async def page(self) -> Seen:
         """What Prometheus would read now; every sample has been compared with the truth."""
         assert self.session is not None
-        began = self.clocks.wrong()
+        began, self.is_scraping = self.clocks.wrong(), True
         async with self.session.get(self.url) as response:
             text = await response.text()
+        self.is_scraping = False
         if response.status != 200:
             raise Wrong(f"/metrics answers {response.status}")
         seen = Seen.of(text)
@@ -352,9 +370,12 @@ class Chaos:
 @asynccontextmanager
 async def chaos(seed: int, offices: int, scope: Scope) -> AsyncIterator[Chaos]:
     """A world with that many offices, and an exporter that polls it in that scope."""
-    clocks, keys, own = Clocks(asyncio.get_running_loop()), ["simulated-key"], OwnMetrics("chaos")
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, CompressedTime)
+    clocks, keys, own = Clocks(loop), ["simulated-key"], OwnMetrics("chaos")
     places = map(office, range(1, offices + 1))
     simulator = Simulator(places, clock=clocks.world, per_second=None, per_minute=None)
+    pacer = CountingPacer(50, 1000, clock=clocks.loop.time)
     async with simulator, Proxy(simulator.port) as proxy:
         nexhealth = NexHealth(
             proxy.url,
@@ -362,7 +383,7 @@ async def chaos(seed: int, offices: int, scope: Scope) -> AsyncIterator[Chaos]:
             version="v3.0.0",
             timeout=TIMEOUT,
             max_concurrency=50,
-            pacer=Pacer(50, 1000, clock=clocks.loop.time),
+            pacer=pacer,
             meter=own,
             clock=clocks.asked,
         )
@@ -386,9 +407,14 @@ async def chaos(seed: int, offices: int, scope: Scope) -> AsyncIterator[Chaos]:
             url = f"http://127.0.0.1:{port}/metrics"
             truth = Truth(simulator, clocks.asked_at, REACH)
             draw = random.Random(seed)
-            async with _running(
-                Chaos(simulator, proxy, poller, draw, url, truth, clocks, keys, scope)
-            ) as found:
+            made = Chaos(simulator, proxy, poller, draw, url, truth, clocks, keys, scope)
+            # What the simulator has begun and not ended when all is quiet, it keeps back.
+            clocks.loop.busy_while(
+                lambda: (
+                    made.is_scraping or pacer.under_way > proxy.held + simulator.traffic.concurrency
+                )
+            )
+            async with _running(made) as found:
                 yield found
 
 

@@ -11,8 +11,8 @@ import asyncio
 import socket
 import struct
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -93,6 +93,8 @@ class Proxy:
         """Requests by the fault that met them."""
         self.passed = 0
         """Requests that met none."""
+        self.held = 0
+        """Requests of which nothing is on its way now, because their fault keeps it back."""
         self._scheme = scheme
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -143,6 +145,15 @@ class Proxy:
         finally:
             writer.transport.abort()
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Something is kept back."""
+        self.held += 1
+        try:
+            yield
+        finally:
+            self.held -= 1
+
     def next_fault(self) -> Fault | None:
         """What the next request meets."""
         fault = self.draw()
@@ -185,7 +196,9 @@ class _Conversation:
                     self._reset()
                     return
                 case Silent():
-                    continue
+                    with self._proxy.holding():
+                        await self._client[0].read()
+                    return
                 case Babble(said):
                     self._client[1].write(said)
                     await self._client[1].drain()
@@ -199,7 +212,8 @@ class _Conversation:
         while piece := await self._server[0].read(CHUNK):
             match self._fault:
                 case Late(seconds):
-                    await asyncio.sleep(seconds)
+                    with self._proxy.holding():
+                        await asyncio.sleep(seconds)
                     self._client[1].write(piece)
                 case Trickle(size, seconds):
                     await self._trickle(piece, size, seconds)
@@ -214,7 +228,8 @@ class _Conversation:
         for start in range(0, len(piece), size):
             self._client[1].write(piece[start : start + size])
             await self._client[1].drain()
-            await asyncio.sleep(seconds)
+            with self._proxy.holding():
+                await asyncio.sleep(seconds)
 
     async def _is_over(self, piece: bytes) -> bool:
         """Pass on what may pass, and end the connection if that was all."""

@@ -17,12 +17,14 @@ from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.plan import Pace, Scope
 from nexhealth_exporter.policy import policy
 from nexhealth_exporter.poller import Poller
+from nexhealth_exporter.poller.poller import LONGEST_LISTING
 from nexhealth_exporter.poller.rest import STALLED_SECONDS
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.simulator import Simulator, plain_offices
-from tests.compressed import compressed
+from nexhealth_exporter.simulator.faults import Throttle
+from tests.compressed import CompressedTime, compressed
 from tests.e2e.processes import PROGRAM, free_port, running, until
-from tests.faults.chaos import DEFAULTS, HOUR, Clocks
+from tests.faults.chaos import DAY, DEFAULTS, HOUR, Clocks, chaos
 from tests.faults.truth import Seen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,7 +100,9 @@ class Watched:
 )
 def test_a_question_that_is_never_over_is_noticed(what: str, scope: Scope) -> None:
     async def stuck() -> None:
-        clocks = Clocks(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, CompressedTime)
+        clocks = Clocks(loop)
         simulator = Simulator(plain_offices(3), clock=clocks.world)
         async with simulator:
             watched = Watched(simulator, clocks, scope)
@@ -108,7 +112,7 @@ def test_a_question_that_is_never_over_is_noticed(what: str, scope: Scope) -> No
                 assert watched.poller.is_alive()
                 assert clocks.world() - await watched.last_round() < 600
                 watched.api.what = what
-                await asyncio.sleep(2 * HOUR + 7 * watched.api.patience + STALLED_SECONDS)
+                await asyncio.sleep(LONGEST_LISTING + 2 * HOUR + STALLED_SECONDS)
                 assert not watched.poller.is_alive()
                 stopped_for = clocks.world() - await watched.last_round()
                 assert stopped_for < 600 if what == "inventory" else stopped_for > HOUR
@@ -117,6 +121,23 @@ def test_a_question_that_is_never_over_is_noticed(what: str, scope: Scope) -> No
                 await asyncio.gather(polling, return_exceptions=True)
 
     compressed(stuck())
+
+
+@pytest.mark.parametrize("wait", [None, DAY])
+def test_calls_that_are_held_back_for_hours_are_no_standstill(wait: float | None) -> None:
+    """429 to everything: few calls are made, and the page says why; then all is well."""
+
+    async def throttled() -> None:
+        async with chaos(1, 20, Scope.INSTITUTION) as world:
+            await world.is_well_again()
+            world.simulator.traffic.clear()
+            world.simulator.faults["*"] = Throttle(wait)
+            await world.pass_time(3 * HOUR)
+            assert world.simulator.traffic.count() < 3 * HOUR / 15
+            assert (await world.page()).one("up") == 0
+            await world.is_well_again()
+
+    compressed(throttled())
 
 
 STARVED = """

@@ -78,6 +78,8 @@ class Asking:
                     return
                 with self._budget.asking():
                     found[institution.subdomain] = await self._ask(institution, failures)
+                # Those that still wait may wait as long again: a pause for each of them.
+                self._rest.alive(self._api.patience)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._concurrency, len(institutions))):

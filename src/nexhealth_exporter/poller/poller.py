@@ -23,8 +23,8 @@ MINUTE = 60.0
 LOOK_SECONDS = 30.0
 """How often at least a round that waits for the first inventory is told as failed."""
 
-QUESTIONS_LISTED = 6
-"""Questions of one inventory: two endpoints and the fleet, each again with another token."""
+LONGEST_LISTING = 86400.0
+"""Seconds after which an inventory is stuck; 50 calls before it may each cost a long pause."""
 
 ADVANCE = 0.5
 """The part of the budget that the first round may spend in advance."""
@@ -125,7 +125,7 @@ class Poller:
             # Waiting for the budget may take days, and is no standstill.
             self._listing_due = math.inf
             await self._budget.turn()
-            self._listing_due = now() + QUESTIONS_LISTED * self._api.patience
+            self._listing_due = now() + LONGEST_LISTING
             with self._budget.asking():
                 await self._take_inventory()
             wait = self._plan.inventory_interval if self._plan else self._soon
