@@ -7,9 +7,9 @@ WORKDIR /src
 COPY constraints/build.txt constraints/runtime.txt constraints/
 # Nothing enters that is not pinned by version and hash, the tools of the build included.
 RUN python -m venv /build \
- && /build/bin/pip install --require-hashes --only-binary=:all: --requirement=constraints/build.txt \
+ && /build/bin/pip install --no-deps --require-hashes --only-binary=:all: --requirement=constraints/build.txt \
  && python -m venv --without-pip /app \
- && /build/bin/pip --python=/app/bin/python install --no-compile --require-hashes \
+ && /build/bin/pip --python=/app/bin/python install --no-compile --no-deps --require-hashes \
       --only-binary=:all: --requirement=constraints/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY src src

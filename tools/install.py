@@ -68,9 +68,11 @@ def main(files: list[str]) -> None:
     ]
     chosen = [argument for file in files for argument in ("--requirement", file)]
     print(f"Installing {', '.join(files)} into .venv", flush=True)
-    editable = ["--no-deps", "--no-build-isolation", "--editable", "."]
+    editable = ["--no-build-isolation", "--editable", "."]
+    # The files are complete. Without --no-deps, an extra such as coverage[toml] makes pip look at
+    # versions newer than the pinned one, and refuse them for want of a hash.
     for what in (["--require-hashes", *chosen], editable):
-        if subprocess.run([*pip, *what], cwd=ROOT, check=False).returncode:
+        if subprocess.run([*pip, "--no-deps", *what], cwd=ROOT, check=False).returncode:
             sys.exit("pip failed; its words are above")
 
 
