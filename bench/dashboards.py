@@ -29,6 +29,7 @@ HOUR, DAYS, DAYS_A_BLOCK = 3600, 30, 6
 SPANS = {"fleet": 86400, "institution": 7 * 86400, "exporter": 6 * 3600}
 REASONS = ("closed", "weekend", "lunch", "holiday")
 LATE = "institution_sync:nexhealth_sync_read_late:bool"
+MONTH = "institution_sync:nexhealth_sync_read_late:avg30d"
 
 
 def key(i: int) -> str:
@@ -161,7 +162,7 @@ async def ask(session: aiohttp.ClientSession, query: Query) -> float:
 
 async def standing(session: aiohttp.ClientSession) -> None:
     """Wait until everything is scraped and recorded."""
-    lately = f"count(last_over_time({LATE}[2m]))"
+    lately = f"count(last_over_time({MONTH}[2m]))"
     for _ in range(300):
         await asyncio.sleep(1)
         try:

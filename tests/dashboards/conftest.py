@@ -136,6 +136,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         with _running(folder / "prometheus.log", *server):
             found = Site(f"http://{exporter}", f"http://{prometheus}", begun - days * DAY)
             _wait(lambda: _answers(f"http://{prometheus}/-/ready"))
-            late = "institution_sync:nexhealth_sync_read_late:bool"
+            late = "institution_sync:nexhealth_sync_read_late:avg30d"
             _wait(lambda: found.now(f"count_over_time({late}[1m]) > 3"))
             yield found

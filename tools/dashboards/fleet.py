@@ -232,8 +232,9 @@ def _spread() -> Json:
 
 
 def _thin() -> Json:
-    late = f"institution_sync:nexhealth_sync_read_late:bool{{{q.SCOPE},{q.OFFICES}}}"
-    share = f"max by ({q.KEY}) (avg_over_time({late}[30d]))"
+    late = f"institution_sync:nexhealth_sync_read_late:avg30d{{{q.SCOPE},{q.OFFICES}}}"
+    # Recorded once an hour: without a range it would be gone after five minutes.
+    share = f"max by ({q.KEY}) (last_over_time({late}[3h]))"
     left_out = q.info(q.OFFICES, 'state!="active"')
     worst = f"topk(25, {q.chosen(f'{share} unless on ({q.KEY}) {left_out}')})"
     return table(

@@ -124,9 +124,16 @@ FILTERED_INSTITUTIONS = (
 
 
 def chosen(phrase: str) -> str:
-    """The phrase for the offices that the fleet dashboard's other filters leave."""
-    institutions = f"and on (institution) {FILTERED_INSTITUTIONS}"
-    return f"(({phrase}) and on ({KEY}) {FILTERED_SYNCS} {institutions})"
+    """The phrase for the offices that the fleet dashboard's other filters leave.
+
+    What they do not leave is taken away: with *All* there is nothing of that, at no cost.
+    """
+    syncs = (info(OFFICES, f'{label}!~"${label}"') for label in ("emr", "timezone"))
+    institutions = (
+        f'nexhealth_institution_info{{{SCOPE},institution=~"$institution",group!~"$group"}}'
+    )
+    left_out = [f"unless on ({KEY}) {each}" for each in syncs]
+    return f"(({phrase}) {' '.join(left_out)} unless on (institution) {institutions})"
 
 
 def named(phrase: str) -> str:
