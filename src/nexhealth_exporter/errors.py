@@ -35,7 +35,10 @@ class StateError(ExporterError):
 
 
 class PollError(ExporterError):
-    """NexHealth did not give an answer that can be used; `status` is the HTTP status, if any."""
+    """NexHealth did not give an answer that can be used.
+
+    `status` is the HTTP status of the answer to the question itself, if there was one.
+    """
 
     reason: ClassVar[str] = "other"
 

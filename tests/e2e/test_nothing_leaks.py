@@ -145,28 +145,37 @@ def everywhere(simulator: Simulator, secrets: str) -> None:
     simulator.faults |= {office.subdomain: entries for office in offices}
 
 
-async def fail_in_turn(simulator: Simulator, secrets: str) -> None:
-    """Until every call has met every failure."""
+async def all_met(turn: f.InTurn) -> None:
+    await until(lambda: turn.calls >= len(turn.faults))
+
+
+async def fail_in_turn(simulator: Simulator, secrets: str, *exporters: Process) -> None:
+    """Until every call has met every failure, and each exporter has told of some."""
     everything = failures(secrets)
     # What refuses the fleet call would end such calls.
     of_fleet = [each for each in everything if getattr(each, "status", 0) not in {400, 403, 404}]
     good = simulator.faults.copy()
-    turns = {"/sync_status": f.InTurn(of_fleet)}
-    for endpoint in ("/institutions", "/locations"):
-        turns[endpoint] = f.InTurn([*of_fleet[:3], good[endpoint], *of_fleet[3:]])
-    scoped = f.InTurn(everything)
-    simulator.faults |= {**turns, **dict.fromkeys(simulator.offices, scoped)}
-    await until(lambda: all(t.calls >= len(t.faults) for t in (scoped, turns["/sync_status"])))
+    scoped, fleet = f.InTurn(everything), f.InTurn(of_fleet)
+    simulator.faults |= {"/sync_status": fleet, **dict.fromkeys(simulator.offices, scoped)}
+    # Where the first half of an inventory fails, its second is not asked for: one at a time.
+    for endpoint in ("/locations", "/institutions"):
+        simulator.faults[endpoint] = listed = f.InTurn(everything)
+        await all_met(listed)
+        simulator.faults[endpoint] = good[endpoint]
+    await all_met(scoped)
+    await all_met(fleet)
+    await until(lambda: all(each.said.count("API says") > 5 for each in exporters))
     simulator.faults = good
 
 
-async def refuse_to_authenticate(simulator: Simulator, secrets: str) -> None:
-    """The tokens are forgotten, and new ones are refused in many words."""
+async def refuse_to_authenticate(simulator: Simulator, secrets: str, *exporters: Process) -> None:
+    """The tokens are forgotten, and each exporter is refused new ones in many words."""
     refusals = [body(None, secrets, status, code=False) for status in (401, 500, 403)]
     turn = f.InTurn([*refusals, f.Body(b'{"code": true, "data": {"token": "a b"}}')])
     simulator.faults["/authenticates"] = turn
     simulator.tokens.revoke()
     await until(lambda: turn.calls >= 4)
+    await until(lambda: all("authenticating failed" in each.said for each in exporters))
     del simulator.faults["/authenticates"]
 
 
@@ -203,11 +212,11 @@ async def test_neither_pages_nor_logs_nor_state_nor_processes_tell_what_was_plan
 
                 await until(has_polled, why=fleet.said + institution.said)
                 told.append(await pages(port))
-            assert await check.ended() == 0
-            await status.ended()
-            await fail_in_turn(simulator, secrets)
+            assert await check.ended(90) == 0
+            await status.ended(90)
+            await fail_in_turn(simulator, secrets, fleet, institution)
             everywhere(simulator, KEY)  # a token that nobody holds any more is no secret
-            await refuse_to_authenticate(simulator, secrets)
+            await refuse_to_authenticate(simulator, secrets, fleet, institution)
             issued.append(tokens.token)
             told += [await pages(port) for port in ports.values()]
             told += [of_the_process(fleet), of_the_process(institution)]

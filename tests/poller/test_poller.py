@@ -213,7 +213,7 @@ async def test_a_key_that_may_not_ask_for_the_fleet_asks_by_institution(
 
 @pytest.mark.parametrize("fault", [Status(500), Throttle(retry_after=60), Hang(), HTML])
 async def test_a_fleet_call_that_fails_otherwise_is_never_fanned_out(
-    polling: Open, fault: Fault
+    polling: Open, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with polling(plain_offices(3), scope=Scope.FLEET, limit=0.1) as polled:
         await polled.poller.once()
@@ -226,6 +226,28 @@ async def test_a_fleet_call_that_fails_otherwise_is_never_fanned_out(
         assert all(s.failure and s.syncs for s in fleet)
         assert fleet.round is not None
         assert not fleet.round.is_up
+        (told,) = [r for r in caplog.records if r.msg.startswith("fleet call failed")]
+        assert vars(told)["reason"] == next(iter(fleet)).failure
+        assert vars(told)["error"]
+
+
+@pytest.mark.parametrize("code", [400, 403, 404])
+async def test_a_token_that_is_refused_does_not_refuse_the_fleet_call(
+    polling: Open, code: int
+) -> None:
+    async with polling(plain_offices(3), scope=Scope.FLEET, interval=0.3, limit=0.5) as polled:
+        await polled.poller.once()
+        polled.simulator.faults["/authenticates"] = Status(code)
+        polled.simulator.tokens.revoke()
+        polled.simulator.traffic.clear()
+        async with running(polled):
+            await until(lambda: polled.simulator.traffic.count("authenticates", code) >= 1)
+            await until(lambda: all(s.failure for s in polled.fleet))
+            del polled.simulator.faults["/authenticates"]
+            await until(lambda: not any(s.failure for s in polled.fleet))
+
+        asked = [c for c in polled.simulator.traffic.calls if c.endpoint == "sync_status"]
+        assert {call.subdomain for call in asked} == {None}
 
 
 async def test_a_refused_fleet_call_is_tried_again_with_the_next_inventory(

@@ -74,6 +74,7 @@ class Rounds:
             await self._ask_fleet(inventory)
         except PollError as error:
             Failures(self._meter).add(error)
+            logger.warning("fleet call fails again, polling by institution", extra=why(error))
             return False
         self.is_fleet_refused = False
         return True
@@ -117,6 +118,7 @@ class Rounds:
             self.is_fleet_refused = True
             logger.warning("fleet call refused, polling by institution", extra=why(error))
             return answered(await self._asking.each(list(watched.values()), spread, failures))
+        logger.warning("fleet call failed, going on with what is known", extra=why(error))
         at = self._clock()
         alone = {s: i for s, i in watched.items() if self.left_out.has_syncs(s)}
         await self._latest.record_all(
