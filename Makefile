@@ -6,7 +6,7 @@ FETCH := $(RUN)/python tools/fetch.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo setup tools check lint types test alerts browser chart dashboards \
-	image sbom bench-alerts format docs pictures lock clean
+	image sbom soak bench-alerts format docs pictures lock clean
 
 help:  ## list the tasks
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,7 @@ alerts browser chart dashboards: setup
 	@$(FETCH) $(NEEDS)
 	$(PYTEST) $(WORKERS) -m $@
 
+soak: MINUTES ?= 20
 image: setup  ## the container image, built and run as users do
 	$(RUN)/python -m tests.image.containers
 
@@ -62,6 +63,9 @@ sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
 	@mkdir -p dist
 	$(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/sbom.json constraints/runtime.txt
+
+soak: setup  ## the program under faults for 20 minutes, or MINUTES=...: nothing grows, nothing is untrue
+	$(RUN)/python -m tests.faults.soak $(MINUTES)
 
 bench-alerts: setup  ## how good the alerts are, on simulated offices: takes long
 	$(RUN)/python bench/alerts.py

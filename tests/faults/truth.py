@@ -5,9 +5,10 @@ All offices keep UTC. Some are always open, the others from midnight to noon, ev
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from nexhealth_exporter.simulator import Simulator
@@ -107,6 +108,7 @@ class Wrong(AssertionError):
 
 
 Labels = Mapping[str, str]
+Parse = Callable[[str], Iterable[Metric]]
 
 
 @dataclass
@@ -116,10 +118,10 @@ class Seen:
     samples: dict[str, list[tuple[Labels, float]]]
 
     @classmethod
-    def of(cls, page: str) -> "Seen":
+    def of(cls, page: str, parse: Parse = text_string_to_metric_families) -> "Seen":
         found: dict[str, list[tuple[Labels, float]]] = defaultdict(list)
         series = set()
-        for family in text_string_to_metric_families(page):
+        for family in parse(page):
             for sample in family.samples:
                 key = sample.name, frozenset(sample.labels.items())
                 if key in series:

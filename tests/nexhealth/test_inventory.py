@@ -81,6 +81,13 @@ def test_a_zone_by_its_name_in_rails_is_that_of_the_zone_database(
     assert timezone in {None, "Nowhere", *available_timezones()}
 
 
+@pytest.mark.parametrize("at", [None, "", "2026-03-02T14:05:00Z", 7, {"at": 1}])
+def test_when_a_location_was_last_synced_changes_nothing(at: object) -> None:
+    (found,) = institutions(LISTED | {"locations": [{"id": 7, "last_sync_time": at}]})
+    (without,) = institutions(LISTED | {"locations": [{"id": 7}]})
+    assert found == without
+
+
 @pytest.mark.parametrize("subdomain", [None, "", " ", 7, "a\nb", "a\x1bb", "\u202ea", "x" * 201])
 def test_an_institution_that_cannot_be_asked_for_is_rejected(subdomain: object) -> None:
     assert [i.subdomain for i in institutions([LISTED, LISTED | {"subdomain": subdomain}])] == [

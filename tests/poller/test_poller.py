@@ -268,6 +268,63 @@ async def test_a_refused_fleet_call_is_tried_again_with_the_next_inventory(
         assert {call.subdomain for call in calls} == {None}
 
 
+async def test_a_fleet_call_that_fails_otherwise_with_the_next_inventory_ends_the_fan_out(
+    polling: Open,
+) -> None:
+    pace = {"scope": Scope.FLEET, "interval": 0.3, "inventory_interval": 0.5}
+    async with polling(plain_offices(3), **pace) as polled, running(polled):
+        traffic = polled.simulator.traffic
+        polled.simulator.faults["/sync_status"] = Status(404)
+        for office in polled.simulator.offices:
+            polled.simulator.faults[office] = Absent()
+        # Refused again, and again asked one by one.
+        await until(lambda: traffic.count("sync_status", 404) >= 3)
+        assert all(s.failure is None and s.syncs for s in polled.fleet)
+
+        polled.simulator.faults["/sync_status"] = Status(500)
+        # The first may be that of an inventory in the middle of a round, with its retries.
+        await until(lambda: traffic.count("sync_status", 500) >= 4)
+        traffic.clear()
+        await until(lambda: traffic.count("sync_status") >= 3)
+        asked = [call for call in traffic.calls if call.endpoint == "sync_status"]
+        assert {call.subdomain for call in asked} == {None}
+
+
+async def test_the_scope_that_was_chosen_is_logged_with_its_price(
+    polling: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    pace = {"scope": Scope.AUTO, "interval": 300.0, "budget": 30_000.0}
+    async with polling(plain_offices(4), **pace) as polled:
+        await polled.poller.once()
+        projected = polled.count("nexhealth_api_calls_projected")
+
+    planned = [vars(r) for r in caplog.records if r.msg == "polling planned"][-1]
+    assert (planned["scope"], planned["calls_per_round"]) == ("fleet", 1)
+    assert planned["calls_projected_30d"] == round(projected) > 8640
+    assert planned["calls_budget_30d"] == 30_000
+
+
+@pytest.mark.parametrize(
+    ("pace", "why"),
+    [
+        ({"scope": Scope.INSTITUTION, "rate": 1.0}, "rate limit"),
+        ({"scope": Scope.AUTO, "budget": 30_000.0}, "budget of calls"),
+    ],
+)
+async def test_a_round_that_does_not_fit_is_warned_of(
+    polling: Open, caplog: pytest.LogCaptureFixture, pace: dict[str, object], why: str
+) -> None:
+    async with polling(plain_offices(4), **pace) as polled:
+        await polled.poller.once()
+        assert polled.count("nexhealth_poll_interval_seconds") > 5
+
+    warned = [r for r in caplog.records if "the poll interval is stretched" in r.msg]
+    assert warned
+    assert {r.levelname for r in warned} == {"WARNING"}
+    assert f"does not fit the {why}" in warned[-1].getMessage()
+
+
 async def test_an_institution_left_out_and_refused_is_asked_seldom(polling: Open) -> None:
     async with polling(plain_offices(3), scope=Scope.FLEET, interval=0.3) as polled:
         polled.simulator.faults["office-2"] = Status(403)

@@ -69,12 +69,16 @@ class Rounds:
         _log(ended, len(self._latest.fleet.standings), failures)
 
     async def try_fleet_again(self, inventory: Inventory) -> bool:
-        """Ask for the fleet once: the key may have been given the call since."""
+        """Ask for the fleet once, whether it answers: the key may have been given the call since.
+
+        Only another refusal keeps the institutions being asked one by one.
+        """
         try:
             await self._ask_fleet(inventory)
         except PollError as error:
             Failures(self._meter).add(error)
-            logger.warning("fleet call fails again, polling by institution", extra=why(error))
+            self.is_fleet_refused = error.status in FLEET_REFUSED
+            logger.warning("fleet call fails again", extra=why(error))
             return False
         self.is_fleet_refused = False
         return True
