@@ -356,6 +356,21 @@ async def test_why_an_office_is_overdue(site: Site) -> None:
     assert 'days: ["2026-03-03"]' in page.text
 
 
+async def test_the_picture_names_its_clock_and_whose_deadlines_are_drawn(site: Site) -> None:
+    site.world.watch(office("broken", "America/Denver"))
+    site.world.configure(
+        "schedules: {s: {hours: {mon-fri: '08:00-17:00'}}}\n"
+        "institutions: [{match: {}, schedule: s}]\n"
+    )
+    silent = marked(SERVER, NOON - 4 * MINUTE, NOON - 60 * MINUTE)
+    site.world.poll(NOON, silent, institution="broken")
+    week = (await site.page("/institutions/broken")).one("section", **{"aria-label": "The week"})
+
+    assert week.one("h3").text == "The week, in office time (America/Denver)"
+    legend = [entry.text for entry in week.one(class_="legend").all("li")]
+    assert legend[-3:] == ["Warning deadline of writing", "Critical deadline of writing", "Now"]
+
+
 async def test_why_an_office_rests(site: Site) -> None:
     site.now = at("2026-03-07 10:00")
     site.world.poll(site.now, marked(CLOUD, at("2026-03-06 16:50")), institution="quiet")

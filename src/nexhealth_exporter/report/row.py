@@ -90,11 +90,19 @@ class Row(NamedTuple):
 
     def deadline(self, severity: Severity) -> float | None:
         """The first deadline of that severity, of the directions that are overdue if any is."""
+        operation = self.first_due(severity)
+        if self.sync is None or operation is None:
+            return None
+        return self.sync.judgement(operation).deadline[severity]
+
+    def first_due(self, severity: Severity) -> Operation | None:
+        """The direction whose deadline that is; None if there is none."""
         if self.sync is None:
             return None
         asked = self.overdue_operations or tuple(Operation)
-        known = [self.sync.judgement(operation).deadline for operation in asked]
-        return min((each[severity] for each in known if severity in each), default=None)
+        known = {operation: self.sync.judgement(operation).deadline for operation in asked}
+        due = {operation: each[severity] for operation, each in known.items() if severity in each}
+        return min(due, key=due.__getitem__, default=None)
 
     @property
     def unexpected(self) -> float | None:

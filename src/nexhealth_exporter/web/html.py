@@ -10,7 +10,7 @@ from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.report import Condition, why
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
 from nexhealth_exporter.report.row import CALM
-from nexhealth_exporter.report.story import FAILURES, KINDS, REASONS, brief, stretch
+from nexhealth_exporter.report.story import DOING, FAILURES, KINDS, REASONS, brief, stretch
 from nexhealth_exporter.report.words import duration, moment, rfc3339, when
 from nexhealth_exporter.web.links import api_path, institution_path, with_query
 from nexhealth_exporter.web.week import week
@@ -75,6 +75,7 @@ def environment() -> Environment:
         calm=CALM,
         main_conditions=MAIN_CONDITIONS,
         reason_words=REASONS,
+        doing=DOING,
         kind_words=KINDS,
         failure_words=FAILURES,
         institution_path=institution_path,
