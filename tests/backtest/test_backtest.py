@@ -123,6 +123,25 @@ def test_what_an_incident_speaks_for_is_held_back(
     assert found["alerts"] == []
 
 
+def test_an_incident_does_not_outlive_the_observations_of_those_that_fell_silent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leaving = [f"leaving-{number:02}" for number in range(12)]
+    staying = [f"staying-{number:02}" for number in range(10)]
+    stops = {name: MONDAY + HOUR for name in leaving} | {"staying-00": MONDAY + 49 * HOUR}
+    lines = [
+        line(at, min(at, stops.get(name, at)), institution=name)
+        for at in (MONDAY + n * STEP for n in range(12 * 56))
+        for name in (*(leaving if at < MONDAY + 5 * HOUR else ()), *staying)
+    ]
+    found = answer(tmp_path, capsys, lines)
+
+    (incident,) = found["incidents"]
+    last_seen = MONDAY + 5 * HOUR - STEP
+    assert incident["to"] == time(last_seen + 24 * HOUR + STEP)
+    assert {alert["institution"] for alert in found["alerts"]} == {"staying-00"}
+
+
 def test_gzipped_observations_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "seen.gz"
     path.write_bytes(gzip.compress("\n".join(watched(MONDAY + HOUR, MONDAY)).encode()))

@@ -22,6 +22,9 @@ from nexhealth_exporter.model import (
 MISSING_STEPS = 3
 """A sync that its institution's observations leave out for so many steps has vanished."""
 
+_UNOBSERVED = "unobserved"
+"""Why an institution's latest poll failed, so to speak."""
+
 _KINDS = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
 _COLOURS = {"green": True, "red": False}
 
@@ -81,6 +84,8 @@ class Replay:
         self._policy = policy
         self._watches = watches
         self._offices: dict[str, _Office] = {}
+        # When each institution was observed last, the longest waiting first.
+        self._looked_at: dict[str, float] = {}
         self._active: dict[tuple[str, str, Operation, Severity], Alert] = {}
         self._lasting: dict[IntegrationType, Lasted] = {}
 
@@ -90,7 +95,8 @@ class Replay:
         if self.first is None:
             self.first = batch.rows[0][0]
         self.last = batch.rows[-1][0]
-        self.fleet = self.fleet.after(polls, self._policy).with_incidents()
+        unseen = self._unseen(polls, self.last)
+        self.fleet = self.fleet.after([*polls, *unseen], self._policy).with_incidents()
         self._follow_incidents(self.last)
         standings = self.fleet.standings
         for poll in polls:
@@ -141,6 +147,20 @@ class Replay:
             self._offices[seen.institution] = office
         office.institution, office.zones = institution, zones
         return office
+
+    def _unseen(self, polls: Iterable[Poll], at: float) -> list[Poll]:
+        """Those not observed for so long that the live exporter would show them no more."""
+        for poll in polls:
+            self._looked_at.pop(poll.subdomain, None)
+            self._looked_at[poll.subdomain] = poll.at
+        gone: list[Poll] = []
+        for name, looked_at in self._looked_at.items():
+            if at - looked_at <= self._policy.stale_after:
+                break
+            gone.append(Poll(name, at, failure=_UNOBSERVED))
+        for poll in gone:
+            del self._looked_at[poll.subdomain]
+        return gone
 
     def _follow_incidents(self, at: float) -> None:
         for kind, start in self.fleet.incidents.items():
