@@ -90,6 +90,25 @@ def test_a_silence_that_lasts_is_not_resolved(
     assert {alert["resolved_at"] for alert in found["alerts"]} == {None}
 
 
+def test_a_sync_that_vanishes_from_its_institution_is_overdue_no_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stops, replaced = MONDAY + HOUR, MONDAY + 7 * HOUR
+    both = [
+        [old, line(at, at, sync="SD #2")]
+        for at, old in zip(
+            (MONDAY + n * STEP for n in range(84)), watched(replaced, stops), strict=True
+        )
+    ]
+    alone = [line(replaced + n * STEP, replaced, sync="SD #2") for n in range(6)]
+
+    found = answer(tmp_path, capsys, [*(one for pair in both for one in pair), *alone])
+
+    assert {alert["sync"] for alert in found["alerts"]} == {"SD #1"}
+    gone = replaced + 2 * STEP  # left out of three answers
+    assert {alert["resolved_at"] for alert in found["alerts"]} == {time(gone)}
+
+
 def test_nothing_is_alerted_while_nobody_looks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

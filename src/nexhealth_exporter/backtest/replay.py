@@ -173,6 +173,7 @@ class Replay:
     def _follow(self, standing: Standing, at: float) -> None:
         """Open and close the alerts of an institution that was observed at `at`."""
         subdomain = standing.institution.subdomain
+        self._close_vanished(standing, at)
         for sync in standing.syncs or ():
             begun = self.fleet.incidents.get(sync.integration_type)
             for operation in Operation:
@@ -185,6 +186,13 @@ class Replay:
                             self._active.pop(key).resolved_at = at
                     elif key not in self._active and not is_held_back(due, begun):
                         self._fire(key, sync, at)
+
+    def _close_vanished(self, standing: Standing, at: float) -> None:
+        """Close the alerts of syncs that the institution does not have any more."""
+        names = {sync.sync.name for sync in standing.syncs or ()}
+        for key in list(self._active):
+            if key[0] == standing.institution.subdomain and key[1] not in names:
+                self._active.pop(key).resolved_at = at
 
     def _fire(
         self, key: tuple[str, str, Operation, Severity], sync: SyncStanding, at: float
