@@ -36,6 +36,10 @@ def line(at: float, mark: float, **more: Any) -> str:
     return json.dumps(told | more)
 
 
+def at_year(instant: str) -> str:
+    return line(MONDAY, MONDAY).replace(time(MONDAY), instant, 1)
+
+
 def watched(until: float, stops_at: float, hidden: Iterable[float] = ()) -> Iterator[str]:
     """A server that moves its marks at each step until it stops."""
     gone = set(hidden)
@@ -174,6 +178,8 @@ def test_gzipped_observations_are_read(tmp_path: Path, capsys: pytest.CaptureFix
     [
         ([line(MONDAY + 60, MONDAY), line(MONDAY, MONDAY)], "seen.jsonl:2: "),
         ([line(MONDAY, MONDAY), "{}"], "seen.jsonl:2: not an observation"),
+        ([line(MONDAY, MONDAY), at_year("9999-12-31T23:59:59-05:00")], "seen.jsonl:2: "),
+        ([at_year("0001-01-01T00:00:00+05:00")], "seen.jsonl:1: "),
         ([line(MONDAY, MONDAY, sync=None)], "seen.jsonl:1: not an observation"),
         ([""], "no observation"),
     ],
@@ -185,6 +191,20 @@ def test_what_cannot_be_read_is_one_sentence_with_its_line(
 
     assert sentence in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_damaged_archive_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "seen.gz"
+    whole = gzip.compress("\n".join(watched(MONDAY + HOUR, MONDAY)).encode())
+
+    for packed in (whole[:-9], whole[:15] + b"xxxx" + whole[19:]):
+        path.write_bytes(packed)
+        assert main(["backtest", str(path)]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("nexhealth-exporter: seen.gz: cannot be read after line ")
+        assert len(said.splitlines()) == 1
 
 
 def test_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

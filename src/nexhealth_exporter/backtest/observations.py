@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import IO, NamedTuple
 
 import msgspec
-from isal import igzip
+from isal import igzip, igzip_lib
 
 from nexhealth_exporter.errors import ConfigError
 
@@ -15,6 +15,10 @@ GZIP = b"\x1f\x8b"
 
 BATCH_SECONDS = 30.0
 """Polls of different institutions that lie so close together change the fleet together."""
+
+
+EARLIEST, LATEST = 0.0, 4_102_444_800.0
+"""1970 to 2100: calendars of other times need not be asked."""
 
 
 class Seen(msgspec.Struct, gc=False):
@@ -77,6 +81,8 @@ def _read(lines: Iterable[bytes], name: str) -> Iterator[tuple[float, Seen]]:
             seen = decode(line)
             if seen.at != text:
                 latest = moment(seen.at)
+                if not EARLIEST <= latest < LATEST:
+                    raise ValueError(f"{seen.at} lies outside the years 1970 to 2099")
                 if latest < at:
                     raise ConfigError(
                         f"{name}:{number}: {seen.at} comes after {text}; "
@@ -86,7 +92,7 @@ def _read(lines: Iterable[bytes], name: str) -> Iterator[tuple[float, Seen]]:
             yield at, seen
     except (msgspec.DecodeError, ValueError) as error:
         raise ConfigError(f"{name}:{number}: not an observation: {error}") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, igzip_lib.IsalError) as error:
         raise ConfigError(f"{name}: cannot be read after line {number}: {error}") from None
 
 
