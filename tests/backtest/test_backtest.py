@@ -207,6 +207,40 @@ def test_a_damaged_archive_is_one_sentence(
         assert len(said.splitlines()) == 1
 
 
+def test_fixed_office_hours_keep_the_holidays_and_the_zone_that_are_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labor_day = datetime(2026, 9, 7, 13, tzinfo=UTC).timestamp()
+    # 09:00 to 13:00 in New York, 22:00 to 02:00 in Tokyo.
+    lines = [line(labor_day + n * STEP, labor_day, timezone=None) for n in range(48)]
+
+    def fixed(*words: str) -> bool:
+        found = answer(tmp_path, capsys, lines, *words)
+        return bool(found["summary"]["server"]["alerts_per_office_and_month"]["fixed"])
+
+    assert not fixed()
+    assert fixed("--default-country", "MX")
+    assert not fixed("--default-country", "MX", "--default-timezone", "Asia/Tokyo")
+
+
+def test_a_table_tells_the_day_on_which_an_incident_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "seen.jsonl"
+    end = MONDAY + 26 * HOUR
+    lines = [
+        line(at, at if at >= end else min(at, MONDAY + HOUR), institution=f"office-{number}")
+        for at in (MONDAY + n * STEP for n in range(12 * 27))
+        for number in range(10)
+    ]
+    path.write_text("\n".join(lines))
+
+    assert main(["backtest", str(path)]) == 0
+
+    said = capsys.readouterr().out
+    assert "server syncs: 2026-03-02 16:00 UTC to 2026-03-03 15:00 UTC" in said
+
+
 def test_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "seen.jsonl"
     path.write_text("\n".join(watched(MONDAY + 8 * HOUR, MONDAY + HOUR)) + "\n")

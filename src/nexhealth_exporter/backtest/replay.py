@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from nexhealth_exporter.backtest.observations import Batch, Seen, moment
-from nexhealth_exporter.backtest.simpler import Simpler
+from nexhealth_exporter.backtest.simpler import DEFAULT_PLACE, Place, Simpler
 from nexhealth_exporter.expectation.incident import is_held_back
+from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.fleet import Fleet, Policy, Standing, SyncStanding
 from nexhealth_exporter.model import (
     Institution,
@@ -75,7 +76,12 @@ class _Office:
 class Replay:
     """Feeds observations to a fleet, up to the present one only, and collects what is alerted."""
 
-    def __init__(self, policy: Policy, watches: Callable[[Institution], bool]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        watches: Callable[[Institution], bool],
+        default: Place = DEFAULT_PLACE,
+    ) -> None:
         self.fleet = Fleet()
         self.alerts: list[Alert] = []
         self.incidents: list[Lasted] = []
@@ -83,6 +89,7 @@ class Replay:
         self.last: float | None = None
         self._policy = policy
         self._watches = watches
+        self._default = default
         self._offices: dict[str, _Office] = {}
         # When each institution was observed last, the longest waiting first.
         self._looked_at: dict[str, float] = {}
@@ -123,7 +130,7 @@ class Replay:
             told = office.syncs.get(seen.sync)
             if told is None:
                 made = _sync(seen, office.zones)
-                told = _Told(seen, made, at, Simpler(seen.timezone, made.integration_type, at))
+                told = _Told(seen, made, at, self._simpler(seen, made, at))
                 office.syncs[seen.sync] = told
             elif _differs(told.seen, seen):
                 told.sync, told.seen = _sync(seen, office.zones), seen
@@ -137,6 +144,13 @@ class Replay:
             )
             self.fleet = self.fleet.watching(inventory, self._policy)
         return [Poll(name, at, _present(offices[name], at)) for name, at in touched.items()]
+
+    def _simpler(self, seen: Seen, made: Sync, at: float) -> Simpler:
+        """The simpler ways for a new sync; they know no configured zone."""
+        place = self._default
+        if is_zone(seen.timezone):
+            place = place._replace(timezone=seen.timezone)
+        return Simpler(place, made.integration_type, at)
 
     def _met(self, office: _Office | None, seen: Seen) -> _Office:
         zones = {**(office.zones if office else {}), seen.sync: seen.timezone}

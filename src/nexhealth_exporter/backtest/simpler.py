@@ -1,10 +1,11 @@
 """Four simpler ways to alert, replayed beside ours to compare with."""
 
 from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, week_plan
-from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.model import IntegrationType, Source, Sync
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -21,16 +22,22 @@ DEFAULT_AFTER = {
     IntegrationType.UNKNOWN: 2 * HOUR,
 }
 
-_FALLBACK = "America/New_York"
-_hours: dict[tuple[str, IntegrationType], Expectation] = {}
+
+class Place(NamedTuple):
+    """The zone and the country by whose holidays default hours are kept."""
+
+    timezone: str
+    country: str
 
 
-def _default_hours(zone: str, kind: IntegrationType) -> Expectation:
-    """The default hours of that zone, with lunch for browser-based syncs, holidays kept."""
-    if (zone, kind) not in _hours:
-        days = week_plan(DEFAULT_HOURS, kind)
-        _hours[zone, kind] = Expectation(Source.DEFAULT, "", zone, days, ("US",))
-    return _hours[zone, kind]
+DEFAULT_PLACE = Place("America/New_York", "US")
+
+
+@cache
+def _default_hours(place: Place, kind: IntegrationType) -> Expectation:
+    """The default hours there, with lunch for browser-based syncs, holidays kept."""
+    days = week_plan(DEFAULT_HOURS, kind)
+    return Expectation(Source.DEFAULT, "", place.timezone, days, (place.country,))
 
 
 @dataclass(slots=True)
@@ -47,14 +54,14 @@ class Simpler:
     """The four ways for one sync; the older of both marks counts."""
 
     __slots__ = (
-        "_active", "_default_at", "_hours", "_kind", "_last", "_mark", "counts", "seconds",
+        "_active", "_default_at", "_kind", "_last", "_mark", "_place", "counts", "seconds",
     )  # fmt: skip
 
-    def __init__(self, zone: str | None, kind: IntegrationType | None, at: float) -> None:
+    def __init__(self, place: Place, kind: IntegrationType | None, at: float) -> None:
         self.counts = Counts()
         self.seconds = 0.0
         self._kind = kind or IntegrationType.UNKNOWN
-        self._hours = zone if zone is not None and is_zone(zone) else _FALLBACK
+        self._place = place
         self._active = [False, False, False, False]
         self._last = at
         self._mark: float | None = None
@@ -87,11 +94,11 @@ class Simpler:
         self._active = [plain, is_red, fixed, default]
 
     def _in_office_hours(self, at: float) -> bool:
-        return _default_hours(self._hours, IntegrationType.SERVER).piece(at).value > 0
+        return _default_hours(self._place, IntegrationType.SERVER).piece(at).value > 0
 
     def _is_due(self, at: float, mark: float) -> bool:
         if self._default_at is None:
-            hours = _default_hours(self._hours, self._kind)
+            hours = _default_hours(self._place, self._kind)
             due = hours.deadline(mark, DEFAULT_AFTER[self._kind])
             self._default_at = float("inf") if due is None else due
         return self._default_at <= at

@@ -19,6 +19,7 @@ from nexhealth_exporter.backtest import Answer, Batch, Replay, answer, batches
 from nexhealth_exporter.backtest.answer import WAYS
 from nexhealth_exporter.backtest.observations import moment, opened
 from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
+from nexhealth_exporter.backtest.simpler import Place
 from nexhealth_exporter.cli.exporter import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.settings import Settings
@@ -47,7 +48,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def backtest(settings: Settings, arguments: argparse.Namespace) -> int:
     """Replay a file and print the answer; 0. Raises ConfigError for what cannot be read."""
     rules = read_files(settings).rules
-    replay = Replay(policy_of(settings, rules), watches(settings, rules))
+    place = Place(settings.default_timezone, settings.default_country)
+    replay = Replay(policy_of(settings, rules), watches(settings, rules), place)
     since = _since(arguments.since)
 
     def feed(batch: Batch) -> None:
@@ -130,5 +132,7 @@ def _print(found: Answer) -> None:
 def _print_incidents(found: Answer, console: Console) -> None:
     for lasted in found.incidents:
         start = f"{datetime.fromtimestamp(lasted.start, UTC):%Y-%m-%d %H:%M}"
-        end = "now" if lasted.end is None else f"{datetime.fromtimestamp(lasted.end, UTC):%H:%M}"
-        console.print(f"fleet incident of {lasted.integration_type} syncs: {start} to {end} UTC")
+        end = "now"
+        if lasted.end is not None:
+            end = f"{datetime.fromtimestamp(lasted.end, UTC):%Y-%m-%d %H:%M} UTC"
+        console.print(f"fleet incident of {lasted.integration_type} syncs: {start} UTC to {end}")
