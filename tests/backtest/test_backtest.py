@@ -151,7 +151,7 @@ def test_an_incident_does_not_outlive_the_observations_of_those_that_fell_silent
 ) -> None:
     leaving = [f"leaving-{number:02}" for number in range(12)]
     staying = [f"staying-{number:02}" for number in range(10)]
-    stops = {name: MONDAY + HOUR for name in leaving} | {"staying-00": MONDAY + 49 * HOUR}
+    stops = dict.fromkeys(leaving, MONDAY + HOUR) | {"staying-00": MONDAY + 49 * HOUR}
     lines = [
         line(at, min(at, stops.get(name, at)), institution=name)
         for at in (MONDAY + n * STEP for n in range(12 * 56))

@@ -4,7 +4,7 @@ import io
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 import msgspec
 from isal import igzip, igzip_lib
@@ -16,6 +16,11 @@ GZIP = b"\x1f\x8b"
 BATCH_SECONDS = 30.0
 """Polls of different institutions that lie so close together change the fleet together."""
 
+
+# Its stub takes the class for an instance.
+_ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
+_DAMAGED = (OSError, EOFError, zlib.error, _ISAL_ERROR)
+"""What reading a file that is cut short or spoilt raises."""
 
 EARLIEST, LATEST = 0.0, 4_102_444_800.0
 """1970 to 2100: calendars of other times need not be asked."""
@@ -80,9 +85,7 @@ def _read(lines: Iterable[bytes], name: str) -> Iterator[tuple[float, Seen]]:
                 continue
             seen = decode(line)
             if seen.at != text:
-                latest = moment(seen.at)
-                if not EARLIEST <= latest < LATEST:
-                    raise ValueError(f"{seen.at} lies outside the years 1970 to 2099")
+                latest = _observed_at(seen.at)
                 if latest < at:
                     raise ConfigError(
                         f"{name}:{number}: {seen.at} comes after {text}; "
@@ -92,8 +95,15 @@ def _read(lines: Iterable[bytes], name: str) -> Iterator[tuple[float, Seen]]:
             yield at, seen
     except (msgspec.DecodeError, ValueError) as error:
         raise ConfigError(f"{name}:{number}: not an observation: {error}") from None
-    except (OSError, EOFError, zlib.error, igzip_lib.IsalError) as error:
+    except _DAMAGED as error:
         raise ConfigError(f"{name}: cannot be read after line {number}: {error}") from None
+
+
+def _observed_at(text: str) -> float:
+    at = moment(text)
+    if not EARLIEST <= at < LATEST:
+        raise ValueError(f"{text} lies outside the years 1970 to 2099")
+    return at
 
 
 def moment(text: str) -> float:

@@ -147,9 +147,8 @@ class Replay:
 
     def _simpler(self, seen: Seen, made: Sync, at: float) -> Simpler:
         """The simpler ways for a new sync; they know no configured zone."""
-        place = self._default
-        if is_zone(seen.timezone):
-            place = place._replace(timezone=seen.timezone)
+        zone = seen.timezone if seen.timezone is not None else ""
+        place = self._default._replace(timezone=zone) if is_zone(zone) else self._default
         return Simpler(place, made.integration_type, at)
 
     def _met(self, office: _Office | None, seen: Seen) -> _Office:
