@@ -5,8 +5,7 @@ PYTEST := $(RUN)/pytest
 FETCH := $(RUN)/python tools/fetch.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup tools check lint types test alerts browser chart dashboards \
-	image sbom soak bench-alerts format docs pictures lock clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' Makefile)
 
 help:  ## list the tasks
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,10 +21,13 @@ setup: .venv/.dev  ## the virtual environment .venv, checked by hash
 .venv/.dev: constraints/dev.txt .venv/.runtime
 	@$(PYTHON) tools/install.py constraints/dev.txt && touch $@
 
+.venv/.docs: constraints/docs.txt .venv/.dev
+	@$(PYTHON) tools/install.py constraints/docs.txt && touch $@
+
 tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
 	@$(FETCH)
 
-check: lint types test alerts browser chart dashboards image  ## everything that can fail
+check: lint types test alerts site browser chart dashboards image  ## everything that can fail
 
 lint: setup  ## style, spelling, import floors, and that nothing generated has drifted
 	$(RUN)/ruff check
@@ -34,7 +36,9 @@ lint: setup  ## style, spelling, import floors, and that nothing generated has d
 	$(RUN)/deptry src
 	$(RUN)/codespell
 	$(RUN)/yamllint --strict .
+	$(RUN)/zizmor --offline --quiet --persona=pedantic .github
 	$(RUN)/python tools/dashboards --check
+	$(RUN)/python tools/drawings --check
 	$(RUN)/python tools/settings_page.py --check
 	$(RUN)/python tools/metrics_page.py | diff docs/metrics.md -
 
@@ -59,6 +63,9 @@ soak: MINUTES ?= 20
 image: setup  ## the container image, built and run as users do
 	$(RUN)/python -m tests.image.containers
 
+site: .venv/.docs  ## the documentation as a site, in site/; refuses links that lead nowhere
+	$(RUN)/python tools/site.py
+
 sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
 	@mkdir -p dist
 	$(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
@@ -74,8 +81,9 @@ format: setup  ## let ruff lay out the code
 	$(RUN)/ruff check --fix
 	$(RUN)/ruff format
 
-docs: setup  ## write the generated pages and dashboards anew
+docs: setup  ## write the generated pages, drawings and dashboards anew
 	$(RUN)/python tools/dashboards
+	$(RUN)/python tools/drawings
 	$(RUN)/python tools/settings_page.py
 	$(RUN)/python tools/metrics_page.py > docs/metrics.md
 	$(RUN)/python -m tests.alerts.readme
@@ -89,4 +97,4 @@ lock:  ## renew constraints/ from pyproject.toml: versions and hashes, no addres
 	$(PYTHON) tools/lock.py
 
 clean:  ## remove everything that is made here
-	rm -rf .venv .tools dist .*_cache .hypothesis .coverage*
+	rm -rf .venv .tools build dist site .*_cache .hypothesis .coverage*

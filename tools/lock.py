@@ -14,9 +14,13 @@ UV = ROOT / ".tools" / "uv"
 OPTIONS = "--quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header"
 FILES = {
     "runtime": ("pyproject.toml",),
-    "dev": ("pyproject.toml", "--group", "dev", "--constraints", "constraints/runtime.txt"),
-    "build": ("--group", "build", "--constraints", "constraints/dev.txt"),
+    "dev": ("pyproject.toml", "--group", "dev"),
+    "build": ("--group", "build"),
+    "docs": ("--group", "docs"),
+    "release": ("--group", "release"),
+    "mutation": ("--group", "mutation"),
 }
+"""What each file is made from. One environment may hold them all, so each keeps to those above."""
 PIN = re.compile(r"[\w.\[\]-]+==[\w.!+]+( ; [^/]+)?( \\)?|    --hash=sha256:[0-9a-f]{64}( \\)?")
 
 
@@ -33,9 +37,11 @@ def main() -> None:
         "uv",
     ]
     subprocess.run(install, check=True)
+    above: list[str | Path] = []
     for name, source in FILES.items():
         path = ROOT / "constraints" / f"{name}.txt"
-        options: list[str | Path] = [*OPTIONS.split(), "--upgrade", "--output-file", path, *source]
+        options = [*OPTIONS.split(), "--upgrade", "--output-file", path, *source, *above]
+        above += ["--constraints", path]
         subprocess.run([UV / "bin/uv", "pip", "compile", *options], cwd=ROOT, check=True)
         strange = [line for line in path.read_text().splitlines() if not PIN.fullmatch(line)]
         if strange:
