@@ -63,7 +63,7 @@ soak: MINUTES ?= 20
 image: setup  ## the container image, built and run as users do
 	$(RUN)/python -m tests.image.containers
 
-site: .venv/.docs  ## the documentation as a site, in site/; refuses links that lead nowhere
+site: .venv/.docs  ## the documentation as a site, in build/site; refuses links that lead nowhere
 	$(RUN)/python tools/site.py
 
 sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
@@ -97,4 +97,4 @@ lock:  ## renew constraints/ from pyproject.toml: versions and hashes, no addres
 	$(PYTHON) tools/lock.py
 
 clean:  ## remove everything that is made here
-	rm -rf .venv .tools build dist site .*_cache .hypothesis .coverage*
+	rm -rf .venv .tools build dist mutants .*_cache .hypothesis .coverage*

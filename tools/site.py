@@ -1,4 +1,4 @@
-"""Build the documentation as a site into `site/`: `make site`. Needs no network.
+"""Build the documentation as a site into `build/site/`: `make site`. Needs no network.
 
 The pages link to each other as they do on a forge, so they are laid out as in the repository.
 Zensical refuses links to pages and headings that are not there; this checks the rest: links to
@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES, SITE = ROOT / "build" / "pages", ROOT / "site"
+PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
 SOURCES = ("*.md", "LICENSE", "alerts/README.md", "helm/*/README.md", "docs/**/*")
 
 LOADING = {
@@ -143,7 +143,7 @@ def main() -> int:
     print(*faults, sep="\n", end="\n" if faults else "")
     if not faults:
         number = sum(1 for _ in SITE.rglob("*.html"))
-        print(f"{number} pages in site/; look at them: python3 -m http.server -d site 8000")
+        print(f"{number} pages; to look at them: python3 -m http.server -d build/site 8000")
     return 1 if faults else 0
 
 

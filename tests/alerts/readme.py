@@ -1,14 +1,21 @@
-"""The list of alerts in `alerts/README.md`: `python -m tests.alerts.readme` writes it."""
+"""The lists of alerts in `alerts/README.md` and `docs/runbooks/README.md`.
+
+`python -m tests.alerts.readme` writes them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 
-from tests.alerts.tools import ALERTS, RULE_FILES
+from tests.alerts.tools import ALERTS, ROOT, RULE_FILES
 
-PATH = ALERTS / "README.md"
+PATHS = {ALERTS / "README.md": "../docs/runbooks/", ROOT / "docs/runbooks/README.md": ""}
+"""The pages with a list, and where runbooks are from there."""
 BEGIN, END = "<!-- alerts: generated -->", "<!-- alerts: end -->"
 
 
-def listed() -> str:
+def listed(runbooks: str) -> str:
     """A table of every alert: name, severities, waiting, what it says, where it is."""
     lines = ["| alert | severity | after | it says | file |", "| --- | --- | --- | --- | --- |"]
     rows: dict[str, dict[str, str]] = {}
@@ -20,23 +27,25 @@ def listed() -> str:
                 row["after"] = rule.get("for", "at once")
                 row["says"] = rule["annotations"]["summary"]
     for name, row in rows.items():
-        link = f"[{name}](../docs/runbooks/{name}.md)"
+        link = f"[{name}]({runbooks}{name}.md)"
         lines.append(
             f"| {link} | {row['severity']} | {row['after']} | {row['says']} | `{row['file']}` |"
         )
     return "\n".join(lines)
 
 
-def written() -> str:
-    """The page with a fresh list."""
-    head, _, rest = PATH.read_text().partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{listed()}\n{END}{tail}"
+def written() -> Iterator[tuple[Path, str]]:
+    """The pages with fresh lists."""
+    for path, runbooks in PATHS.items():
+        head, _, rest = path.read_text("utf-8").partition(BEGIN)
+        _, _, tail = rest.partition(END)
+        yield path, f"{head}{BEGIN}\n{listed(runbooks)}\n{END}{tail}"
 
 
 def main() -> None:
-    """Write the page."""
-    PATH.write_text(written())
+    """Write the pages."""
+    for path, text in written():
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -51,8 +51,10 @@ def test_the_weeks_are_those_of_the_core() -> None:
     assert stale == [], "run: python -m tests.alerts.weeks"
 
 
-def test_the_readme_lists_every_alert() -> None:
-    assert readme.PATH.read_text() == readme.written(), "run: python -m tests.alerts.readme"
+def test_every_alert_is_listed_where_alerts_and_runbooks_are() -> None:
+    stale = [path.name for path, text in readme.written() if path.read_text("utf-8") != text]
+
+    assert stale == [], "run: python -m tests.alerts.readme"
 
 
 @pytest.mark.parametrize("name", NAMES)
