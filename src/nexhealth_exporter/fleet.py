@@ -7,13 +7,18 @@ the clock; whoever draws it brings the instant.
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import NamedTuple
 from zlib import crc32
+
+import msgspec
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.allowance import AllowanceRules, Room, allowances, room_after
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.incident import Silence, incidents
 from nexhealth_exporter.expectation.judgement import (
+    NONE,
     Basis,
     Judgement,
     anchor_of,
@@ -92,8 +97,7 @@ class Policy:
     abandoned_after: float
 
 
-@dataclass(frozen=True, slots=True)
-class SyncStanding:
+class SyncStanding(msgspec.Struct, frozen=True, gc=False):
     """A sync with what was learned of it, and what follows from its marks."""
 
     sync: Sync
@@ -159,8 +163,10 @@ class Disturbance(NamedTuple):
     end: float
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+_NO_MEMORY: "Memory" = MappingProxyType({})
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """An institution and its syncs; `syncs` is None while no answer is known.
 
     `last_poll` and `last_success` are instants of the latest poll and the latest good one;
@@ -174,7 +180,7 @@ class Standing:
     last_poll: float | None = None
     last_success: float | None = None
     failure: str | None = None
-    kept: Memory = field(default_factory=dict)
+    kept: Memory = _NO_MEMORY
 
     def memory(self) -> Memory:
         """What is to be remembered of its syncs, those that are shown included."""
@@ -298,23 +304,23 @@ def _renamed(
         return Standing(institution, policy.group(institution, ()), kept=memory)
     if before.institution == institution:
         return before
-    return _rejudged(replace(before, institution=institution), policy)
+    return _rejudged(altered(before, institution=institution), policy)
 
 
 def _recalling(standing: Standing, memory: Memory, policy: Policy) -> Standing:
-    recalled = replace(standing, kept={**standing.kept, **memory})
+    recalled = altered(standing, kept={**standing.kept, **memory})
     at = standing.last_success
     if standing.syncs is None or at is None or not memory:
         return recalled
     syncs = tuple(
-        _met(replace(recalled, last_success=None), s.sync, None, at, policy=policy, disturbances={})
+        _met(altered(recalled, last_success=None), s.sync, None, at, policy=policy, disturbances={})
         if s.sync.name in memory
         else s
         for s in standing.syncs
     )
     shown = {s.sync.name for s in syncs}
     kept = {name: k for name, k in recalled.kept.items() if name not in shown}
-    return replace(standing, syncs=syncs, kept=kept)
+    return altered(standing, syncs=syncs, kept=kept)
 
 
 def _rejudged(standing: Standing, policy: Policy) -> Standing:
@@ -323,7 +329,7 @@ def _rejudged(standing: Standing, policy: Policy) -> Standing:
         syncs = tuple(
             _standing(standing.institution, s.sync, s.learned, s, at, policy=policy) for s in syncs
         )
-    return _grouped(replace(standing, syncs=syncs), policy)
+    return _grouped(altered(standing, syncs=syncs), policy)
 
 
 def _polled(
@@ -408,7 +414,7 @@ def _says_nothing_new(sync: Sync, before: SyncStanding, at: float) -> bool:
 
 def _grouped(standing: Standing, policy: Policy) -> Standing:
     facts = _facts(standing.syncs or ())
-    return replace(standing, group=policy.group(standing.institution, facts))
+    return altered(standing, group=policy.group(standing.institution, facts))
 
 
 def _facts(syncs: Sequence[SyncStanding]) -> list[SyncFacts]:
@@ -416,9 +422,9 @@ def _facts(syncs: Sequence[SyncStanding]) -> list[SyncFacts]:
 
 
 def _failed(before: Standing, poll: Poll, stale_after: float) -> Standing:
-    failed = replace(before, last_poll=poll.at, failure=poll.failure)
+    failed = altered(before, last_poll=poll.at, failure=poll.failure)
     if before.last_success is None or poll.at - before.last_success > stale_after:
-        return replace(failed, syncs=None, kept=before.memory())
+        return altered(failed, syncs=None, kept=before.memory())
     return failed
 
 
@@ -439,19 +445,18 @@ def _standing(
         for op, seen in zip(Operation, learned.seen, strict=True)
     }
     state = state_of(sync, anchors, at, policy.abandoned_after)
-    judgements = {
-        op: judge(
-            Basis(
-                mark=marks[op],
-                anchor=anchors[op],
-                expectation=hours.of(op),
-                allowance=hours.allowances(kind, op, anchors[op]),
-                severities=severities_of(op, anchors, marks, at) if state is State.ACTIVE else (),
-            ),
-            before.judgement(op) if before else None,
+    judgements = {}
+    for op in Operation:
+        allowance = hours.allowances(kind, op, anchors[op])
+        basis = Basis(
+            mark=marks[op],
+            anchor=anchors[op],
+            expectation=hours.of(op),
+            warning=allowance[Severity.WARNING],
+            critical=allowance[Severity.CRITICAL],
+            severities=severities_of(op, anchors, marks, at) if state is State.ACTIVE else NONE,
         )
-        for op in Operation
-    }
+        judgements[op] = judge(basis, before.judgement(op) if before else None)
     return SyncStanding(
         sync=sync,
         integration_type=kind,

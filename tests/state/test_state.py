@@ -45,8 +45,9 @@ def lived(fleet: Fleet, names: list[str], start: float, days: float) -> Fleet:
 
 @pytest.fixture
 def recently() -> float:
-    """A midnight about six weeks ago: older records are forgotten."""
-    return time.time() // DAY * DAY - 42 * DAY
+    """The midnight of a Monday about six weeks ago: older records are forgotten."""
+    monday = 4 * DAY  # 1970 began on a Thursday
+    return (time.time() - monday) // (7 * DAY) * (7 * DAY) + monday - 42 * DAY
 
 
 def told(fleet: Fleet) -> list[object]:
