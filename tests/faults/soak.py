@@ -36,10 +36,7 @@ from tests.faults import proxy as p
 from tests.faults.proxy import Proxy
 from tests.faults.truth import CONFIGURATION, Breakable, Seen, Truth, Wrong, office
 
-TIMEOUT = 2
 CONCURRENCY = 50
-REACH = 2 * TIMEOUT + 5.0
-"""Seconds from an answer, as the API computed it, to when the exporter takes note of it."""
 
 MIB = 2.0**20
 QUARTER = 2 * KEEP_ALIVE
@@ -51,9 +48,10 @@ MEMORY = 0.05
 DESCRIPTORS = 5
 """File descriptors by which the fewest of a quarter may differ so."""
 
+LONG = 3600.0
 LINE: tuple[p.Fault, ...] = (
-    p.Late(3.0 * TIMEOUT),
-    p.Trickle(1, 0.1),
+    p.Late(LONG),
+    p.Trickle(1, 0.5),
     p.Truncated(0),
     p.Truncated(300),
     p.Cut(0),
@@ -75,7 +73,7 @@ OFFICE: tuple[f.Fault, ...] = (
     f.Hang(),
     f.Stall(),
     f.Reset(),
-    f.Slow(3.0 * TIMEOUT),
+    f.Slow(LONG),
     f.Huge(2_000_000),
     *f.GARBAGE.values(),
 )
@@ -84,12 +82,16 @@ BROKEN = "schedules: ["
 
 
 class Fleet(NamedTuple):
-    """How many offices, and how often they are polled, listed and read from the page (seconds)."""
+    """How many offices. Seconds: how often they are polled and listed, how often each scraper
+    reads the page, how often such a page is compared, and the time limit of a call.
+    """
 
     offices: int = 2000
-    interval: float = 60.0
-    inventory: float = 60.0
-    scrape: float = 30.0
+    interval: float = 120.0
+    inventory: float = 120.0
+    scrape: float = 15.0
+    compare: float = 20.0
+    timeout: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,9 @@ class Soak:
     """Calls that may have met a line that was just going away."""
 
     def __post_init__(self) -> None:
-        self.truth = Truth(self.simulator, SameClock(), REACH)
+        # A large answer may take longer than one call; those that are late here never come.
+        self.truth = Truth(self.simulator, SameClock(), 2 * self.fleet.timeout + 5.0)
+        self.due = 0.0
         self.looking = asyncio.Lock()
         self.number = self.fleet.offices
 
@@ -186,27 +190,32 @@ class Soak:
     # Looking
 
     async def scrape(self, session: aiohttp.ClientSession, *, openly: bool) -> None:
-        """Read the page once, as a Prometheus does; every sample is compared."""
+        """Read the page once, as a Prometheus does. Raises Wrong."""
         kind = "application/openmetrics-text; version=1.0.0" if openly else "text/plain"
         began, reached = time.time(), self._reached
         async with session.get(f"{self.url}/metrics", headers={"Accept": kind}) as answer:
             text = await answer.text()
         ended = time.time()
-        if answer.status != 200:
-            raise Wrong(f"/metrics answers {answer.status}")
-        async with self.looking:
-            seen = await asyncio.to_thread(Seen.of, text, openmetrics if openly else plain)
-            await asyncio.to_thread(self.truth.compare, seen, began, ended)
-        self._check_calls(seen, reached)
+        if answer.status != 200 or not text.endswith("# EOF\n" if openly else "\n"):
+            raise Wrong(f"/metrics answers {answer.status}, {text[-100:]!r}")
         self.pages += 1
+        if began >= self.due and not self.looking.locked():
+            self.due = began + self.fleet.compare
+            async with self.looking:
+                seen = await asyncio.to_thread(Seen.of, text, openmetrics if openly else plain)
+                await asyncio.to_thread(self.truth.compare, seen, began, ended)
+            self._note(seen, began, reached)
+
+    def _note(self, seen: Seen, began: float, reached: int) -> None:
+        """A page that was asked for then, when so many calls had reached the line."""
+        self._check_calls(seen, reached)
         memory, descriptors = (
             seen.one(f"process_{name}") for name in ("resident_memory_bytes", "open_fds")
         )
         if memory is None or descriptors is None:
             raise Wrong("the page does not tell the size of the program")
-        self.sizes.append(Size(ended, memory, descriptors))
-        if began > self.seen_at:
-            self.seen, self.seen_at = seen, began
+        self.sizes.append(Size(began, memory, descriptors))
+        self.seen, self.seen_at = seen, began
 
     async def keep_scraping(self, number: int) -> None:
         """One of the scrapers. Never ends; raises Wrong."""
@@ -233,9 +242,9 @@ class Soak:
     async def until(self, what: str, holds: Callable[[Seen], bool]) -> None:
         """Wait for a page, asked for from now on, of which it holds. Raises Wrong."""
         since = time.time()
-        rounds = 4 * self.fleet.interval + self.fleet.inventory + 2 * self.fleet.scrape
+        patience = 6 * self.fleet.interval + self.fleet.inventory + 4 * self.fleet.compare + 60
         while not (self.seen is not None and self.seen_at > since and holds(self.seen)):
-            if time.time() > since + rounds + 60:
+            if time.time() > since + patience:
                 raise Wrong(f"{what}: that does not come")
             await asyncio.sleep(0.2)
 
@@ -401,7 +410,7 @@ class Soak:
 {self.storms} storms of {self.happened.total()} troubles; all was well again after each
 {self._reached} calls, all counted; {spoilt} of them were spoilt on the line
 {failures.total()} failures of {len(failures)} kinds, all counted
-{self.pages} pages read, {self.truth.compared} samples compared, all true
+{self.pages} pages read; of {len(self.sizes)} all {self.truth.compared} samples compared and true
 memory (MiB): {before:.1f} in the second quarter, {after:.1f} in the last, {most:.1f} at most
 file descriptors: {few:.0f} at least in the second quarter, {fewest:.0f} in the last, \
 {peak:.0f} at most"""
@@ -415,7 +424,7 @@ def _environment(
     given = {
         "API_URL": proxy.url,
         "API_KEY_FILE": folder / "key",
-        "API_TIMEOUT_SECONDS": TIMEOUT,
+        "API_TIMEOUT_SECONDS": fleet.timeout,
         "API_MAX_CONCURRENCY": CONCURRENCY,
         "API_REQUESTS_PER_SECOND": 200,
         "API_REQUESTS_PER_MINUTE": 12_000,

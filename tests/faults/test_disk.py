@@ -1,6 +1,8 @@
 """A disk that is full, cannot be written or is not there: the exporter goes on and says so."""
 
+import os
 import resource
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +62,45 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(
     assert {name: memory["Main é"].learned for name, memory in kept.items()} == {
         name: memory["Main é"].learned for name, memory in fleet.memory()
     }
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Root may write anywhere: be somebody else for a moment."""
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+    else:
+        yield
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_read_only_disk_is_told_and_stops_nothing(
+    caplog: pytest.LogCaptureFixture, *, is_there: bool
+) -> None:
+    start = time.time() // DAY * DAY - 3 * DAY
+    fleet = lived(watching(Fleet(), NAMES), NAMES, start, 1)
+    with tempfile.TemporaryDirectory() as name:
+        folder, own = Path(name), OwnMetrics("test")
+        path = folder / "state.db"
+        if is_there:
+            Memory(path, own).save(fleet)
+            path.chmod(0o444)
+        folder.chmod(0o555)
+        try:
+            with nobody(), pytest.raises(PermissionError):
+                (folder / "file").touch()
+            with nobody():
+                memory = Memory(path, own)
+                assert told(own, "state_ok") == 0
+                memory.save(fleet)
+                assert told(own, "state_ok") == 0
+        finally:
+            folder.chmod(0o755)
+    assert "kept in memory only" in caplog.text
 
 
 NOWHERE: dict[str, Callable[[Path], Path]] = {
