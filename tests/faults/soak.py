@@ -24,8 +24,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
-from prometheus_client.parser import text_string_to_metric_families as plain
 
 from nexhealth_exporter.nexhealth.exchange import KEEP_ALIVE
 from nexhealth_exporter.plan import Scope
@@ -202,7 +200,7 @@ class Soak:
         if began >= self.due and not self.looking.locked():
             self.due = began + self.fleet.compare
             async with self.looking:
-                seen = await asyncio.to_thread(Seen.of, text, openmetrics if openly else plain)
+                seen = await asyncio.to_thread(Seen.quickly, text)
                 await asyncio.to_thread(self.truth.compare, seen, began, ended)
             self._note(seen, began, reached)
 

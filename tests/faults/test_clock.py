@@ -64,4 +64,4 @@ def test_offices_without_a_sync_are_asked_as_seldom_as_before(set_by: float) -> 
             return len(asked)
 
     # Forty offices, each once an hour.
-    assert 200 <= compressed(watched()) <= 280
+    assert 230 <= compressed(watched()) <= 255

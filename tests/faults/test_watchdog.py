@@ -32,12 +32,15 @@ LAST_ROUND = "poll_last_round_timestamp_seconds"
 
 
 class Stuck(NexHealth):
-    """A client in which one kind of question, from some moment on, is never over."""
+    """A client in which one kind of question, from some moment on, is never over, or is faulty."""
 
     what = ""
+    fault: Exception | None = None
 
     async def _unless(self, what: str) -> None:
         if what == self.what:
+            if self.fault is not None:
+                raise self.fault
             await asyncio.Event().wait()
 
     async def inventory(self) -> Inventory:
@@ -82,6 +85,11 @@ class Watched:
 
     async def last_round(self) -> float:
         """As the page has it."""
+        found = (await self.seen()).one(LAST_ROUND)
+        assert found is not None
+        return found
+
+    async def seen(self) -> Seen:
         chunks = await self.page.write(
             self.poller.latest,
             self.clocks.world(),
@@ -89,15 +97,16 @@ class Watched:
             names=frozenset(),
             gzip=False,
         )
-        found = Seen.of(b"".join(chunks).decode()).one(LAST_ROUND)
-        assert found is not None
-        return found
+        return Seen.of(b"".join(chunks).decode())
 
 
-@pytest.mark.parametrize(
+KINDS = pytest.mark.parametrize(
     ("what", "scope"),
     [("syncs", Scope.INSTITUTION), ("fleet", Scope.FLEET), ("inventory", Scope.INSTITUTION)],
 )
+
+
+@KINDS
 def test_a_question_that_is_never_over_is_noticed(what: str, scope: Scope) -> None:
     async def stuck() -> None:
         loop = asyncio.get_running_loop()
@@ -121,6 +130,38 @@ def test_a_question_that_is_never_over_is_noticed(what: str, scope: Scope) -> No
                 await asyncio.gather(polling, return_exceptions=True)
 
     compressed(stuck())
+
+
+@KINDS
+def test_a_fault_of_ours_spoils_its_own_poll_and_is_counted(
+    what: str, scope: Scope, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def faulty() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, CompressedTime)
+        clocks = Clocks(loop)
+        async with Simulator(plain_offices(3), clock=clocks.world) as simulator:
+            watched = Watched(simulator, clocks, scope)
+            async with watched.api:
+                polling = asyncio.create_task(watched.poller.run())
+                await asyncio.sleep(HOUR)
+                watched.api.what, watched.api.fault = what, LookupError("a fault of ours")
+                await asyncio.sleep(2 * HOUR)
+                seen = await watched.seen()
+                assert seen.one("poll_failures_total", reason="other")
+                assert seen.one("up") == float(what == "inventory")
+                assert len(seen.samples["sync_read_lag_seconds"]) == 3
+                watched.api.what = ""
+                await asyncio.sleep(HOUR)
+                seen = await watched.seen()
+                assert set(seen.by("institution_poll_success", "institution").values()) == {1.0}
+                assert watched.poller.is_alive()
+                assert not polling.done()
+                polling.cancel()
+                await asyncio.gather(polling, return_exceptions=True)
+
+    compressed(faulty())
+    assert "LookupError: a fault of ours" in caplog.text
 
 
 @pytest.mark.parametrize("wait", [None, DAY])

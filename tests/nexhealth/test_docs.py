@@ -1,21 +1,15 @@
 """The table of what the API may do names tests that exist."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.named import ROOT, existing, named
+
 PAGE = (ROOT / "docs" / "api-behaviour.md").read_text("utf-8")
 
 
 def test_every_test_that_the_page_names_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", PAGE))
-    found = {
-        name
-        for path in (ROOT / "tests").rglob("test_*.py")
-        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
-    }
-    assert len(named) > 60
-    assert named <= found, sorted(named - found)
+    assert len(named(PAGE)) > 60
+    assert named(PAGE) <= existing(), sorted(named(PAGE) - existing())
 
 
 def test_each_of_the_thirty_unknowns_has_its_row_and_a_test() -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from nexhealth_exporter.errors import OtherFailure, PollError
 from nexhealth_exporter.model import Institution, Poll, Sync
@@ -13,6 +14,8 @@ from nexhealth_exporter.poller.ports import Api, Meter
 from nexhealth_exporter.poller.rest import Rest, now
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 Found = Mapping[str, tuple[Sync, ...] | None]
 """What was found, by subdomain; None where the poll failed."""
@@ -26,6 +29,20 @@ def answered(found: Found) -> int:
 def why(error: PollError) -> dict[str, str]:
     """A failure as facts for the log."""
     return {"reason": error.reason, "error": str(error)}
+
+
+async def guarded(asking: Awaitable[_T], **facts: str) -> _T:
+    """What is asked for. Raises PollError, also when the answer meets a fault of ours.
+
+    Such a fault spoils its own poll only, and is logged with its traceback and these facts.
+    """
+    try:
+        return await asking
+    except PollError:
+        raise
+    except Exception as error:
+        logger.exception("poll failed unexpectedly", extra=facts)
+        raise OtherFailure(f"A fault of the exporter: {type(error).__name__}.") from error
 
 
 class Failures:
@@ -90,14 +107,10 @@ class Asking:
         subdomain = institution.subdomain
         self._rest.alive(self._api.patience)
         try:
-            syncs = await self._api.syncs(institution)
+            syncs = await guarded(self._api.syncs(institution), institution=subdomain)
         except PollError as error:
             logger.debug("poll failed", extra={"institution": subdomain, **why(error)})
             self._did_not_answer(subdomain, error, failures)
-        except Exception as error:
-            # The top of a task: an answer that meets a fault of ours spoils its own poll only.
-            logger.exception("poll failed unexpectedly", extra={"institution": subdomain})
-            self._did_not_answer(subdomain, OtherFailure(str(error)), failures)
         else:
             self._latest.record(Poll(subdomain, self._clock(), syncs))
             return syncs

@@ -9,7 +9,7 @@ from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Institution, Inventory
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
-from nexhealth_exporter.poller.asking import Asking, why
+from nexhealth_exporter.poller.asking import Asking, guarded, why
 from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
@@ -139,7 +139,7 @@ class Poller:
 
     async def _take_inventory(self) -> None:
         try:
-            inventory = await self._api.inventory()
+            inventory = await guarded(self._api.inventory())
         except PollError as error:
             self._meter.poll_failed(error.reason)
             logger.warning("inventory failed, going on with what is known", extra=why(error))

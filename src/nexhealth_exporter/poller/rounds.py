@@ -7,7 +7,7 @@ from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.plan import Plan, Scope
-from nexhealth_exporter.poller.asking import Asking, Failures, answered, why
+from nexhealth_exporter.poller.asking import Asking, Failures, answered, guarded, why
 from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.left_out import LeftOut
@@ -108,7 +108,7 @@ class Rounds:
         await self._budget.turn()
         self._rest.alive(self._api.patience)
         with self._budget.asking():
-            return await self._api.fleet(inventory)
+            return await guarded(self._api.fleet(inventory))
 
     async def _without_fleet(
         self,
