@@ -451,7 +451,7 @@ async def soaking(
         soak = Soak(fleet, folder, simulator, proxy, port, random.Random(seed), tell)
         async with running(*PROGRAM, env=env) as process:
             soak.process = process
-            await until(lambda: "msg=listening" in process.said, why=process.said)
+            await until(lambda: "msg=listening" in process.said, seconds=180)
             yield soak
             code = await process.stop()
     said = process.said
