@@ -9,6 +9,7 @@ import threading
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,27 +111,13 @@ class State:
 
     def fleet(self) -> Fleet:
         """A fleet that remembers everything in the database and watches nothing yet."""
-        remembered: dict[str, dict[str, Kept]] = {}
-        try:
-            oldest = time.time() - FORGOTTEN_AFTER
-            rows = self._db.execute(
-                "SELECT institution, name, record, at FROM sync JOIN look USING (institution, name)"
-                " WHERE at >= ?",
-                (oldest,),
-            )
-            for institution, name, record, at in rows:
-                kept = Kept(_unpacked(record), at)
-                remembered.setdefault(institution, {})[name] = kept
-                self._saved[institution, name] = kept.learned
-            lasted = self._db.execute("SELECT integration_type, start, ended FROM incident")
-            disturbances = {
-                IntegrationType(kind): Disturbance(start, float("inf") if end is None else end)
-                for kind, start, end in lasted
-            }
-        except (sqlite3.Error, msgspec.DecodeError, zlib.error, ValueError) as error:
-            raise StateError(f"{self.path} cannot be read: {error}.") from None
-        lasting = {k: d.start for k, d in disturbances.items() if d.end == float("inf")}
-        return Fleet(remembered=remembered, incidents=lasting, disturbances=disturbances)
+        fleet = _remembering(self._db, self.path)
+        self._saved = {
+            (institution, name): kept.learned
+            for institution, memory in fleet.memory()
+            for name, kept in memory.items()
+        }
+        return fleet
 
     def save(self, fleet: Fleet) -> int:
         """Write what has changed since the last save, all of it or nothing; how many records."""
@@ -159,6 +146,47 @@ class State:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def remembered(path: Path | None) -> Fleet:
+    """What the file remembers, for commands that only look; it is not changed in any way.
+
+    A file that is not there remembers nothing. Raises StateError if it cannot be used.
+    """
+    if path is None or not path.exists():
+        return Fleet()
+    # A lone reader would leave files beside it, its own and not the exporter's, unless it is told
+    # that nobody writes.
+    is_in_use = path.with_name(f"{path.name}-wal").exists()
+    how = "mode=ro" if is_in_use else "immutable=1"
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as db:
+            _check(db, path)
+            return _remembering(db, path)
+    except sqlite3.Error as error:
+        raise StateError(f"{path} cannot be read: {error}.") from None
+
+
+def _remembering(db: sqlite3.Connection, path: Path) -> Fleet:
+    remembered: dict[str, dict[str, Kept]] = {}
+    try:
+        oldest = time.time() - FORGOTTEN_AFTER
+        rows = db.execute(
+            "SELECT institution, name, record, at FROM sync JOIN look USING (institution, name)"
+            " WHERE at >= ?",
+            (oldest,),
+        )
+        for institution, name, record, at in rows:
+            remembered.setdefault(institution, {})[name] = Kept(_unpacked(record), at)
+        lasted = db.execute("SELECT integration_type, start, ended FROM incident")
+        disturbances = {
+            IntegrationType(kind): Disturbance(start, float("inf") if end is None else end)
+            for kind, start, end in lasted
+        }
+    except (sqlite3.Error, msgspec.DecodeError, zlib.error, ValueError) as error:
+        raise StateError(f"{path} cannot be read: {error}.") from None
+    lasting = {k: d.start for k, d in disturbances.items() if d.end == float("inf")}
+    return Fleet(remembered=remembered, incidents=lasting, disturbances=disturbances)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

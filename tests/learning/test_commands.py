@@ -120,6 +120,35 @@ async def recorded(folder: Path, history: str) -> None:
 
 
 @pytest.mark.e2e
+async def test_status_judges_by_what_was_learned(tmp_path: Path) -> None:
+    (office,) = plain_offices(1)
+    seen, state = tmp_path / "seen.jsonl", tmp_path / "state.db"
+    start, now = time.time() // STEP * STEP - 20 * DAY, time.time()
+    told = {"institution": office.subdomain, "sync": office.syncs[0].name, "emr_type": "onprem"}
+    seen.write_text(
+        "\n".join(
+            json.dumps({**told, "at": iso(at), "read_at": iso(at), "write_at": iso(at)})
+            for at in (start + n * STEP for n in range(int((now - start) / STEP)))
+        )
+    )
+    assert main(["learn", "--observations", str(seen), "--state-file", str(state)]) == 0
+    before = state.read_bytes()
+    async with Simulator([office]) as simulator:
+        env = {
+            "NEXHEALTH_EXPORTER_API_URL": simulator.url,
+            "NEXHEALTH_EXPORTER_API_KEY": simulator.api_key,
+            "NEXHEALTH_EXPORTER_STATE_FILE": str(state),
+        }
+        async with running(*PROGRAM, "status", "--format", "json", env=env) as process:
+            assert await process.ended() in {0, 2}
+    (row,) = json.loads(process.said)
+
+    assert row["expectation"]["source"] == "learned"
+    assert row["first_seen"] == f"{datetime.fromtimestamp(start, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    assert state.read_bytes() == before
+
+
+@pytest.mark.e2e
 async def test_an_exporter_without_state_learns_from_prometheus_at_start(
     tmp_path: Path, recently: float
 ) -> None:

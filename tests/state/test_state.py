@@ -16,7 +16,7 @@ from nexhealth_exporter.fleet import Disturbance, Fleet
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import State, remembered
 
 DAY, STEP = 86400.0, 600.0
 POLICY = policy(Rules(), Defaults("America/New_York", "US", DAY, 30 * DAY))
@@ -72,6 +72,36 @@ def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
     later = lived(fleet, names, now, 10.3)
     assert told(lived(restarted, names, now, 10.3)) == told(later)
     assert {s.expectation.source for _, s in later.syncs()} == {"learned"}
+
+
+def test_whoever_only_looks_sees_the_same_and_leaves_nothing_behind(
+    tmp_path: Path, recently: float
+) -> None:
+    path, names = tmp_path / "state.db", ["a"]
+    fleet = lived(watching(Fleet(), names), names, recently, 1)
+    state = State(path)
+    state.save(fleet)
+    first_seen = fleet.standings["a"].syncs[0].first_seen
+
+    def looked() -> float:
+        return remembered(path).remembered["a"]["Main é"].learned.first_seen
+
+    assert looked() == first_seen  # beside the exporter that has it open
+    state.close()
+    before = sorted(tmp_path.iterdir()), path.read_bytes()
+    assert looked() == first_seen
+    assert (sorted(tmp_path.iterdir()), path.read_bytes()) == before
+
+
+def test_whoever_only_looks_leaves_a_damaged_file_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"no database" * 100)
+
+    with pytest.raises(StateError, match="cannot be read"):
+        remembered(path)
+
+    assert list(tmp_path.iterdir()) == [path]
+    assert not remembered(tmp_path / "not there").remembered
 
 
 def test_running_incidents_are_kept(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from nexhealth_exporter.cli.exporter import (
     read_files,
     watches,
 )
+from nexhealth_exporter.cli.memory import looked_up
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -149,7 +150,9 @@ def _fleet(
     settings: Settings, rules: Rules, watched: Sequence[Institution], answer: Answer, now: float
 ) -> Fleet:
     policy = policy_of(settings, rules)
-    fleet = Fleet().watching(Inventory({i.subdomain: i for i in watched}), policy)
+    fleet = looked_up(settings.state_file).watching(
+        Inventory({i.subdomain: i for i in watched}), policy
+    )
     return fleet.after((Poll(s, now, syncs) for s, syncs in answer.items()), policy)
 
 

@@ -1,4 +1,4 @@
-"""What a running exporter has learned: read at start, saved once a minute and at the end."""
+"""What an exporter has learned: read at start, saved once a minute and at the end."""
 
 import asyncio
 import logging
@@ -9,12 +9,21 @@ from pathlib import Path
 from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import State, remembered
 
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 60.0
 """A kill loses what was learned in so many seconds at most."""
+
+
+def looked_up(path: Path | None) -> Fleet:
+    """What a running exporter has learned, for commands that only look at its file."""
+    try:
+        return remembered(path)
+    except StateError as error:
+        logger.warning("going on without what was learned", extra={"error": str(error)})
+        return Fleet()
 
 
 class Memory:

@@ -7,7 +7,7 @@ from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.expectation.pattern import SLOTS, Pattern
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
 from nexhealth_exporter.settings import Settings, variable
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import remembered
 
 _SHADES = " ░▒▓█"
 _HOURS = "".join(f"{hour:<6}" for hour in range(0, 24, 3))
@@ -23,9 +23,7 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
     institution: str = arguments.institution
     if settings.state_file is None or not settings.state_file.exists():
         raise ConfigError(f"{variable('state_file')} names no file: nothing has been learned.")
-    state = State(settings.state_file)
-    memory = state.fleet().remembered.get(institution)
-    state.close()
+    memory = remembered(settings.state_file).remembered.get(institution)
     if not memory:
         raise ConfigError(f"nothing is known of {institution}.")
     for name, kept in sorted(memory.items()):

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from nexhealth_exporter import report
 from nexhealth_exporter.cli.exporter import connect, log, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.memory import looked_up
 from nexhealth_exporter.errors import ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
@@ -50,6 +51,7 @@ async def _polled(settings: Settings) -> Fleet:
             concurrency=settings.api_max_concurrency,
             meter=own,
             clock=time.time,
+            remembering=looked_up(settings.state_file),
         )
         return await poller.once()
 
