@@ -36,8 +36,8 @@ def lived(fleet: Fleet, names: list[str], start: float, days: float) -> Fleet:
         local = datetime.fromtimestamp(at, UTC)
         day = at - at % DAY
         mark = at if local.hour in range(13, 22) and local.weekday() < 5 else None
-        known = fleet.standings[names[0]].syncs
-        mark = mark or (known[0].sync.read_at if known else day)
+        known = fleet.standings[names[0]].memory().get("Main é")
+        mark = mark or (known.learned.marks[0] if known else day)
         sync = Sync("Main é", IntegrationType.SERVER, read_at=mark, write_at=mark)
         fleet = fleet.after([Poll(name, at, (sync,)) for name in names], POLICY)
     return fleet
@@ -81,7 +81,7 @@ def test_whoever_only_looks_sees_the_same_and_leaves_nothing_behind(
     fleet = lived(watching(Fleet(), names), names, recently, 1)
     state = State(path)
     state.save(fleet)
-    first_seen = fleet.standings["a"].syncs[0].first_seen
+    first_seen = fleet.standings["a"].memory()["Main é"].learned.first_seen
 
     def looked() -> float:
         return remembered(path).remembered["a"]["Main é"].learned.first_seen
