@@ -208,7 +208,7 @@ async def test_what_a_running_exporter_learns_is_saved_when_it_stops(tmp_path: P
             text = (await get(f"http://127.0.0.1:{port}/metrics"))[1]
             return text if "nexhealth_sync_info{" in text else None
 
-        text = await until(page)
+        text = await until(page, seconds=150, why=process.said)
         assert "\nnexhealth_state_ok 1" in text
         assert await process.stop() == 0
     async with running(*PROGRAM, "schedules", "harbor-smiles", "--state-file", str(state)) as shown:
