@@ -10,6 +10,7 @@ import pytest
 
 from nexhealth_exporter import rules
 from nexhealth_exporter.cli import main
+from nexhealth_exporter.model import Institution, IntegrationType
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from tests.e2e.processes import PROGRAM, free_port, get, prometheus, running, tool, until
 
@@ -39,11 +40,12 @@ def recently() -> float:
     return time.time() // DAY * DAY - DAYS * DAY
 
 
+@pytest.mark.parametrize("subdomain", ["smiles", "007", "true", "a: [b]*"])
 def test_what_was_learned_is_shown_and_can_be_pasted(
-    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str], subdomain: str
 ) -> None:
     seen, state = tmp_path / "seen.jsonl", str(tmp_path / "state.db")
-    told = {"institution": "smiles", "sync": "Main", "emr_type": "onprem", "timezone": "UTC"}
+    told = {"institution": subdomain, "sync": "Main", "emr_type": "onprem", "timezone": "UTC"}
     start = recently - 30 * DAY
     seen.write_text(
         "\n".join(
@@ -54,14 +56,16 @@ def test_what_was_learned_is_shown_and_can_be_pasted(
 
     assert main(["learn", "--observations", str(seen), "--state-file", state]) == 0
     assert "1 of 1 syncs have a pattern" in capsys.readouterr().out
-    assert main(["schedules", "smiles", "--state-file", state]) == 0
+    assert main(["schedules", subdomain, "--state-file", state]) == 0
     said = capsys.readouterr().out
 
     assert re.search(r"learned from \d weeks: usually runs Mon-Fri 13:00-22:00; \d\d % sure", said)
     assert said.count("█" * 10) == 5
     pasted = "\n".join(line[2:] for line in said.split("configuration file\n")[1].splitlines())
     found = rules.read(pasted, "pasted.yaml")
-    assert found.schedules["smiles-learned"].windows[0] == ((13 * 3600, 22 * 3600),)
+    held = found.for_sync(Institution(subdomain), ("", IntegrationType.SERVER)).schedule
+    assert held is not None
+    assert held.windows[0] == ((13 * 3600, 22 * 3600),)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """`schedules`: the learned pattern of an institution, as a chart and as YAML to be pasted."""
 
 import argparse
+import json
 from collections.abc import Iterator
 
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.expectation.pattern import SLOTS, Pattern
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
+from nexhealth_exporter.report.words import subdomain_glob
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.state import remembered
 
@@ -47,7 +49,7 @@ def _chart(pattern: Pattern) -> Iterator[str]:
 
 def _yaml(institution: str, pattern: Pattern) -> Iterator[str]:
     """The part of a configuration file that says the same."""
-    name = f"{institution}-learned"
+    name = json.dumps(f"{institution}-learned")
     yield "\n  # to hold these hours fixed, paste this into the configuration file"
     yield "  schedules:"
     yield f"    {name}:"
@@ -60,7 +62,7 @@ def _yaml(institution: str, pattern: Pattern) -> Iterator[str]:
     if pattern.is_always_on:
         yield "      holidays: none"
     yield "  institutions:"
-    yield f"    - match: {{subdomain: {institution}}}"
+    yield f"    - match: {{subdomain: {subdomain_glob(institution)}}}"
     yield f"      schedule: {name}"
 
 

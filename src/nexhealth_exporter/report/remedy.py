@@ -1,7 +1,5 @@
 """What to do about an office: the next step, and lines that are ready to be pasted."""
 
-import json
-import re
 import shlex
 from datetime import date, timedelta
 
@@ -9,7 +7,7 @@ from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
 from nexhealth_exporter.report.row import FLUCTUATION, Condition, Row
 from nexhealth_exporter.report.story import DOING, looks_closed, stop_of, stretch
-from nexhealth_exporter.report.words import moment, rfc3339
+from nexhealth_exporter.report.words import moment, rfc3339, subdomain_glob
 
 _MOST_DAYS = 14
 """A closure proposed for longer than this would rather be a mistake."""
@@ -88,7 +86,7 @@ def closure_line(row: Row, sync: SyncStanding) -> str:
     """The entry for `closures:` in the configuration file that announces the days missed."""
     first, last = _days(row, sync)
     days = first.isoformat() if first == last else f"{first}..{last}"
-    subdomain = json.dumps(re.sub(r"([*?\[])", r"[\1]", row.standing.institution.subdomain))
+    subdomain = subdomain_glob(row.standing.institution.subdomain)
     return f'- {{match: {{subdomain: {subdomain}}}, days: ["{days}"]}}'
 
 

@@ -1,5 +1,7 @@
 """Durations and instants as people read them."""
 
+import json
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -59,3 +61,8 @@ def when(at: float, zone: str, now: float) -> str:
 def rfc3339(at: float) -> str:
     """Like "2026-11-24T14:05:00Z": UTC, whole seconds, cut down."""
     return f"{datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def subdomain_glob(subdomain: str) -> str:
+    """The glob that fits this subdomain alone, quoted for the configuration file."""
+    return json.dumps(re.sub(r"([*?\[])", r"[\1]", subdomain))
