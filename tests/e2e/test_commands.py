@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import time
 from pathlib import Path
 
@@ -121,6 +122,27 @@ async def test_check_tells_what_would_be_polled_and_entries_that_match_nothing(
     assert "UTC  expected to run" in said
 
 
+async def test_check_does_not_call_a_schedule_unused_while_it_knows_no_sync(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "schedules: {office: {hours: {mon-fri: '08:00-17:00'}}}\n"
+        "institutions: [{match: {}, schedule: office}]\n"
+    )
+    env = {"CONFIG_FILE": str(config)}
+    async with Simulator(plain_offices(2)) as simulator:
+        simulator.faults["/sync_status"] = faults.Status(403)
+        code, said = await finished("check", env=settings(simulator, **env))
+        wrong = {**settings(simulator, **env), PREFIX + "API_KEY": "a-wrong-but-long-key"}
+        _, without_key = await finished("check", env=wrong)
+
+    assert (code, "Fleet call: refused" in said) == (0, True), said
+    for text in (said, without_key):
+        assert "Schedule office, America/New_York" in text
+        assert "used by no sync" not in text
+
+
 async def test_check_fails_on_a_refused_key() -> None:
     async with Simulator(plain_offices(1)) as simulator:
         env = {**settings(simulator), PREFIX + "API_KEY": "a-wrong-but-long-key"}
@@ -199,15 +221,21 @@ async def test_check_names_syncs_whose_silence_would_never_be_told(tmp_path: Pat
     config = tmp_path / "config.yaml"
     config.write_text(
         "schedules: {never: {hours: {mon: closed}}}\n"
-        "institutions: [{match: {subdomain: office-1}, schedule: never}]\n"
+        "institutions:\n"
+        "  - {match: {subdomain: office-1}, schedule: never}\n"
+        "  - match: {subdomain: office-2}\n"
+        "    allowance: {server: {write: {critical: 300d}}, cloud: {write: {critical: 300d}}}\n"
     )
-    async with Simulator(plain_offices(2)) as simulator:
+    async with Simulator(plain_offices(3)) as simulator:
         code, said = await finished("check", env=settings(simulator, CONFIG_FILE=str(config)))
 
     assert code == 0
     assert "Never overdue" in said
-    assert "  office-1 / " in said
-    assert "  office-2 / " not in said
+    told = dict(re.findall(r"^  (office-\d) / [^:]+: (.*)$", said, re.MULTILINE))
+    assert told == {
+        "office-1": "read warning, read critical, write warning, write critical",
+        "office-2": "write critical",
+    }
 
 
 async def test_a_mark_from_any_year_stops_neither_status_nor_pages() -> None:

@@ -18,14 +18,14 @@ from nexhealth_exporter.cli.memory import looked_up
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.exposition.own import OwnMetrics
-from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.fleet import Fleet, SyncStanding
 from nexhealth_exporter.model import (
     Institution,
     IntegrationType,
     Inventory,
+    Operation,
     Poll,
     Source,
-    State,
     Sync,
 )
 from nexhealth_exporter.nexhealth import NexHealth
@@ -54,7 +54,7 @@ async def check(settings: Settings) -> int:
             inventory = await api.inventory()
         except PollError as error:
             print(f"Credentials: {settings.api_url} gives no inventory. {error}")
-            _print_schedules(_of_rules(rules, settings, Fleet()), now)
+            _print_schedules(_of_rules(rules, settings, None), now)
             return 1
         print(f"Credentials: ok, the key sees {len(inventory)} institutions.")
         found = await _fleet_call(api, inventory)
@@ -63,7 +63,10 @@ async def check(settings: Settings) -> int:
     watched = [institution for institution in inventory if is_watched(institution)]
     _print_plan(settings, watched, found, token_life)
     _print_unmatched(rules, inventory, found.answer)
-    fleet = _fleet(settings, rules, watched, found.answer or {}, now)
+    if found.answer is None:
+        _print_schedules(_of_rules(rules, settings, None), now)
+        return 0
+    fleet = _fleet(settings, rules, watched, found.answer, now)
     _print_without_deadline(fleet)
     _print_schedules([*_in_use(fleet), *_of_rules(rules, settings, fleet)], now)
     return 0
@@ -157,16 +160,24 @@ def _fleet(
 
 
 def _print_without_deadline(fleet: Fleet) -> None:
-    """Name the syncs whose allowance cannot run out: silence would never be told."""
+    """Name the syncs of which an allowance cannot run out: such a silence would never be told."""
     silent = [
-        f"{standing.institution.subdomain} / {sync.sync.name}"
+        f"{standing.institution.subdomain} / {sync.sync.name}: {', '.join(endless)}"
         for standing, sync in fleet.syncs()
-        if sync.state is State.ACTIVE and not any(j.deadline for j in sync.judgements)
+        if (endless := list(_endless(sync)))
     ]
     if silent:
-        print("\nNever overdue, because their allowance cannot run out within 400 days:")
+        print("\nNever overdue, because the allowance cannot run out within 400 days:")
     for name in silent:
         print(f"  {name}")
+
+
+def _endless(sync: SyncStanding) -> Iterator[str]:
+    for operation in Operation:
+        judgement = sync.judgement(operation)
+        for severity in judgement.basis.severities:
+            if severity not in judgement.deadline:
+                yield f"{operation.value} {severity.value}"
 
 
 class _Shown(NamedTuple):
@@ -186,14 +197,18 @@ def _in_use(fleet: Fleet) -> Iterator[_Shown]:
         yield _Shown(expectation, ", ".join(sorted(found)))
 
 
-def _of_rules(rules: Rules, settings: Settings, fleet: Fleet) -> Iterator[_Shown]:
-    """Every schedule that no sync has, in the default zone: it can be looked at all the same."""
-    used = {sync.expectation.schedule for _, sync in fleet.syncs()}
+def _of_rules(rules: Rules, settings: Settings, fleet: Fleet | None) -> Iterator[_Shown]:
+    """Every schedule that no sync has, in the default zone: it can be looked at all the same.
+
+    Without a fleet nobody knows which syncs there are.
+    """
+    used = {sync.expectation.schedule for _, sync in fleet.syncs()} if fleet else set()
+    why = "used by no sync" if fleet else "the default zone, since syncs are not known"
     for name, schedule in rules.schedules.items():
         if name not in used:
             zone, country = settings.default_timezone, settings.default_country
             kind = IntegrationType.CLOUD
-            yield _Shown(expectation_of(schedule, zone, kind, country), "used by no sync")
+            yield _Shown(expectation_of(schedule, zone, kind, country), why)
 
 
 def _print_schedules(shown: Iterable[_Shown], now: float) -> None:
