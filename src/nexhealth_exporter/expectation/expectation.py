@@ -138,7 +138,10 @@ class Expectation:
     def piece(self, now: float) -> Segment:
         """The part of that segment within the UTC day of `now`: cheap, for value and reason."""
         now = clamped(now)
-        return next(p for p in _segments_of_day(self, int(now // DAY)) if p.end > now)
+        for segment in _segments_of_day(self, int(now // DAY)):
+            if segment.end > now:
+                return segment
+        raise ValueError(now)  # pragma: no cover - segments cover the day
 
     def unexpected(self, mark: float, now: float) -> float:
         """The expectation added up from `mark` to `now`, in seconds: never negative.

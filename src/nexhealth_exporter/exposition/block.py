@@ -4,8 +4,7 @@ import math
 import operator
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.deflate import Part, part
@@ -14,7 +13,6 @@ from nexhealth_exporter.exposition.row import (
     OPEN,
     SYNC_COLUMNS,
     Column,
-    Line,
     OfficeRow,
     SyncRow,
     office_row,
@@ -38,18 +36,12 @@ COLUMNS = (
 )
 """Everything that a block draws."""
 
-STILL = frozenset(SYNC_COLUMNS + OFFICE_COLUMNS)
-"""What does not depend on the clock."""
-
 MS = 1000.0
 
 _UP, _REST = b"1", b"0"
 _BECAUSE = {reason: f'reason="{reason}"}} 1'.encode() for reason in Reason}
 
 Row = OfficeRow | SyncRow
-
-Cells = dict[Column, Sequence[Any]]
-"""For each column the cells of all rows."""
 
 Ends = tuple[Sequence[bytes], Sequence[bytes]]
 """The label pairs of each line, and what follows their tail."""
@@ -65,7 +57,7 @@ class Block:
         self._rows: list[SyncRow] = []
         self._office_pairs: list[bytes] = []
         self._pairs: list[bytes] = []
-        self._lines = _Lines.of([]), _Lines.of([])
+        self._lines = _Lines.of(()), _Lines.of(())
         self._until = math.inf
         self._instant = origin
         self._stale: set[Column] = set()
@@ -84,9 +76,8 @@ class Block:
         """
         yield from self._take(standings)
         yield from self._look(now)
-        cells = self._cells() if self._stale.intersection(STILL) else {}
         for column in list(self._stale):
-            labelled, ends = self._ends(column, now, cells)
+            labelled, ends = self._ends(column, now)
             name = column.family.name.encode()
             self._parts[column] = part(lines(name, labelled, column.tail, ends))
             self._stale.discard(column)
@@ -110,14 +101,27 @@ class Block:
         pairs, office_pairs = [row.pairs for row in rows], [row.pairs for row in offices]
         self._stale.update(LAG, UNEXPECTED_LAG)
         if (pairs, office_pairs) == (self._pairs, self._office_pairs):
-            self._stale |= _differing(OFFICE_COLUMNS, self._offices, offices)
-            self._stale |= _differing(SYNC_COLUMNS, self._rows, rows)
+            yield from self._compare(OFFICE_COLUMNS, self._offices, offices)
+            yield from self._compare(SYNC_COLUMNS, self._rows, rows)
         else:
             self._stale.update(COLUMNS)
         self._standings, self._offices, self._rows = standings, offices, rows
         self._pairs, self._office_pairs = pairs, office_pairs
         self._until = -math.inf
         self.fallbacks = sum(office.is_fallback for office in offices)
+
+    def _compare(
+        self, columns: Iterable[Column], before: Sequence[Row], after: Sequence[Row]
+    ) -> Iterator[None]:
+        """Note in which of these columns rows say something else than before."""
+        undecided = [c for c in columns if c not in self._stale]
+        for its, others in zip(before, after, strict=True):
+            if its is not others:
+                found = [c for c in undecided if c.cell and c.cell(its) != c.cell(others)]
+                if found:
+                    self._stale.update(found)
+                    undecided = [c for c in undecided if c not in self._stale]
+                yield
 
     def _look(self, now: float) -> Iterator[None]:
         """Find out anew what holds where the old no longer does."""
@@ -133,24 +137,24 @@ class Block:
                     yield
             self._until = min((row.until for row in self._rows), default=math.inf)
             self._lines = (
-                _Lines.of([row.read for row in self._rows if row.read is not None]),
-                _Lines.of([row.write for row in self._rows if row.write is not None]),
+                _Lines.of(
+                    (row.pairs, mark, row.read_base, row.read_rate)
+                    for row in self._rows
+                    if (mark := row.standing.read.mark) is not None
+                ),
+                _Lines.of(
+                    (row.pairs, mark, row.write_base, row.write_rate)
+                    for row in self._rows
+                    if (mark := row.standing.write.mark) is not None
+                ),
             )
         self._instant = now
 
-    def _cells(self) -> Cells:
-        """The cells of every column that does not depend on the clock."""
-        return dict(
-            chain(
-                zip(SYNC_COLUMNS, _transposed(SYNC_COLUMNS, self._rows), strict=True),
-                zip(OFFICE_COLUMNS, _transposed(OFFICE_COLUMNS, self._offices), strict=True),
-            )
-        )
-
-    def _ends(self, column: Column, now: float, cells: Cells) -> Ends:
-        if column in cells:
-            labelled = self._office_pairs if column in OFFICE_COLUMNS else self._pairs
-            its = cells[column]
+    def _ends(self, column: Column, now: float) -> Ends:
+        if column.cell is not None:
+            of_offices = column in OFFICE_COLUMNS
+            labelled = self._office_pairs if of_offices else self._pairs
+            its = list(map(column.cell, self._offices if of_offices else self._rows))
             return (labelled, its) if column.is_open else numbered(labelled, its)
         if column in LAG:
             of_lines = self._lines[LAG.index(column)]
@@ -172,18 +176,20 @@ class _Lines(NamedTuple):
     """
 
     labelled: list[bytes]
-    marks: Sequence[float]
-    bases: Sequence[float]
-    rates: Sequence[float]
+    marks: "array[float]"
+    bases: "array[float]"
+    rates: "array[float]"
 
     @classmethod
-    def of(cls, given: Sequence[Line]) -> "_Lines":
-        return cls(
-            [line.pairs for line in given],
-            array("d", [round(line.mark * MS) for line in given]),
-            array("d", [round(line.base * MS) for line in given]),
-            array("d", [line.rate for line in given]),
-        )
+    def of(cls, given: Iterable[tuple[bytes, float, float, float]]) -> "_Lines":
+        """Of each line its label pairs, its mark, its base and its rate."""
+        its = cls([], array("d"), array("d"), array("d"))
+        for pairs, mark, base, rate in given:
+            its.labelled.append(pairs)
+            its.marks.append(round(mark * MS))
+            its.bases.append(round(base * MS))
+            its.rates.append(rate)
+        return its
 
     def lags(self, now: float) -> list[float]:
         now *= MS
@@ -196,16 +202,3 @@ class _Lines(NamedTuple):
             lag / MS if (lag := base + rate * since) > 0.0 else 0.0
             for base, rate in zip(self.bases, self.rates, strict=True)
         ]
-
-
-def _differing(
-    columns: Sequence[Column], before: Sequence[Row], after: Sequence[Row]
-) -> set[Column]:
-    """The columns in which the lines of the same rows differ."""
-    both = zip(columns, _transposed(columns, before), _transposed(columns, after), strict=True)
-    return {column for column, its, others in both if its != others}
-
-
-def _transposed(columns: Sequence[Column], rows: Sequence[Row]) -> Iterable[Sequence[Any]]:
-    """The cells of each column."""
-    return zip(*[row.cells for row in rows], strict=True) if rows else [()] * len(columns)

@@ -1,13 +1,15 @@
 """What the lines of one institution, and of one sync, say: label pairs and values.
 
-Cells are what does not depend on the clock. Each stands in one column, whose place is the
-same for every row; None gives no line.
+A column reads from each row what does not depend on the clock; None gives no line.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from functools import lru_cache
+from itertools import chain, zip_longest
+from operator import attrgetter
+from typing import Any
 
 from nexhealth_exporter.expectation.expectation import Running
 from nexhealth_exporter.expectation.judgement import Judgement
@@ -28,10 +30,12 @@ class Column:
     """Lines of one family that differ only in whose they are.
 
     `tail` follows their label pairs; when it does not close them, cells hold the line's end.
+    `cell` reads a row, if that does not depend on the clock.
     """
 
     family: Family
     tail: bytes = b"} "
+    cell: Callable[[Any], Any] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -39,60 +43,55 @@ class Column:
         return self.tail == OPEN
 
 
-def _severities(family: Family) -> tuple[Column, ...]:
-    return tuple(Column(family, f',severity="{severity}"}} '.encode()) for severity in Severity)
+def _column(family: Family, path: str, tail: bytes = b"} ") -> Column:
+    return Column(family, tail, attrgetter(path))
 
 
-SYNC_COLUMNS = (
-    *(Column(table.LAST_MARK[operation]) for operation in Operation),
-    *(column for operation in Operation for column in _severities(table.DEADLINE[operation])),
-    *(column for operation in Operation for column in _severities(table.ALLOWANCE[operation])),
-    *(Column(table.UP[operation]) for operation in Operation),
-    Column(table.SYNC_INFO, OPEN),
-)
-OFFICE_COLUMNS = (
-    Column(table.INSTITUTION_INFO, OPEN),
-    Column(table.POLL_SUCCESS),
-    Column(table.LAST_POLL),
-    Column(table.INSTITUTION_SYNCS),
-)
+def _severities(family: Family, path: str) -> Iterator[Column]:
+    for severity in Severity:
+        tail = f',severity="{severity}"}} '.encode()
+        yield _column(family, path.format(severity=severity), tail)
 
 
-class Line:
-    """The unexpected lag of one direction as a straight line, and the mark it counts from.
+def _colour(operation: Operation) -> Column:
+    is_up = attrgetter(f"standing.sync.{operation}_up")
+    return Column(table.UP[operation], cell=lambda row: _number(is_up(row)))
 
-    It is `base + rate * (now - origin)`; the origin is the block's.
-    """
 
-    __slots__ = ("base", "mark", "pairs", "rate")
-
-    def __init__(self, pairs: bytes, mark: float) -> None:
-        self.pairs = pairs
-        self.mark = mark
-        self.base = 0.0
-        self.rate = 0.0
-
-    def bend(self, running: Running, origin: float) -> None:
-        """Follow that line from now on."""
-        self.rate = running.rate
-        self.base = running.value - running.rate * (running.at - origin)
+def _number(told: bool | None) -> int | None:  # noqa: FBT001 - it is what becomes a number
+    return None if told is None else int(told)
 
 
 class SyncRow:
-    """One sync: its open label pairs, its cells, and what it says at an instant.
+    """One sync: its open label pairs, and what it says at an instant.
 
-    What depends on the clock holds until `until`, and is not known before `look`.
+    The unexpected lag of each direction is a straight line, `base + rate * (now - origin)`;
+    the origin is the block's. What depends on the clock holds until `until`, and is not known
+    before `look`.
     """
 
-    __slots__ = ("cells", "is_expected", "pairs", "read", "reason", "standing", "until", "write")
+    __slots__ = (
+        "described",
+        "is_expected",
+        "number",
+        "pairs",
+        "read_base",
+        "read_rate",
+        "reason",
+        "standing",
+        "until",
+        "write_base",
+        "write_rate",
+    )
 
-    def __init__(self, pairs: bytes, standing: SyncStanding, cells: tuple[Cell, ...]) -> None:
+    def __init__(
+        self, number: bytes, pairs: bytes, standing: SyncStanding, described: bytes
+    ) -> None:
+        self.number = number
         self.pairs = pairs
         self.standing = standing
-        self.cells = cells
-        read, write = standing.read.mark, standing.write.mark
-        self.read = None if read is None else Line(pairs, read)
-        self.write = None if write is None else Line(pairs, write)
+        self.described = described
+        self.read_base = self.read_rate = self.write_base = self.write_rate = 0.0
         self.until = -math.inf
         self.is_expected: bool | None = None
         self.reason: Reason | None = None
@@ -106,24 +105,36 @@ class SyncRow:
             and _counted_alike(mine.read, its.read)
             and _counted_alike(mine.write, its.write)
         ):
-            self.read, self.write, self.until = before.read, before.write, before.until
+            self.read_base, self.read_rate = before.read_base, before.read_rate
+            self.write_base, self.write_rate = before.write_base, before.write_rate
+            self.until = before.until
 
     def look(self, now: float, origin: float) -> bool:
         """Find out what holds from `now` on; True when it is expected otherwise than before."""
         standing = self.standing
         piece = standing.expectation.piece(now)
         until = piece.end
-        for line, judgement in ((self.read, standing.read), (self.write, standing.write)):
-            running = judgement.running(now)
-            if line is not None and running is not None:
-                line.bend(running, origin)
-                until = min(until, running.until)
+        if (read := standing.read.running(now)) is not None:
+            self.read_base, self.read_rate = _line(read, origin)
+            until = min(until, read.until)
+        if (write := standing.write.running(now)) is not None:
+            self.write_base, self.write_rate = _line(write, origin)
+            until = min(until, write.until)
         self.until = until
         is_expected = piece.is_expected
         reason = None if is_expected else piece.reason
         changed = is_expected is not self.is_expected or reason is not self.reason
         self.is_expected, self.reason = is_expected, reason
         return changed
+
+    @property
+    def info(self) -> bytes:
+        """The end of the line that describes it."""
+        return b'institution_id="%s",%s' % (self.number, self.described)
+
+
+def _line(running: Running, origin: float) -> tuple[float, float]:
+    return running.value - running.rate * (running.at - origin), running.rate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +143,7 @@ class OfficeRow:
 
     standing: Standing
     pairs: bytes
-    cells: tuple[Cell, ...]
+    info: bytes
     syncs: tuple[SyncRow, ...]
 
     @property
@@ -140,41 +151,66 @@ class OfficeRow:
         """True when one of its syncs has no usable time zone of its own."""
         return any(row.standing.hours.is_fallback for row in self.syncs)
 
+    @property
+    def is_successful(self) -> int | None:
+        """Whether its latest poll succeeded, as a number."""
+        return None if self.standing.last_poll is None else int(self.standing.failure is None)
+
+    @property
+    def number_of_syncs(self) -> int | None:
+        """None while no answer is known."""
+        return None if self.standing.syncs is None else len(self.standing.syncs)
+
+
+SYNC_COLUMNS = (
+    *(_column(table.LAST_MARK[op], f"standing.sync.{op}_at") for op in Operation),
+    *chain.from_iterable(
+        _severities(table.DEADLINE[op], f"standing.{op}.{{severity}}_at") for op in Operation
+    ),
+    *chain.from_iterable(
+        _severities(table.ALLOWANCE[op], f"standing.{op}.basis.{{severity}}") for op in Operation
+    ),
+    *map(_colour, Operation),
+    _column(table.SYNC_INFO, "info", OPEN),
+)
+OFFICE_COLUMNS = (
+    _column(table.INSTITUTION_INFO, "info", OPEN),
+    _column(table.POLL_SUCCESS, "is_successful"),
+    _column(table.LAST_POLL, "standing.last_success"),
+    _column(table.INSTITUTION_SYNCS, "number_of_syncs"),
+)
+
 
 def office_row(standing: Standing, before: OfficeRow | None) -> OfficeRow:
     """The row of that institution; what did not change since `before` is taken from there."""
     institution = standing.institution
+    number = _id_of(institution).encode()
     if before is None or before.standing.institution is not institution:
         pairs, info = b"{" + labels({"institution": institution.subdomain}), None
         rows: tuple[SyncRow, ...] = ()
     else:
         pairs = before.pairs
-        info = before.cells[0] if before.standing.group == standing.group else None
+        info = before.info if before.standing.group == standing.group else None
         rows = before.syncs
-    cells = (
-        info or _institution_info(standing),
-        None if standing.last_poll is None else int(standing.failure is None),
-        standing.last_success,
-        None if standing.syncs is None else len(standing.syncs),
-    )
     syncs = [
-        _sync_row(pairs, institution, sync, was)
+        _sync_row(number, pairs, sync, was)
         for sync, was in zip_longest(standing.syncs or (), rows)
         if sync is not None
     ]
-    return OfficeRow(standing, pairs, cells, tuple(syncs))
+    return OfficeRow(standing, pairs, info or _institution_info(standing), tuple(syncs))
 
 
 def _sync_row(
-    office: bytes, institution: Institution, standing: SyncStanding, before: SyncRow | None
+    number: bytes, office: bytes, standing: SyncStanding, before: SyncRow | None
 ) -> SyncRow:
+    if before is not None and before.standing is standing:
+        return before
     if before is None or not _named_alike(before.standing, standing):
         own = {"sync": standing.sync.name, "integration_type": standing.integration_type}
-        pairs = office + b"," + labels(own)
-        return SyncRow(pairs, standing, (*_values(standing), _sync_info(institution, standing)))
+        return SyncRow(number, office + b"," + labels(own), standing, _described(standing))
     same = _described_alike(before.standing, standing)
-    info = before.cells[-1] if same else _sync_info(institution, standing)
-    row = SyncRow(before.pairs, standing, (*_values(standing), info))
+    described = before.described if same else _described(standing)
+    row = SyncRow(before.number, before.pairs, standing, described)
     row.take_over(before)
     return row
 
@@ -199,35 +235,32 @@ def _described_alike(one: SyncStanding, other: SyncStanding) -> bool:
     )
 
 
-def _values(standing: SyncStanding) -> tuple[Cell, ...]:
-    sync, read, write = standing.sync, standing.read, standing.write
-    return (
-        sync.read_at,
-        sync.write_at,
-        read.warning_at,
-        read.critical_at,
-        write.warning_at,
-        write.critical_at,
-        read.basis.warning,
-        read.basis.critical,
-        write.basis.warning,
-        write.basis.critical,
-        None if sync.read_up is None else int(sync.read_up),
-        None if sync.write_up is None else int(sync.write_up),
+def _described(standing: SyncStanding) -> bytes:
+    """What its info says apart from the institution's id."""
+    expectation = standing.expectation
+    return _described_as(
+        standing.sync.emr,
+        expectation.timezone,
+        expectation.source,
+        expectation.schedule,
+        standing.state,
+        len(standing.sync.locations),
     )
 
 
-def _sync_info(institution: Institution, standing: SyncStanding) -> bytes:
-    expectation = standing.expectation
+@lru_cache(maxsize=4096)
+def _described_as(  # noqa: PLR0917 - a cache is keyed by position
+    emr: str, timezone: str, source: str, schedule: str, state: str, locations: int
+) -> bytes:
+    """The same for many syncs, which share it."""
     return _info(
         {
-            "institution_id": _id_of(institution),
-            "emr": standing.sync.emr,
-            "timezone": expectation.timezone,
-            "expectation": expectation.source,
-            "schedule": expectation.schedule,
-            "state": standing.state,
-            "locations": str(len(standing.sync.locations)),
+            "emr": emr,
+            "timezone": timezone,
+            "expectation": source,
+            "schedule": schedule,
+            "state": state,
+            "locations": str(locations),
         }
     )
 
