@@ -21,8 +21,8 @@ setup: .venv/.dev  ## the virtual environment .venv, checked by hash
 .venv/.dev: constraints/dev.txt .venv/.runtime
 	@$(PYTHON) tools/install.py constraints/dev.txt && touch $@
 
-.venv/.docs: constraints/docs.txt .venv/.dev
-	@$(PYTHON) tools/install.py constraints/docs.txt && touch $@
+.venv/.docs .venv/.release .venv/.mutation: .venv/.%: constraints/%.txt .venv/.dev
+	@$(PYTHON) tools/install.py $< && touch $@
 
 tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
 	@$(FETCH)
@@ -39,7 +39,9 @@ lint: setup  ## style, spelling, import floors, and that nothing generated has d
 	$(RUN)/zizmor --offline --quiet --persona=pedantic .github
 	$(RUN)/python tools/dashboards --check
 	$(RUN)/python tools/drawings --check
+	$(RUN)/python tools/version.py --check
 	$(RUN)/python tools/settings_page.py --check
+	$(RUN)/python helm/readme.py --check
 	$(RUN)/python tools/metrics_page.py | diff docs/metrics.md -
 
 types: setup  ## mypy, strict
@@ -74,6 +76,13 @@ sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
 soak: setup  ## the program under faults for 20 minutes, or MINUTES=...: nothing grows, nothing is untrue
 	$(RUN)/python -m tests.faults.soak $(MINUTES)
 
+release: .venv/.release  ## wheel, source, chart and SBOM into dist/, checked; publishes nothing
+	@$(FETCH) helm
+	$(RUN)/python tools/release.py
+
+mutation: .venv/.mutation  ## change the core line by line and see whether a test notices: takes long
+	$(RUN)/python tools/mutation.py
+
 bench-alerts: setup  ## how good the alerts are, on simulated offices: takes long
 	$(RUN)/python bench/alerts.py
 
@@ -84,7 +93,9 @@ format: setup  ## let ruff lay out the code
 docs: setup  ## write the generated pages, drawings and dashboards anew
 	$(RUN)/python tools/dashboards
 	$(RUN)/python tools/drawings
+	$(RUN)/python tools/version.py
 	$(RUN)/python tools/settings_page.py
+	$(RUN)/python helm/readme.py
 	$(RUN)/python tools/metrics_page.py > docs/metrics.md
 	$(RUN)/python -m tests.alerts.readme
 	$(RUN)/python -m tests.alerts.weeks

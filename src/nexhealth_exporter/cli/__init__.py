@@ -32,8 +32,7 @@ WITH_WORDS = frozenset({"backtest", "learn", "schedules"})
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command of that command line; the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    arguments = _parser().parse_args(_with_command(words))
+    arguments = understood(list(sys.argv[1:] if argv is None else argv))
     try:
         return _run(arguments)
     except KeyboardInterrupt:
@@ -46,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough, as in `status | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def understood(words: list[str]) -> argparse.Namespace:
+    """What a command line asks for. Raises SystemExit, after a sentence, if it makes no sense."""
+    return _parser().parse_args(_with_command(words))
 
 
 def _with_command(words: list[str]) -> list[str]:
