@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nexhealth_exporter import settings
+from nexhealth_exporter.cli import main
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.plan import Scope
 from nexhealth_exporter.settings import ListenAddress, Settings
@@ -301,3 +302,16 @@ def test_help_tells_variable_and_default_of_each_flag() -> None:
     text = " ".join(parser.format_help().split())
     assert "--poll-interval-seconds SECONDS" in text
     assert "[NEXHEALTH_EXPORTER_POLL_INTERVAL_SECONDS, default 300]" in text
+
+
+def test_help_of_the_demo_promises_no_variable_and_no_flag_that_does_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+
+    assert PREFIX not in text
+    assert "--api-url" not in text
+    assert "--api-key-file" not in text
+    assert "[default 15]" in text

@@ -3,10 +3,10 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from nexhealth_exporter import __version__, settings
 from nexhealth_exporter.errors import ExporterError
@@ -22,6 +22,20 @@ COMMANDS = {
     "schedules": "show the learned pattern of an institution, also as YAML to be pasted",
 }
 
+
+DEMO_SETTINGS: Mapping[str, Any] = {
+    "poll_scope": "institution",
+    "poll_interval_seconds": 15,
+    "api_calls_budget": 25_000_000,
+    "log_level": "warning",
+}
+"""What differs in the demo from the settings' own defaults: simulated calls cost nothing."""
+
+DEMO_HELP: Mapping[str, str | None] = {
+    **{name: str(value) for name, value in DEMO_SETTINGS.items()},
+    "api_key_file": None,
+    "api_url": None,
+}
 
 INTERRUPTED = 130
 """What a shell gives for a program that Ctrl-C ended."""
@@ -115,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         if name in WITH_WORDS:
             module = import_module(f"nexhealth_exporter.cli.{name}")
             module.add_arguments(command)
-        settings.add_arguments(command)
+        settings.add_arguments(command, DEMO_HELP if name == "demo" else None)
     return parser
 
 

@@ -4,14 +4,14 @@ import argparse
 import asyncio
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from nexhealth_exporter import settings
 from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS
+from nexhealth_exporter.cli import DEMO_SETTINGS
 from nexhealth_exporter.cli.exporter import opened, policy_of, read_files
 from nexhealth_exporter.cli.history import write_history
 from nexhealth_exporter.cli.learn import from_observations
@@ -24,14 +24,6 @@ from nexhealth_exporter.simulator.demo import Demo
 from nexhealth_exporter.simulator.demo import demo as demo_fleet
 from nexhealth_exporter.simulator.record import write_observations
 from nexhealth_exporter.state import State
-
-USUAL: Mapping[str, Any] = {
-    "poll_scope": "institution",
-    "poll_interval_seconds": 15,
-    "api_calls_budget": 25_000_000,
-    "log_level": "warning",
-}
-"""What differs from the settings' own defaults: simulated calls cost nothing."""
 
 DAY = 86400.0
 LOOKS = 1800.0
@@ -103,7 +95,9 @@ def _settings(
         theirs = {"api_url": simulator.url, "api_key": simulator.api_key}
         own = {"config_file": str(config_file), "state_file": str(Path(folder) / "learned.db")}
         # The environment may hold a real key and address: the demo looks at neither.
-        given = settings.load({**USUAL, **own, **settings.overrides(arguments), **theirs}, {})
+        given = settings.load(
+            {**DEMO_SETTINGS, **own, **settings.overrides(arguments), **theirs}, {}
+        )
         yield given.model_copy(update={"listen_address": _free(given.listen_address)})
 
 

@@ -47,26 +47,39 @@ def load(overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser a flag for each setting that is not a secret."""
+def add_arguments(
+    parser: argparse.ArgumentParser, fixed: Mapping[str, str | None] | None = None
+) -> None:
+    """Give the parser a flag for each setting that is not a secret.
+
+    `fixed` is for a command that does not look at the environment: its own defaults by field
+    name, None for a setting that cannot be given at all.
+    """
     group = parser.add_argument_group(
-        "settings", "Each is also an environment variable; the flag wins."
+        "settings",
+        "Each is also an environment variable; the flag wins."
+        if fixed is None
+        else "The environment is not looked at: it may hold a real key.",
     )
     for name, field in Settings.model_fields.items():
-        if is_secret(field):
+        default = default_text(field) if fixed is None else fixed.get(name, default_text(field))
+        if is_secret(field) or default is None:
             continue
         extra = field.json_schema_extra
-        default = default_text(field)
+        notes = [
+            *([variable(name)] if fixed is None else []),
+            *([f"default {default}"] if default else []),
+        ]
         words = [
             (field.description or "").replace("`", "").replace("%", "%%"),
-            f"[{variable(name)}{f', default {default}' if default else ''}]",
+            f"[{', '.join(notes)}]" if notes else "",
         ]
         group.add_argument(
             flag(name),
             dest=name,
             default=argparse.SUPPRESS,
             metavar=str(extra["metavar"]) if isinstance(extra, dict) else None,
-            help=" ".join(words),
+            help=" ".join(words).rstrip(),
         )
 
 
