@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from nexhealth_exporter import report
 from nexhealth_exporter.expectation.learned import slot_of
 from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity, Source
 from tests.learning.conftest import DAY, ZONE, Hours, Make, at
@@ -220,6 +221,27 @@ def test_a_cloud_silence_from_closing_on_does_not_page_on_its_first_day(office: 
     assert [severity for severity, _ in smiles.alerts] == ["warning"]
     smiles.live(weeks(6) + timedelta(days=1), 1, never)
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (weekdays(0, 0), "did not come back at opening on Monday, 07:"),
+        (weekdays(7, 7.5), "stopped at 07:20, in the middle of the day"),
+    ],
+)
+def test_the_sentence_knows_that_a_learned_morning_counts_before_it_is_expected_in_full(
+    office: Make, last: Hours, said: str
+) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, weekdays(7, 16))
+    monday = weeks(4)
+    smiles.live(monday, 1, last)
+    assert 0 < smiles.expects(monday, 8) < 0.5
+
+    (row,) = report.rows(smiles.fleet, at(monday, 15))
+    assert row.is_overdue
+    assert said in report.why(row)
 
 
 def test_deadlines_do_not_change_while_nothing_is_heard(office: Make) -> None:

@@ -98,14 +98,27 @@ def stop_of(sync: SyncStanding, operation: Operation) -> Stop | None:
         return None
     expectation, at = sync.expectation, judgement.basis.anchor
     piece = expectation.piece(at)
-    if piece.is_expected:
-        closing = stretch(expectation, at).end
+    if piece.value:
+        closing = _turns(expectation, at, counting=False)
         grace = judgement.allowance[Severity.WARNING] / 2
         if closing is None or closing - at > grace:
             return Stop(at, None, None)
         piece = expectation.piece(closing)
-        return Stop(at, stretch(expectation, closing).end, piece.reason)
-    return Stop(at, stretch(expectation, at).end, piece.reason)
+    return Stop(at, _turns(expectation, piece.start, counting=True), piece.reason)
+
+
+@lru_cache(maxsize=1024)
+def _turns(expectation: Expectation, at: float, *, counting: bool) -> float | None:
+    """The first instant from `at` on in which silence counts, if only in part, or does not.
+
+    A learned morning counts in part before the sync is expected up: the office opens with it.
+    """
+    for piece in expectation.segments(at):
+        if bool(piece.value) is counting:
+            return max(piece.start, at)
+        if piece.start > at + HORIZON:
+            break
+    return None
 
 
 def looks_closed(row: Row) -> bool:
