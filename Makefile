@@ -53,7 +53,8 @@ test: setup  ## code alone and end to end; needs no root and no container
 	$(PYTEST) -n 3 --maxschedchunk 1 -m "not (alerts or browser or chart or dashboards or image)"
 
 alerts: NEEDS = prometheus alertmanager  ## rules, routes and texts, by both generations of servers
-browser: NEEDS = chromium  ## the pages in a real Chromium
+browser: NEEDS = chromium  ## the pages and the site in a real Chromium
+browser: site
 chart: NEEDS = helm prometheus  ## the Helm chart, under Helm 3 and Helm 4
 dashboards: NEEDS = prometheus  ## every query of every panel, on a real Prometheus
 alerts browser chart: WORKERS = -n 2

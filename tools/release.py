@@ -97,7 +97,7 @@ def said(process: subprocess.Popen[str], pattern: str) -> str:
     for line in process.stdout or ():
         if found := re.search(pattern, line):
             return found[1]
-    sys.exit(f"{process.args} ended without saying {pattern}")
+    sys.exit(f"a program ended without saying {pattern}")
 
 
 def install() -> None:

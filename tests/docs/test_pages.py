@@ -8,14 +8,17 @@ from pathlib import Path
 
 import jsonschema
 import msgspec
-import promql_parser  # type: ignore[import-untyped]
+import promql_parser
 import pytest
 import yaml
 
 from nexhealth_exporter import cli, rules, webconfig
 from nexhealth_exporter.backtest.observations import Seen
+from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.exposition import table
+from nexhealth_exporter.model import Reason
 from nexhealth_exporter.plan import Pace, Scope, plan
+from nexhealth_exporter.report import story
 from nexhealth_exporter.settings import Settings, variable
 from tests.docs.pages import PAGES, ROOT, Example, examples
 
@@ -58,7 +61,7 @@ def test_every_file_is_accepted(example: Example, tmp_path: Path) -> None:
     elif example.text.startswith("basic_auth_users:"):
         assert webconfig.load(file).users
     elif example.text.startswith(PROMETHEUS):
-        command = [PROMTOOL, "check", "config", file]
+        command = [str(PROMTOOL), "check", "config", str(file)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -110,6 +113,21 @@ def test_every_metric_that_a_page_names_exists() -> None:
         if word not in known | recorded and word != "nexhealth_exporter"
     ]
     assert wrong == []
+
+
+def test_every_reason_to_rest_is_explained_wherever_reasons_are() -> None:
+    board = (ROOT / "dashboards/institution.json").read_text("utf-8")
+    page = TEXTS[ROOT / "docs/http-api.md"]
+    missing = {
+        "src/nexhealth_exporter/report/story.py": set(Reason) - set(story.REASONS),
+        "tools/dashboards/institution.py": {r for r in Reason if f'reason=\\"{r}\\"' not in board},
+        "docs/http-api.md": {r for r in Reason if f"`{r}`" not in page},
+    }
+    assert not any(missing.values()), missing
+
+
+def test_every_kind_of_failure_has_its_words() -> None:
+    assert set(story.FAILURES) == set(POLL_FAILURE_REASONS)
 
 
 def test_every_task_that_a_page_names_is_in_the_makefile() -> None:
