@@ -18,6 +18,7 @@ from tests.dashboards.boards import (
     variables,
 )
 from tests.dashboards.conftest import Site
+from tests.docs.pages import Example, examples
 
 # The first test waits for the demo's past.
 pytestmark = [pytest.mark.dashboards, pytest.mark.timeout(600)]
@@ -76,6 +77,16 @@ def test_every_variable_offers_values(site: Site, board: str) -> None:
             selector, label = queried(variable)
             match = Query(board, label, selector).sent(everything(board))
             assert site.ask(f"label/{label}/values", **{"match[]": match})
+
+
+@pytest.mark.parametrize(
+    "example", [e for e in examples("promql") if not e.text.startswith("ALERTS{")], ids=str
+)
+def test_every_query_of_the_documentation_has_an_answer(site: Site, example: Example) -> None:
+    an_instant = f"@ {time.time() - 3600:.0f}"
+    asked = re.sub(r"@ \d+", an_instant, example.text).replace("SUBDOMAIN", OFFICE)
+
+    assert site.now(asked)
 
 
 @each_filter

@@ -14,7 +14,6 @@ import yaml
 
 from nexhealth_exporter import cli, rules, webconfig
 from nexhealth_exporter.backtest.observations import Seen
-from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.model import Reason
 from nexhealth_exporter.plan import Pace, Scope, plan
@@ -124,10 +123,6 @@ def test_every_reason_to_rest_is_explained_wherever_reasons_are() -> None:
         "docs/http-api.md": {r for r in Reason if f"`{r}`" not in page},
     }
     assert not any(missing.values()), missing
-
-
-def test_every_kind_of_failure_has_its_words() -> None:
-    assert set(story.FAILURES) == set(POLL_FAILURE_REASONS)
 
 
 def test_every_task_that_a_page_names_is_in_the_makefile() -> None:
