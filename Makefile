@@ -74,6 +74,10 @@ sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
 	$(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/sbom.json constraints/runtime.txt
 
+chaos: ROUNDS ?= 3000
+chaos: setup  ## whatever can go wrong, for 3,000 rounds in compressed time, or ROUNDS=...
+	$(RUN)/python -m tests.faults.chaos $(ROUNDS)
+
 soak: setup  ## the program under faults for 20 minutes, or MINUTES=...: nothing grows, nothing is untrue
 	$(RUN)/python -m tests.faults.soak $(MINUTES)
 

@@ -215,7 +215,7 @@ async def test_a_key_that_may_not_ask_for_the_fleet_asks_by_institution(
 async def test_a_fleet_call_that_fails_otherwise_is_never_fanned_out(
     polling: Open, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with polling(plain_offices(3), scope=Scope.FLEET, limit=0.1) as polled:
+    async with polling(plain_offices(3), scope=Scope.FLEET, limit=0.3) as polled:
         await polled.poller.once()
         polled.simulator.faults["/sync_status"] = fault
         polled.simulator.traffic.clear()
@@ -244,7 +244,8 @@ async def test_a_token_that_is_refused_does_not_refuse_the_fleet_call(
             await until(lambda: polled.simulator.traffic.count("authenticates", code) >= 1)
             await until(lambda: all(s.failure for s in polled.fleet))
             del polled.simulator.faults["/authenticates"]
-            await until(lambda: not any(s.failure for s in polled.fleet))
+            # The wait before the next attempt at a token doubles with each failure.
+            await until(lambda: not any(s.failure for s in polled.fleet), seconds=40)
 
         asked = [c for c in polled.simulator.traffic.calls if c.endpoint == "sync_status"]
         assert {call.subdomain for call in asked} == {None}
