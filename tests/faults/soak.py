@@ -85,8 +85,8 @@ class Fleet(NamedTuple):
     """
 
     offices: int = 2000
-    interval: float = 120.0
-    inventory: float = 120.0
+    interval: float = 60.0
+    inventory: float = 60.0
     scrape: float = 15.0
     compare: float = 20.0
     timeout: float = 10.0
