@@ -371,6 +371,22 @@ async def test_the_picture_names_its_clock_and_whose_deadlines_are_drawn(site: S
     assert legend[-3:] == ["Warning deadline of writing", "Critical deadline of writing", "Now"]
 
 
+async def test_where_one_direction_works_the_causes_are_not_those_of_a_dead_office(
+    site: Site,
+) -> None:
+    silent = marked(SERVER, NOON - 4 * MINUTE, NOON - 9 * HOUR)
+    site.world.configure(
+        "schedules: {s: {hours: {mon-sun: '00:00-24:00'}}}\n"
+        "institutions: [{match: {}, schedule: s}]\n"
+    )
+    site.world.poll(NOON, silent, institution="broken")
+    causes = (await site.page("/institutions/broken")).one("details").text
+
+    assert "Only writing has stopped" in causes
+    assert "Reading works, so the server is on and NexHealth's services run." in causes
+    assert "The server is off." not in causes
+
+
 async def test_why_an_office_rests(site: Site) -> None:
     site.now = at("2026-03-07 10:00")
     site.world.poll(site.now, marked(CLOUD, at("2026-03-06 16:50")), institution="quiet")

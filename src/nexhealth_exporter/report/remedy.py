@@ -50,7 +50,7 @@ def next_step(row: Row) -> str:
 
 
 def _against_silence(row: Row, sync: SyncStanding) -> str:
-    if (working := _still_working(row, sync)) is not None:
+    if (working := still_working(row)) is not None:
         stopped = " and ".join(DOING[operation] for operation in row.overdue_operations)
         return (
             f"{DOING[working].capitalize()} still works, so the office is reached: "
@@ -63,10 +63,12 @@ def _against_silence(row: Row, sync: SyncStanding) -> str:
     return _TRY[sync.integration_type]
 
 
-def _still_working(row: Row, sync: SyncStanding) -> Operation | None:
+def still_working(row: Row) -> Operation | None:
     """The direction that is as fresh as ever while the other one is overdue."""
+    if row.sync is None or not row.is_overdue:
+        return None
     for operation in Operation:
-        unexpected = sync.judgement(operation).unexpected(row.now)
+        unexpected = row.sync.judgement(operation).unexpected(row.now)
         if operation not in row.overdue_operations and unexpected is not None:
             return operation if unexpected <= FLUCTUATION else None
     return None

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from nexhealth_exporter import __version__
 from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.report import Condition, why
-from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
+from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command, still_working
 from nexhealth_exporter.report.row import CALM
 from nexhealth_exporter.report.story import DOING, FAILURES, KINDS, REASONS, brief, stretch
 from nexhealth_exporter.report.words import duration, moment, rfc3339, when
@@ -76,6 +76,7 @@ def environment() -> Environment:
         main_conditions=MAIN_CONDITIONS,
         reason_words=REASONS,
         doing=DOING,
+        still_working=still_working,
         kind_words=KINDS,
         failure_words=FAILURES,
         institution_path=institution_path,
