@@ -29,8 +29,8 @@ async def test_an_office_is_one_page_that_outlives_a_restart_and_a_closed_one_is
             await line.paged(2)
             await line.evaluated(5)
 
-    stopped = "Office 2 The server-based sync of an office has stopped."
-    assert [("trigger", f"CRITICAL: {stopped}"), ("resolve", f"RESOLVED: {stopped}")] == line.pages
+    stopped = "Office 2: The server-based sync of an office has stopped."
+    assert [("trigger", f"CRITICAL {stopped}"), ("resolve", f"RESOLVED {stopped}")] == line.pages
     text = line.text(0)
     assert "Sync Dentrix #2 of Office 2 has been silent for longer than is tolerated." in text
     assert "Direction: read and write." in text
@@ -59,7 +59,7 @@ async def test_a_vendor_wide_incident_is_one_page(tmp_path: Path) -> None:
         await line.paged(2)
         await line.evaluated(5)
 
-    silent = "all server syncs So many syncs of one type fell silent at once"
+    silent = "all server syncs: So many syncs of one type fell silent at once"
     assert [action for action, _ in line.pages] == ["trigger", "resolve"]
     assert all(silent in title for _, title in line.pages)
     assert not line.listener.mails
