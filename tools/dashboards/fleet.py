@@ -232,30 +232,36 @@ def _spread() -> Json:
 
 
 def _thin() -> Json:
-    late = f"institution_sync:nexhealth_sync_read_late:avg30d{{{q.SCOPE},{q.OFFICES}}}"
-    # Recorded once an hour: without a range it would be gone after five minutes.
-    share = f"max by ({q.KEY}) (last_over_time({late}[3h]))"
+    late, hours = (
+        f"max by ({q.KEY}) (institution_sync:nexhealth_sync_read_late:{each}30d"
+        f"{{{q.SCOPE},{q.OFFICES}}})"
+        for each in ("sum", "count")
+    )
     left_out = q.info(q.OFFICES, 'state!="active"')
-    worst = f"topk(25, {q.chosen(f'{share} unless on ({q.KEY}) {left_out}')})"
+    share = f"{late} / on ({q.KEY}) {hours} unless on ({q.KEY}) {left_out}"
+    worst = f"topk(25, {q.chosen(share)})"
     return table(
         "Thin coverage, last 30 days",
-        "The monthly freshness report: the share of open time in which reads were more than 20 "
+        "The monthly freshness report: the share of open hours in which reads were more than 20 "
         "minutes late, worst first. A cloud-based sync high up here comes and goes: too few "
-        "workstations have the extension. A server high up is often switched off, or overdue.",
-        [query(q.named(worst), instant=True)],
+        "workstations have the extension. A server high up is often switched off, or overdue. "
+        "Few open hours: a new office, or Prometheus keeps less than 30 days.",
+        [query(q.named(worst), instant=True), query(f"{hours} and {worst}", instant=True)],
         {
             "institution_name": "Office",
             "institution": "Institution",
             "sync": "Sync",
             "integration_type": "Type",
             "emr": "System",
-            "Value": "Late",
+            "Value #A": "Late",
+            "Value #B": "Open hours",
         },
-        sort="Value",
+        sort="Value #A",
         unit="percentunit",
         overrides=[
             override("Office", links=_office_links()),
             override("Institution", links=_office_links()),
+            override("Open hours", unit="short"),
             override(
                 "Late",
                 min=0,

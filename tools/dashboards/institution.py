@@ -13,6 +13,7 @@ from dashboards.panels import (
     WARNING,
     Json,
     lines,
+    link,
     mappings,
     override,
     query,
@@ -39,6 +40,17 @@ MEANINGS = {
     4: ("Unknown", UNKNOWN),
     5: ("Not judged", GREY),
     **{10 + number: (words, RESTING) for number, words in enumerate(REASONS.values())},
+}
+
+SOURCES = {
+    "default": ("Hours: default", UNKNOWN),
+    "learned": ("Hours: learned", PLAIN),
+    "configured": ("Hours: configured", PLAIN),
+}
+HOURS = {
+    20: ("Rests", GREY),
+    21: ("Should run", PLAIN),
+    **{30 + number: meaning for number, meaning in enumerate(SOURCES.values())},
 }
 
 
@@ -170,11 +182,25 @@ def _line(pattern: str, colour: str, **properties: object) -> Json:
 def _week() -> Json:
     return timeline(
         "State through the week",
-        "When it ran, when it rested and why, when it was late or overdue. Rest that recurs at "
-        "an odd time: correct its schedule. Yellow on most days: thin coverage.",
-        [query(_state(), "{{sync}}")],
-        MEANINGS,
+        "When it ran, when it rested and why, when it was late or overdue; below it the hours in "
+        "which it should run, and since when these are default, learned or configured. Rest that "
+        "recurs at an odd time: correct its schedule. Yellow on most days: thin coverage.",
+        [
+            query(_state(), "{{sync}}"),
+            query(f"{q.one('expected_up', q.OFFICE)} + 20", "{{sync}}: hours"),
+            query(_sources(), "{{sync}}: hours from"),
+        ],
+        {**MEANINGS, **HOURS},
     )
+
+
+def _sources() -> str:
+    """Where the hours of each sync come from, as a number."""
+    parts = []
+    for number, source in enumerate(SOURCES):
+        such = q.info(q.OFFICE, f'expectation="{source}"')
+        parts.append(f"(max by ({q.KEY}) ({such}) * 0 + {30 + number})")
+    return f" or on ({q.KEY}) ".join(parts)
 
 
 def _colours() -> Json:
@@ -216,12 +242,24 @@ def _hours() -> Json:
     return table(
         "By which hours it is judged",
         "Where the expected hours come from: 'configured' names its schedule, 'learned' is the "
-        "sync's own weekly pattern, 'default' means that we do not know the office yet. If the "
-        "zone or the schedule is wrong, so is every judgement: correct the configuration.",
+        "sync's own weekly pattern, 'default' means that we do not know the office yet. Click "
+        "'Hours are' for what was learned in a sentence: which hours, how sure, since when. If "
+        "the zone or the schedule is wrong, so is every judgement: correct the configuration.",
         [query(f"max by ({known}) ({q.info(q.OFFICE)})", instant=True)],
         columns,
         sort="sync",
         descending=False,
+        overrides=[
+            override(
+                "Hours are",
+                links=[
+                    link(
+                        "What was learned, how sure it is and since when",
+                        "${exporter}/institutions/${institution}",
+                    )
+                ],
+            )
+        ],
     )
 
 
@@ -247,7 +285,7 @@ def institution() -> Json:
         "One office: when its syncs ran, rested and were late, and what to do now.",
         rows(
             (4, _now()),
-            (6, [(24, _week())]),
+            (8, [(24, _week())]),
             (
                 9,
                 [
