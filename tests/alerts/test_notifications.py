@@ -113,7 +113,7 @@ async def test_an_office_is_one_page_with_the_right_text(generation: str, tmp_pa
 
     triggered, resolved = listener.to(PAGER)
     assert (triggered["event_action"], resolved["event_action"]) == ("trigger", "resolve")
-    title = "CRITICAL: Smile & Sons <Dental> The server-based sync of an office has stopped."
+    title = "CRITICAL Smile & Sons <Dental>: The server-based sync of an office has stopped."
     assert title == triggered["payload"]["summary"]
     body = triggered["payload"]["custom_details"]["text"]
     for key in set(notes) - {"institution_name", "down_for"}:
@@ -140,7 +140,7 @@ async def test_a_fleet_incident_is_one_page_for_everybody(generation: str, tmp_p
 
     summaries = [post["payload"]["summary"] for post in listener.to(PAGER)]
     assert len(summaries) == 2
-    assert "CRITICAL: all server syncs" in summaries[0]
+    assert "CRITICAL all server syncs:" in summaries[0]
     assert "The marker." in summaries[1]
 
 

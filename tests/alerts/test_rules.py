@@ -1,9 +1,13 @@
 """The rules: checked by promtool, told as stories, and complete."""
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.alerts import readme, weeks
 from tests.alerts.tools import (
@@ -119,3 +123,76 @@ def test_the_scrape_job_is_named_in_one_place() -> None:
 
     assert expressions.count('job="nexhealth-exporter"') == 1
     assert "instance" not in expressions
+
+
+@cache
+def told() -> dict[str, list[list[tuple[int, bool]]]]:
+    """For each alert, story by story: at which minutes it is said to be there, or not."""
+    found: dict[str, list[list[tuple[int, bool]]]] = {name: [] for name in NAMES}
+    for path in STORIES:
+        for case in yaml.safe_load(path.read_text())["tests"]:
+            said: dict[str, list[tuple[int, bool]]] = {}
+            for check in case.get("alert_rule_test", ()):
+                is_there = bool(check.get("exp_alerts"))
+                said.setdefault(check["alertname"], []).append((_minute(check), is_there))
+            for check in case.get("promql_expr_test", ()):
+                for name, is_there in _shown(check):
+                    said.setdefault(name, []).append((_minute(check), is_there))
+            for name, times in said.items():
+                found[name].append(sorted(times))
+    return found
+
+
+def _minute(check: dict[str, str]) -> int:
+    return int(check["eval_time"].removesuffix("m"))
+
+
+def _shown(check: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """The alerts that an expression asks for at an instant, and whether they are there."""
+    asked = re.search(r'ALERTS\{[^}]*?alertname(=~?)"([^"]+)"[^}]*\}(?!\[)', check["expr"])
+    if not asked:
+        return
+    pattern = asked[2] if asked[1] == "=~" else re.escape(asked[2])
+    samples = "".join(sample["labels"] for sample in check.get("exp_samples") or ())
+    for name in NAMES:
+        if re.fullmatch(pattern, name):
+            yield name, bool(samples) and (name in samples or "alertname=" not in samples)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"NexHealthWatchdog"}))
+def test_a_story_tells_the_alert_from_silence_to_its_end(name: str) -> None:
+    def is_whole(times: list[tuple[int, bool]]) -> bool:
+        fired = [minute for minute, is_there in times if is_there]
+        silent = [minute for minute, is_there in times if not is_there]
+        return bool(fired and silent) and min(silent) < min(fired) <= max(fired) < max(silent)
+
+    assert any(is_whole(times) for times in told()[name]), told()[name]
+
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+KEPT_BY_DEFAULT = 15 * SECONDS["d"]
+
+
+def looks_back(expression: str) -> int:
+    """The longest range or offset, in seconds."""
+    found = re.findall(r"(?:\[|offset )(\d+)([smhd])", expression)
+    return max((int(count) * SECONDS[unit] for count, unit in found), default=0)
+
+
+def test_groups_leave_no_gaps() -> None:
+    groups = [g for path in RULE_FILES for g in yaml.safe_load(path.read_text())["groups"]]
+
+    assert all(looks_back(f"[{group['interval']}]") <= 5 * SECONDS["m"] for group in groups)
+
+
+def test_only_the_report_of_a_month_needs_more_than_prometheus_keeps_by_default() -> None:
+    far = {rule["record"] for rule in rules() if looks_back(rule["expr"]) > KEPT_BY_DEFAULT}
+
+    late = "institution_sync:nexhealth_sync_read_late"
+    assert far == {f"{late}:sum30d", f"{late}:count30d"}
+
+
+@pytest.mark.parametrize("rule", alerts(), ids=lambda r: f"{r['alert']}-{r['labels']['severity']}")
+def test_the_alert_compares_and_does_not_pick(rule: dict[str, str]) -> None:
+    assert re.search(r"[<>=]=? |absent\(", rule["expr"]) or rule["alert"] == "NexHealthWatchdog"
+    assert not re.search(r"topk|bottomk|quantile|info\(", rule["expr"])
