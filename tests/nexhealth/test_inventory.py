@@ -95,6 +95,20 @@ def test_an_institution_that_cannot_be_asked_for_is_rejected(subdomain: object) 
     ]
 
 
+@pytest.mark.parametrize("subdomain", ["x", "x" * 200, " x "])
+def test_a_subdomain_of_any_usual_length_is_taken(subdomain: str) -> None:
+    (found,) = institutions([LISTED | {"subdomain": subdomain}])
+    assert found.subdomain == subdomain.strip()
+
+
+def test_the_country_is_taken_from_wherever_it_is_told() -> None:
+    (listed,) = institutions([LISTED | {"country_code": None}])
+    (located,) = institutions([LISTED | {"country_code": "ca"}])
+    for one, other in ((listed, located), (located, listed)):
+        (found,) = payload.merged([one], [other])
+        assert found.country == "CA"
+
+
 def fleet(data: Any, inventory: Inventory, rejected: Rejected) -> dict[str, tuple[Sync, ...]]:
     async def work() -> dict[str, tuple[Sync, ...]]:
         return await payload.fleet(envelope.answer(body(data)), inventory, rejected)
@@ -114,6 +128,15 @@ def test_a_fleet_answer_is_taken_apart_by_institution() -> None:
         "b": ["SD #1"],
     }
     assert rejected.entries == 2
+
+
+def test_an_institution_with_too_many_syncs_in_a_fleet_answer_is_cut_and_counted() -> None:
+    rejected = Rejected()
+    data = [*(entry(sync_source_name=f"S{n}") for n in range(1003)), entry(institution_id=2)]
+    inventory = Inventory({"a": Institution("a", id=1), "b": Institution("b", id=2)})
+    found = fleet(data, inventory, rejected)
+    assert {subdomain: len(syncs) for subdomain, syncs in found.items()} == {"a": 1000, "b": 1}
+    assert rejected.entries == 3
 
 
 async def test_a_large_fleet_answer_does_not_hold_the_event_loop_for_long() -> None:
@@ -139,6 +162,10 @@ async def test_a_large_fleet_answer_does_not_hold_the_event_loop_for_long() -> N
     assert turns >= 2 * number // envelope.SLICE
     assert seconds < 10
     assert longest < 0.5
+
+
+def test_the_token_is_taken_as_it_is() -> None:
+    assert payload.bearer_token(envelope.answer(body({"token": "eyJ.x-y_z"}))) == "eyJ.x-y_z"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from nexhealth_exporter.model import (
     Location,
     Sync,
 )
-from tests.nexhealth.answers import ENTRY, POSIX, body, entry, one, read
+from tests.nexhealth.answers import ENTRY, POSIX, Rejected, body, entry, one, read
 
 
 def test_the_documented_entry_becomes_a_sync() -> None:
@@ -137,6 +137,26 @@ def test_entries_of_other_institutions_are_left_out() -> None:
     with pytest.raises(Malformed, match="other institutions"):
         read(body([entry(institution_id=2)]))
     assert len(read(body(told), Institution("office", id=None))) == 3
+
+
+def test_entries_that_cannot_be_read_are_counted_and_spoil_no_other() -> None:
+    rejected = Rejected()
+    found = read(body([None, entry(), 7, entry(sync_source_name="B")]), rejected=rejected)
+    assert [sync.name for sync in found] == ["SD #1", "B"]
+    assert rejected.entries == 2
+
+
+@pytest.mark.parametrize(("sent", "surplus"), [(1000, 0), (1002, 2)])
+def test_more_syncs_than_any_office_has_are_cut_and_counted(sent: int, surplus: int) -> None:
+    rejected = Rejected()
+    found = read(body([entry(sync_source_name=f"S{n}") for n in range(sent)]), rejected=rejected)
+    assert [sync.name for sync in found] == [f"S{n}" for n in range(1000)]
+    assert rejected.entries == surplus
+
+
+def test_an_answer_about_other_institutions_only_is_malformed() -> None:
+    with pytest.raises(Malformed, match=r"^The answer is about other institutions\.$"):
+        read(body([entry(institution_id=2)]))
 
 
 def test_nothing_personal_becomes_a_value() -> None:
