@@ -146,6 +146,32 @@ def test_entries_that_cannot_be_read_are_counted_and_spoil_no_other() -> None:
     assert rejected.entries == 2
 
 
+@pytest.mark.parametrize(
+    "told", [{}, {"locations": [{"id": 7}]}, {"locations": None, "read_status": "purple"}]
+)
+def test_an_entry_that_says_nothing_of_a_sync_is_rejected(told: dict[str, Any]) -> None:
+    rejected = Rejected()
+    with pytest.raises(Malformed):
+        read(body([told]), rejected=rejected)
+    assert rejected.entries == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"institution_id": 1},
+        {"sync_source_name": "SD"},
+        {"emr": {"name": "dentrix"}},
+        {"read_status_at": ENTRY["read_status_at"]},
+        {"write_status": "green", "locations": [{"id": 7}]},
+    ],
+)
+def test_an_entry_that_says_anything_of_a_sync_is_taken(told: dict[str, Any]) -> None:
+    rejected = Rejected()
+    assert len(read(body([told]), rejected=rejected)) == 1
+    assert rejected.entries == 0
+
+
 @pytest.mark.parametrize(("sent", "surplus"), [(1000, 0), (1002, 2)])
 def test_more_syncs_than_any_office_has_are_cut_and_counted(sent: int, surplus: int) -> None:
     rejected = Rejected()
