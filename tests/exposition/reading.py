@@ -61,8 +61,8 @@ def reference(fleet: Fleet, now: float) -> Samples:
 
 def assert_same(page: Samples, expected: Samples) -> None:
     more, less = page.keys() - expected.keys(), expected.keys() - page.keys()
-    assert not more, f"only on the page, not in tests/exposition/reference.py: {sorted(more)[0]}"
-    assert not less, f"not on the page: {sorted(less)[0]}"
+    assert not more, f"only on the page, not in tests/exposition/reference.py: {min(more)}"
+    assert not less, f"not on the page: {min(less)}"
     differing = {
         key: (value, expected[key])
         for key, value in page.items()

@@ -187,29 +187,29 @@ def _demo_arguments(command: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     # Imported late: --help and a wrong setting should not wait for what they do not need.
-    from nexhealth_exporter.cli.running import run  # noqa: PLC0415
+    from nexhealth_exporter.cli.running import run
 
     if arguments.command == "simulate":
-        from nexhealth_exporter.cli.simulate import simulate  # noqa: PLC0415
+        from nexhealth_exporter.cli.simulate import simulate
 
         return run(simulate(arguments))
     if arguments.command == "demo":
-        from nexhealth_exporter.cli.demo import demo  # noqa: PLC0415
+        from nexhealth_exporter.cli.demo import demo
 
         return run(demo(arguments))
     given = settings.load(settings.overrides(arguments), os.environ)
     if arguments.command == "check":
-        from nexhealth_exporter.cli.check import check  # noqa: PLC0415
+        from nexhealth_exporter.cli.check import check
 
         return run(check(given))
     if arguments.command == "status":
-        from nexhealth_exporter.cli.status import status  # noqa: PLC0415
+        from nexhealth_exporter.cli.status import status
 
         return run(status(given, arguments.format))
     if arguments.command in WITH_WORDS:
         module = import_module(f"nexhealth_exporter.cli.{arguments.command}")
         code: int = getattr(module, arguments.command)(given, arguments)
         return code
-    from nexhealth_exporter.cli.serve import serve  # noqa: PLC0415
+    from nexhealth_exporter.cli.serve import serve
 
     return run(serve(given))

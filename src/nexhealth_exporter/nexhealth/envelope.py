@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -152,7 +152,7 @@ def _entries(data: Raw) -> Sequence[Raw] | None:
         return [data]
 
 
-def _small(value: Raw) -> Any:  # noqa: ANN401 -- whatever the API sent
+def _small(value: Raw) -> object:
     return _anything.decode(value) if memoryview(value).nbytes <= _MAX_WORDS_BYTES else None
 
 

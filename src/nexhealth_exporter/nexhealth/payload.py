@@ -175,7 +175,7 @@ def _entry(raw: Raw) -> _Entry:
     return _Entry(institution_id, Source(source_name, lowest), sync)
 
 
-def _product(emr: Any) -> tuple[str, IntegrationType | None]:  # noqa: ANN401
+def _product(emr: object) -> tuple[str, IntegrationType | None]:
     """The product's display name, and where it runs."""
     if not isinstance(emr, dict):
         name = text(emr)
@@ -263,7 +263,7 @@ def _readable(locations: Raw) -> Iterable[_LocationEntry]:
             continue
 
 
-def _code(value: Any) -> str | None:  # noqa: ANN401
+def _code(value: object) -> str | None:
     """A code of a country or a state, in capitals."""
     return shortened(text(value).upper()) or None
 

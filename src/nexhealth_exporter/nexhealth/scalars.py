@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 from nexhealth_exporter.nexhealth.text import clean
 
@@ -19,7 +18,7 @@ _INSTANT = re.compile(
 )
 
 
-def integer(value: Any) -> int | None:  # noqa: ANN401 -- that is the point
+def integer(value: object) -> int | None:
     """A whole number that is not negative, as a number or as digits."""
     match value:
         case bool():
@@ -35,7 +34,7 @@ def integer(value: Any) -> int | None:  # noqa: ANN401 -- that is the point
     return number if 0 <= number <= _MAX_INTEGER else None
 
 
-def text(value: Any) -> str:  # noqa: ANN401
+def text(value: object) -> str:
     """Text (a number is text as well), without what must not be shown; empty for anything else."""
     if isinstance(value, str):
         return clean(value[:_MAX_TEXT])
@@ -44,12 +43,12 @@ def text(value: Any) -> str:  # noqa: ANN401
     return ""
 
 
-def flag(value: Any) -> bool:  # noqa: ANN401
+def flag(value: object) -> bool:
     """True for true, 1 and "true"; False for anything else."""
     return text(value).lower() in {"1", "true"} if not isinstance(value, bool) else value
 
 
-def instant(value: Any) -> float | None:  # noqa: ANN401
+def instant(value: object) -> float | None:
     """POSIX seconds of an ISO 8601 date with a time of day; without a zone it is UTC.
 
     Any instant of the years 1 to 9999 is taken as it is, however unlikely.
@@ -71,13 +70,13 @@ def instant(value: Any) -> float | None:  # noqa: ANN401
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def words(value: Any) -> str:  # noqa: ANN401
+def words(value: object) -> str:
     """What the API says in `description` or `error`: a string, or strings in arrays in arrays.
 
     Objects are left out. It is not fit to be shown before it is `scrubbed`.
     """
     pieces: list[str] = []
-    queue = [value]
+    queue: list[object] = [value]
     while queue and len(pieces) < _MAX_PIECES:
         piece = queue.pop(0)
         if isinstance(piece, list):

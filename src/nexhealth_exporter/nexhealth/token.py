@@ -61,11 +61,12 @@ def expiry(token: str, now: float) -> float:
     return exp if exp > now else now + HOUR
 
 
-def _number(value: Any) -> float | None:  # noqa: ANN401 -- whatever the token holds
+def _number(value: object) -> float | None:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:19])
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and abs(value) < 2**53 else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) < 2**53 else None
 
 
 class _Backoff:

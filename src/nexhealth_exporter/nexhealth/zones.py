@@ -1,7 +1,5 @@
 """Time zones as the API may write them."""
 
-from typing import Any
-
 from nexhealth_exporter.nexhealth.scalars import text
 from nexhealth_exporter.nexhealth.text import shortened
 
@@ -22,7 +20,7 @@ _RAILS = {
 """Ruby on Rails has names of its own; these are those of North America."""
 
 
-def zone(value: Any) -> str | None:  # noqa: ANN401 -- whatever the API sent
+def zone(value: object) -> str | None:
     """The name in the zone database if it is known by another, else the name as it is."""
     name = shortened(text(value))
     return _RAILS.get(name, name) or None
