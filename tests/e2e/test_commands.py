@@ -101,6 +101,15 @@ async def test_status_exits_0_when_all_is_well_and_2_when_a_sync_is_overdue(
         assert json.loads(said)[0]["institution"] == "office-2"
 
 
+async def test_check_without_schedules_says_that_hours_are_learned() -> None:
+    async with Simulator(plain_offices(1)) as simulator:
+        code, said = await finished("check", env=settings(simulator))
+
+    assert code == 0
+    assert "every 300 s, 1 call\n" in said
+    assert said.endswith("Schedules: none is configured, so hours are learned.\n")
+
+
 async def test_check_tells_what_would_be_polled_and_entries_that_match_nothing(
     tmp_path: Path,
 ) -> None:

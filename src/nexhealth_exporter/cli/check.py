@@ -109,7 +109,8 @@ def _print_plan(
         print(f"  left out of the fleet's answer: {left_out}, asked alone every {hours:.1f} h,")
         print("  in every round if they turn out to have syncs")
     print(f"  scope: {scope}")
-    print(f"  a round: every {made.interval:.0f} s, {made.calls_per_round} calls")
+    calls = "1 call" if made.calls_per_round == 1 else f"{made.calls_per_round} calls"
+    print(f"  a round: every {made.interval:.0f} s, {calls}")
     print(f"  {_fit(made, settings.poll_interval_seconds)}")
     second, minute = settings.pace
     print(f"  rate: at most {second} calls in any second and {minute} in any minute")
@@ -212,13 +213,16 @@ def _of_rules(rules: Rules, settings: Settings, fleet: Fleet | None) -> Iterator
 
 
 def _print_schedules(shown: Iterable[_Shown], now: float) -> None:
-    print(f"\nSchedules, the next {DAYS} days in local time and UTC:")
     printed: dict[tuple[str, str, tuple[str, ...]], set[str]] = {}
     for expectation, kinds in shown:
         zone = ZoneInfo(expectation.timezone)
         lines = tuple(_line(segment, zone) for segment in _segments(expectation, now))
         key = expectation.schedule, expectation.timezone, lines
         printed.setdefault(key, set()).add(kinds)
+    if not printed:
+        print("\nSchedules: none is configured, so hours are learned.")
+        return
+    print(f"\nSchedules, the next {DAYS} days in local time and UTC:")
     for (schedule, timezone, lines), found in printed.items():
         print(f"\nSchedule {schedule}, {timezone} ({', '.join(sorted(found))}):")
         for line in lines:
