@@ -68,6 +68,41 @@ def test_what_was_learned_is_shown_and_can_be_pasted(
     assert held.windows[0] == ((13 * 3600, 22 * 3600),)
 
 
+def test_older_observations_do_not_undo_what_is_known_from_later_on(
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = str(tmp_path / "state.db")
+    told = {"institution": "smiles", "sync": "Main", "emr_type": "onprem", "timezone": "UTC"}
+
+    def learned(start: float, days: int) -> list[str]:
+        seen = tmp_path / "seen.jsonl"
+        seen.write_text(
+            "\n".join(
+                json.dumps({**told, "at": iso(at), "read_at": iso(mark), "write_at": iso(mark)})
+                for at, mark in days_of_work(start, days)
+            )
+        )
+        assert main(["learn", "--observations", str(seen), "--state-file", state]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    def shown() -> str:
+        assert main(["schedules", "smiles", "--state-file", state]) == 0
+        return capsys.readouterr().out
+
+    learned(recently - 30 * DAY, 42)
+    known = shown()
+    assert learned(recently - 30 * DAY, 20)[1:] == [
+        "1 more are left as they are: the file knows them from later on."
+    ]
+    assert shown() == known
+
+    state = str(tmp_path / "other.db")
+    assert learned(recently - 200 * DAY, 20) == [
+        f"0 of 0 syncs have a pattern now; {state} keeps them.",
+        "1 more were last seen too long ago to be kept.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

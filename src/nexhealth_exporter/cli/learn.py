@@ -2,17 +2,20 @@
 
 import argparse
 import asyncio
+import time
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from nexhealth_exporter.backtest import Replay
 from nexhealth_exporter.cli.backtest import from_file
 from nexhealth_exporter.cli.backtest import from_prometheus as prometheus_history
 from nexhealth_exporter.cli.exporter import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.fleet import Fleet, Kept, Memory
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import Settings, variable
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import FORGOTTEN_AFTER, State
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -32,12 +35,45 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
         fleet = from_observations(settings, rules, Path(arguments.observations))
     else:
         fleet = asyncio.run(from_prometheus(settings, rules, arguments.prometheus))
-    state.save(fleet)
-    state.close()
-    known = [kept for _, memory in fleet.memory() for kept in memory.values()]
+    with closing(state):
+        before = state.fleet()
+        news = _news(fleet, before, time.time())
+        state.save(Fleet(remembered=news.syncs, disturbances=before.disturbances))
+    known = [kept for memory in news.syncs.values() for kept in memory.values()]
     learned, total = sum(kept.learned.pattern is not None for kept in known), len(known)
     print(f"{learned} of {total} syncs have a pattern now; {settings.state_file} keeps them.")
+    if news.known_later:
+        print(f"{news.known_later} more are left as they are: the file knows them from later on.")
+    if news.too_old:
+        print(f"{news.too_old} more were last seen too long ago to be kept.")
     return 0
+
+
+class _News(NamedTuple):
+    """What is to be saved, and how many syncs are not."""
+
+    syncs: dict[str, Memory]
+    known_later: int
+    too_old: int
+
+
+def _news(found: Fleet, before: Fleet, now: float) -> _News:
+    """Of what was found, what the state does not know better and would not forget at once."""
+    syncs: dict[str, Memory] = {}
+    known_later = too_old = 0
+    for institution, memory in found.memory():
+        known = before.remembered.get(institution, {})
+        kept: dict[str, Kept] = {}
+        for name, one in memory.items():
+            if name in known and known[name].looked_at > one.looked_at:
+                known_later += 1
+            elif one.looked_at < now - FORGOTTEN_AFTER:
+                too_old += 1
+            else:
+                kept[name] = one
+        if kept:
+            syncs[institution] = kept
+    return _News(syncs, known_later, too_old)
 
 
 def from_observations(settings: Settings, rules: Rules, path: Path) -> Fleet:
