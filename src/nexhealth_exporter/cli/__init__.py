@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--format",
                 choices=("table", "json"),
                 default="table",
-                help="a table for people (the default), or the JSON of /api/v1/syncs",
+                help="a table for people (the default), or `syncs` of /api/v1/syncs as JSON",
             )
         if name in WITH_WORDS:
             module = import_module(f"nexhealth_exporter.cli.{name}")

@@ -62,6 +62,15 @@ def _any(days: list[words.DateRange]) -> list[words.DateRange]:
     return days
 
 
+def _named(schedules: "dict[str, ScheduleTable]") -> "dict[str, ScheduleTable]":
+    try:
+        for name in schedules:
+            _label(name)
+    except ValueError as error:
+        raise ValueError(f"has a name that is none: it {error}") from None
+    return schedules
+
+
 Days = Annotated[tuple[int, ...], PlainValidator(words.weekdays)]
 Windows = Annotated[tuple[Window, ...], PlainValidator(words.windows)]
 Hours = dict[Days, Windows]
@@ -151,6 +160,19 @@ class Directions(Pair):
     read: Pair | None = None
     write: Pair | None = None
 
+    @model_validator(mode="after")
+    def _each_in_order(self) -> "Directions":
+        given = {(operation, severity): span for operation, severity, span in self.leaves()}
+        for operation in Operation:
+            warning = given.get((operation, Severity.WARNING))
+            critical = given.get((operation, Severity.CRITICAL))
+            if warning and critical and not _precedes(warning, critical):
+                raise ValueError(
+                    f"lets critical come before warning for {operation.value}; "
+                    "make critical the longer one"
+                )
+        return self
+
     def leaves(self) -> Iterator[tuple[Operation, Severity, Bounds]]:
         """Every allowance that is given; that of a direction before that of both."""
         for operation, own in ((Operation.READ, self.read), (Operation.WRITE, self.write)):
@@ -226,7 +248,7 @@ class ClosureEntry(Table):
 class ConfigFile(Table):
     """The whole file."""
 
-    schedules: dict[str, ScheduleTable] = Field(
+    schedules: Annotated[dict[str, ScheduleTable], AfterValidator(_named)] = Field(
         default={}, examples=['{standard: {hours: {mon-fri: "08:00-17:00"}}}']
     )
     institutions: list[Entry] = Field(default=[], examples=["[{match: {}, schedule: standard}]"])
