@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.pattern import Pattern
-from nexhealth_exporter.expectation.plan import beside_rest, day_plans
+from nexhealth_exporter.expectation.plan import LearnedWeek, beside_rest
 from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, Schedule, week_plan
 from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.fleet import Hours, Policy
@@ -39,7 +39,7 @@ class _Hours:
     rules: Rules
     defaults: Defaults
     shared: dict[Hashable, Expectation] = field(default_factory=dict)
-    learned: "WeakKeyDictionary[Pattern, dict[Hashable, _Triple]]" = field(
+    learned: "WeakKeyDictionary[Pattern, tuple[Hashable, _Triple]]" = field(
         default_factory=WeakKeyDictionary
     )
     skips: dict[Hashable, Callable[[int], bool]] = field(default_factory=dict)
@@ -79,11 +79,10 @@ class _Hours:
         closures: tuple[DateRange, ...],
     ) -> "_Triple":
         """The expectations of a sync, its reads and its writes; equal ones are one."""
-        made = self.learned.setdefault(pattern, {})
         key = (timezone, country, closures)
-        if key not in made:
+        made = self.learned.get(pattern)
+        if made is None or made[0] != key:
             holidays = () if pattern.is_always_on else (country,)
-
             back, gone = beside_rest(pattern)
 
             def expectation(pauses: int) -> Expectation:
@@ -91,7 +90,7 @@ class _Hours:
                     source=Source.LEARNED,
                     schedule="",
                     timezone=timezone,
-                    days=day_plans(pattern, pauses),
+                    days=LearnedWeek(pattern.values, pauses),
                     holidays=holidays,
                     closures=closures,
                     back_at=back,
@@ -100,8 +99,8 @@ class _Hours:
 
             whole = expectation(0)
             read, write = (expectation(mask) if mask else whole for mask in pattern.pauses)
-            made[key] = (whole, read, write)
-        return made[key]
+            made = self.learned[pattern] = (key, (whole, read, write))
+        return made[1]
 
     def _skips(self, country: str, own: SyncRules) -> Callable[[int], bool]:
         """On which local days nothing is to be learned: holidays and announced closures."""

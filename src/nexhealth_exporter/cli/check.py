@@ -6,6 +6,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace as altered
+
 from nexhealth_exporter.cli.exporter import (
     connect,
     log,
@@ -233,7 +235,7 @@ def _segments(expectation: Expectation, now: float) -> Iterator[Segment]:
     at, end = now, now + DAYS * DAY
     while at < end:
         segment = expectation.at(at)
-        yield segment._replace(start=max(segment.start, now), end=min(segment.end, end))
+        yield altered(segment, start=max(segment.start, now), end=min(segment.end, end))
         at = segment.end
 
 

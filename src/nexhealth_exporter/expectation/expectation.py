@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import msgspec
 
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.schedule import DAY, DayPlan, Span, joined
@@ -33,7 +35,7 @@ _A_DAY = timedelta(days=1)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
-class Segment(NamedTuple):
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """From `start` until `end` (UTC) the expectation is `value`; `reason` if it is below half."""
 
     start: float
@@ -60,11 +62,17 @@ class Running(NamedTuple):
         return self.value + self.rate * max(0.0, now - self.at)
 
 
-@dataclass(frozen=True, eq=False)
+class Week(Protocol):
+    """The seven ordinary days of `schedule.DayPlan`, Monday first."""
+
+    def __getitem__(self, weekday: int, /) -> DayPlan:
+        """The plan of that weekday; 0 is Monday."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Expectation:
     """When a sync is expected to run. Compared by identity, so that one can serve many syncs.
 
-    `days` are the seven ordinary days of `schedule.DayPlan`, Monday first.
     `holidays` are codes for `calendar.weight`; empty for a sync that keeps its pattern on them.
     `closures` are inclusive ranges of local dates.
     """
@@ -72,7 +80,7 @@ class Expectation:
     source: Source
     schedule: str
     timezone: str
-    days: tuple[DayPlan, ...]
+    days: Week
     holidays: tuple[str, ...] = ()
     closures: tuple[tuple[date, date], ...] = ()
     back_at: int = 0
@@ -158,10 +166,10 @@ class Expectation:
     def _sum_until(self, t: float) -> float:
         """The sum from the start of the UTC day of `t` to `t`."""
         total = 0.0
-        for start, end, value, _ in _segments_of_day(self, int(t // DAY)):
-            if t <= start:
+        for segment in _segments_of_day(self, int(t // DAY)):
+            if t <= segment.start:
                 break
-            total += value * (min(end, t) - start)
+            total += segment.value * (min(segment.end, t) - segment.start)
         return total
 
     def running(self, mark: float, now: float) -> Running:
@@ -184,8 +192,8 @@ class Expectation:
         None when it is not reached within `HORIZON`. A mark before 1970 counts from there.
         """
         left, mark = allowance, clamped(mark)
-        for start, end, value, _ in self.segments(mark):
-            begin = max(start, mark)
+        for segment in self.segments(mark):
+            begin, end, value = max(segment.start, mark), segment.end, segment.value
             if value > 0 and left <= value * (end - begin):
                 return begin + left / value
             left -= value * (end - begin)
@@ -200,17 +208,18 @@ def _segments_of_day(expectation: Expectation, day: int) -> tuple[Segment, ...]:
     for start, end, offset in pieces_of_day(expectation.timezone, day):
         first = int((start + offset) // DAY)
         last = int((end + offset - 1) // DAY)
+        at = start
         for local in range(first, last + 1):
             midnight = local * DAY - offset
-            plan = expectation.day_plan(date.fromordinal(_EPOCH_ORDINAL + local))
-            for span in plan:
-                begin, until = max(start, midnight + span.start), min(end, midnight + span.end)
-                if begin < until:
-                    segments.append(Segment(begin, until, span.value, span.reason))
+            for span in expectation.day_plan(date.fromordinal(_EPOCH_ORDINAL + local)):
+                until = min(end, midnight + span.end)
+                if at < until:
+                    segments.append(Segment(at, until, span.value, span.reason))
+                    at = until
     return tuple(segments)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def _sum_of_day(expectation: Expectation, day: int) -> float:
     return sum(s.value * (s.end - s.start) for s in _segments_of_day(expectation, day))
 

@@ -79,7 +79,7 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
 
     def is_overdue(self, severity: Severity, last_success: float | None) -> bool:
         """True when a successful poll came after the deadline and the mark had not moved."""
-        deadline = self.warning_at if severity is Severity.WARNING else self.critical_at
+        deadline = self.warning_at if severity == Severity.WARNING else self.critical_at
         return deadline is not None and last_success is not None and deadline <= last_success
 
 

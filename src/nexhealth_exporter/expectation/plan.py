@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+import msgspec
+
 from nexhealth_exporter.expectation.expectation import EXPECTED
 from nexhealth_exporter.expectation.pattern import SATURDAY, SLOT, SLOTS, Pattern
 from nexhealth_exporter.expectation.schedule import DayPlan, Span, joined
@@ -11,13 +13,19 @@ _NOON = (22, 30)
 """Slots from 11:00 to 15:00: a rest between hours that lies within is lunch."""
 
 
-def day_plans(pattern: Pattern, pauses: int = 0) -> tuple[DayPlan, ...]:
-    """The seven ordinary days, Monday first. Slots of the day in `pauses` rest on each."""
-    values = pattern.values
-    return tuple(
-        _plan(values[day * SLOTS : (day + 1) * SLOTS], pauses, is_weekend=day >= SATURDAY)
-        for day in range(7)
-    )
+class LearnedWeek(msgspec.Struct, frozen=True, gc=False):
+    """The seven ordinary days of a pattern's `values`. Slots of the day in `pauses` rest on each.
+
+    Plans are made when asked for: ready, they would be many times as large as the values.
+    """
+
+    values: bytes
+    pauses: int = 0
+
+    def __getitem__(self, weekday: int, /) -> DayPlan:
+        """The plan of that weekday; 0 is Monday."""
+        values = self.values[weekday * SLOTS : (weekday + 1) * SLOTS]
+        return _plan(values, self.pauses, is_weekend=weekday >= SATURDAY)
 
 
 def beside_rest(pattern: Pattern) -> tuple[int, int]:
@@ -33,9 +41,9 @@ def beside_rest(pattern: Pattern) -> tuple[int, int]:
     return back * SLOT, gone * SLOT
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def _plan(values: bytes, pauses: int, *, is_weekend: bool) -> DayPlan:
-    """One day; equal days of all offices are one object."""
+    """One day; many offices have the same."""
     shown = [0 if pauses >> n & 1 else value for n, value in enumerate(values)]
     running = [n for n, value in enumerate(shown) if value >= 100 * EXPECTED]
     spans = [

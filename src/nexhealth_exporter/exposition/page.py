@@ -7,7 +7,7 @@ computed anew. The event loop gets its turn after every millisecond of work.
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.block import COLUMNS, Block
@@ -42,15 +42,30 @@ class Page:
         self._headings = {family.name: part(heading(family)) for family in table.OF_FLEET}
         self._blocks: list[Block] = []
         self._lock = asyncio.Lock()
+        self._under_way: dict[Hashable, asyncio.Task[Sequence[bytes]]] = {}
 
     async def write(
         self, fleet: Fleet, now: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
     ) -> Sequence[bytes]:
         """The page as chunks of at most 256 KiB; together one gzip stream if `gzip`.
 
-        `names` are the metrics that are wanted; an empty set means all of them.
+        `names` are the metrics that are wanted; an empty set means all of them. Scrapes that
+        overlap and want the same get the same.
         """
-        drawing = await self._draw(fleet, math.floor(now * GRID) / GRID)
+        instant = math.floor(now * GRID) / GRID
+        wanted = (id(fleet), instant, openmetrics, names, gzip)
+        task = self._under_way.get(wanted)
+        if task is None:
+            written = self._write(fleet, instant, openmetrics=openmetrics, names=names, gzip=gzip)
+            task = self._under_way[wanted] = asyncio.create_task(written)
+            task.add_done_callback(lambda _: self._under_way.pop(wanted))
+        # Whoever goes away before the end must not take it from the others.
+        return await asyncio.shield(task)
+
+    async def _write(
+        self, fleet: Fleet, instant: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
+    ) -> Sequence[bytes]:
+        drawing = await self._draw(fleet, instant)
         parts = [p for name, its in drawing.items() if not names or name in names for p in its]
         parts.append(part(self._own.page(names, openmetrics=openmetrics)))
         if openmetrics:

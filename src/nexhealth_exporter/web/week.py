@@ -10,6 +10,8 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace as altered
+
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import SLOT, SLOTS
@@ -165,7 +167,7 @@ class _Frame:
         for segment in self._expectation.segments(start):
             if segment.start >= end:
                 return
-            yield segment._replace(start=max(segment.start, start), end=min(segment.end, end))
+            yield altered(segment, start=max(segment.start, start), end=min(segment.end, end))
 
     def _placed(self, segment: Segment) -> tuple[date, float, float]:
         """Its day, and from where to where on the clock it reaches."""

@@ -1,0 +1,79 @@
+"""How things are measured: ways take turns, in CPU time, so that noise meets all of them alike."""
+
+import asyncio
+import gc
+import multiprocessing
+import resource
+import time
+import tracemalloc
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+Work = Callable[[], Awaitable[object]]
+
+
+def apart(work: Callable[_P, _T], *args: _P.args, **how: _P.kwargs) -> _T:
+    """What `work` gives in a process of its own, that remembers nothing."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *args, **how).result()
+
+
+async def cpu(work: Work) -> float:
+    """CPU seconds of this process for that work."""
+    began = time.process_time()
+    await work()
+    return time.process_time() - began
+
+
+async def in_turns(ways: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
+    """CPU seconds of each way, round by round."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, work in ways.items():
+            taken[name].append(await cpu(work))
+    return taken
+
+
+def ratios(theirs: list[float], ours: list[float]) -> list[float]:
+    """How many times theirs is ours, round by round."""
+    return [their / our for their, our in zip(theirs, ours, strict=True)]
+
+
+async def stall(work: Work) -> float:
+    """The most CPU seconds for which nothing else had a turn on the loop meanwhile."""
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        last = time.process_time()
+        while True:
+            await asyncio.sleep(0)
+            now = time.process_time()
+            longest, last = max(longest, now - last), now
+
+    ticking = asyncio.create_task(tick())
+    await asyncio.sleep(0.01)
+    longest = 0.0
+    await work()
+    await asyncio.sleep(0)
+    ticking.cancel()
+    return longest
+
+
+async def allocated(work: Work) -> int:
+    """The most memory, in bytes, that was held beyond what was held before."""
+    gc.collect()
+    tracemalloc.start()
+    await work()
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return held
+
+
+def peak() -> int:
+    """The most bytes of memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,117 @@
+"""What the real program holds: resident memory above an idle one, flat over time, pauses."""
+
+import asyncio
+import gc
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from bench.figures import Figure, median
+from bench.measuring import apart
+from bench.offices import (
+    fleet_after,
+    institutions_of,
+    inventory,
+    polls,
+    standard_policy,
+    write_past,
+)
+from bench.programs import MIB, exporter, simulated
+from bench.scrape import NOW
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.exposition.page import Page
+from nexhealth_exporter.model import Inventory
+from nexhealth_exporter.state import State
+
+ROUNDS = 3
+"""After so many the program's memory has settled."""
+
+CHURNED = 300
+"""Institutions whose fleet changes from round to round."""
+
+
+def figures(syncs: int, rounds: int) -> list[Figure]:
+    """The program with so many syncs; `rounds` are those over which memory must stay flat."""
+    return [*_resident(syncs), *apart(_flat, rounds), apart(_pause, syncs)]
+
+
+def _resident(syncs: int) -> list[Figure]:
+    count = institutions_of(syncs)
+    _, idle = asyncio.run(_settled(1, is_learned=False))
+    found = [Figure("memory", "resident, idle", idle / MIB, None, " MiB")]
+    for what, is_learned in (("default hours", False), ("learned hours", True)):
+        series, resident = asyncio.run(_settled(count, is_learned=is_learned))
+        each = (resident - idle) / series
+        found += [
+            Figure("memory", f"a series above idle, {what}", each, 120, " bytes"),
+            Figure("memory", f"resident, {syncs:,} syncs, {what}", resident / MIB, 150, " MiB"),
+        ]
+    return found
+
+
+async def _settled(institutions: int, *, is_learned: bool) -> tuple[int, int]:
+    """How many series, and how many bytes, after some rounds and scrapes."""
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder) / "learned.db"
+        if is_learned:
+            await asyncio.to_thread(write_past, state, institutions, time.time())
+        async with (
+            simulated(institutions) as api,
+            exporter(api, state_file=state) as program,
+        ):
+            series = await program.scrape()
+            for _ in range(ROUNDS):
+                await program.after_a_round()
+                series = await program.scrape()
+            return series, program.resident
+
+
+def _resident_now() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _flat(rounds: int) -> list[Figure]:
+    """Rounds in which offices come and go, each followed by a scrape."""
+    settled = max(rounds // 4, 1)
+
+    async def work() -> tuple[int, int]:
+        everybody = inventory(2 * CHURNED)
+        names = list(everybody.institutions)
+        of, page = standard_policy(), Page(OwnMetrics("bench"))
+        fleet, before = fleet_after(CHURNED, NOW), 0
+        for number in range(rounds):
+            now, first = NOW + 300.0 * number, 3 * number % CHURNED
+            some = {name: everybody.institutions[name] for name in names[first : first + CHURNED]}
+            fleet = fleet.watching(Inventory(some), of)
+            fleet = fleet.after(polls(range(first, first + CHURNED), now), of)
+            await page.write(fleet, now, openmetrics=False, names=frozenset(), gzip=True)
+            if number == settled:
+                before = _resident_now()
+        return before, _resident_now()
+
+    before, after = asyncio.run(work())
+    what = f"growth from round {settled:,} to {rounds:,}, offices coming and going"
+    return [Figure("memory", what, 100 * (after / before - 1), 5, " %")]
+
+
+def _pause(syncs: int) -> Figure:
+    """A full collection when a round has passed since the program froze what it held."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "learned.db"
+        count = institutions_of(syncs)
+        write_past(path, count, time.time())
+        state = State(path)
+        fleet, of = fleet_after(count, time.time(), state.fleet()), standard_policy()
+        state.close()
+    gc.collect()
+    gc.freeze()
+    pauses = []
+    for number in range(1, 6):
+        fleet = fleet.after(polls(range(count), time.time() + 300 * number), of)
+        began = time.process_time()
+        gc.collect()
+        pauses.append(1e3 * (time.process_time() - began))
+        gc.freeze()
+    return median("memory", "full collection after a round, CPU", pauses, 5, unit=" ms")
