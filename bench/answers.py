@@ -1,51 +1,60 @@
 """What large answers cost: seconds, the longest hold of the event loop, memory.
 
-    python bench/answers.py
+    python -m bench.answers
 
 Prints a line for each; every one is measured in a process of its own.
 """
 
 import asyncio
 import json
-import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
+from bench.figures import Figure, median
+from bench.measuring import apart, peak, ratios, stall
+from bench.offices import answer, inventory, standard_policy
+from bench.scrape import NOW
 from nexhealth_exporter.errors import PollError
-from nexhealth_exporter.model import Institution, Inventory
+from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.model import Poll
 from nexhealth_exporter.nexhealth import envelope, payload
+from nexhealth_exporter.poller.latest import Latest
 
 MIB = 1024 * 1024
-LOCATION = {
-    "id": 7,
-    "name": "Default",
-    "street_address": "12 Elm Street",
-    "street_address_2": "",
-    "city": "Springfield",
-    "state": "NY",
-    "zip_code": "10001",
-    "phone_number": "+15550100",
-    "email": "desk@office.invalid",
-    "inactive": False,
-}
-SYNC = {
-    "sync_source_type": "DataSource",
-    "sync_source_name": "SD #1",
-    "emr": {"id": 11, "name": "dentrix", "display_name": "Dentrix", "type": "onprem"},
-    "read_status": "green",
-    "read_status_at": "2026-03-02T14:05:00.000Z",
-    "write_status": "green",
-    "write_status_at": "2026-03-02T14:05:00.000Z",
-    "locations": [LOCATION],
-}
 
 
-def fleet(syncs: int) -> bytearray:
-    """An answer about so many institutions with one sync each."""
-    data = [{"institution_id": number, **SYNC} for number in range(syncs)]
-    return bytearray(json.dumps({"code": True, "data": data}, separators=(",", ":")).encode())
+def figures(institutions: int, rounds: int) -> list[Figure]:
+    """The answer about a fleet with so many institutions, against json.loads of it."""
+    ours, theirs = apart(_stalls, institutions, rounds)
+    what = f"{institutions:,} institutions, longest stall, of json.loads of the answer"
+    return [
+        median("fleet answer", what, ratios(ours, theirs), 0.1),
+        median("fleet answer", "longest stall, CPU", [1e3 * s for s in ours], None, unit=" ms"),
+    ]
+
+
+def _stalls(institutions: int, rounds: int) -> tuple[list[float], list[float]]:
+    return asyncio.run(_taken(institutions, rounds))
+
+
+async def _taken(institutions: int, rounds: int) -> tuple[list[float], list[float]]:
+    everybody, ours, theirs = inventory(institutions), [], []
+    latest = Latest(Fleet(), standard_policy())
+    latest.watch(everybody)
+    for number in range(rounds + 1):
+        now = NOW + 300 * number
+        body = answer(institutions, now)
+        began = time.process_time()
+        json.loads(body)
+        theirs.append(time.process_time() - began)
+
+        async def taken(now: float = now, body: bytearray = body) -> None:
+            found = await payload.fleet(envelope.answer(body), everybody, lambda _: None)
+            await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
+
+        ours.append(await stall(taken))
+    # The first meets everybody for the first time, which no later one does.
+    return ours[1:], theirs[1:]
 
 
 def flood(entry: bytes, values: int) -> bytearray:
@@ -56,49 +65,41 @@ def flood(entry: bytes, values: int) -> bytearray:
 
 
 ANSWERS: dict[str, Callable[[], bytearray]] = {
-    "fleet of 10,000 syncs": lambda: fleet(10_000),
-    "fleet of 50,000 syncs": lambda: fleet(50_000),
-    "fleet of 150,000 syncs": lambda: fleet(150_000),
+    "fleet of 10,000 syncs": lambda: answer(6667, NOW),
+    "fleet of 50,000 syncs": lambda: answer(33_333, NOW),
+    "fleet of 150,000 syncs": lambda: answer(100_000, NOW),
     "4.9 million numbers": lambda: flood(b"1", 4_900_000),
     "200,000 tiny syncs of one institution": lambda: flood(b'{"institution_id":1}', 400_000),
     "100 million numbers": lambda: flood(b"1", 100_000_000),
 }
 
 
-async def measured(name: str) -> str:
+def measured(name: str) -> str:
     """One answer, read as the exporter reads it."""
-    body = ANSWERS[name]()
-    inventory = Inventory({f"i{n}": Institution(f"i{n}", id=n) for n in range(150_000)})
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    longest, turn = 0.0, time.perf_counter()
+    return asyncio.run(_read(name))
 
-    async def others() -> None:
-        nonlocal longest, turn
-        while True:
-            now = time.perf_counter()
-            longest, turn = max(longest, now - turn), now
-            await asyncio.sleep(0)
 
-    beside = asyncio.ensure_future(others())
-    began = time.perf_counter()
-    try:
-        found = await payload.fleet(envelope.answer(body), inventory, lambda _: None)
-        outcome = f"{sum(map(len, found.values()))} syncs"
-    except PollError as error:
-        outcome = error.reason
-    seconds = time.perf_counter() - began
-    await asyncio.sleep(0)
-    beside.cancel()
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
+async def _read(name: str) -> str:
+    body, everybody = ANSWERS[name](), inventory(100_000)
+    memory, outcome = peak(), ""
+
+    async def read() -> None:
+        nonlocal outcome
+        try:
+            found = await payload.fleet(envelope.answer(body), everybody, lambda _: None)
+            outcome = f"{sum(map(len, found.values()))} syncs"
+        except PollError as error:
+            outcome = error.reason
+
+    began = time.process_time()
+    longest = await stall(read)
+    seconds = time.process_time() - began
     return (
         f"{name}: {len(body) / MIB:.0f} MiB, {outcome}, {seconds:.2f} s, "
-        f"holds the loop {longest:.2f} s, {grown:.0f} MiB beside the body"
+        f"holds the loop {longest:.2f} s, {(peak() - memory) / MIB:.0f} MiB beside the body"
     )
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(asyncio.run(measured(sys.argv[1])))
-    else:
-        for each in ANSWERS:
-            subprocess.run((sys.executable, __file__, each), check=True)
+    for each in ANSWERS:
+        print(apart(measured, each))

@@ -38,7 +38,9 @@ class Figure:
         return "holds" if self.holds else f"missed: {self.value / self.bar:.2f} of the bar"
 
 
-def median(row: str, what: str, rounds: Sequence[float], bar: float | None, **how: object) -> Figure:
+def median(
+    row: str, what: str, rounds: Sequence[float], bar: float | None, **how: object
+) -> Figure:
     """The figure in the middle of the rounds."""
     return Figure(row, what, statistics.median(rounds), bar, rounds=tuple(rounds), **how)  # type: ignore[arg-type]
 

@@ -78,8 +78,7 @@ def offices(count: int) -> Iterator[Office]:
         emr = DENTRIX if i % 3 else DENTRIX_ASCEND
         places = tuple(Place(2 * i + j, f"Site {j}", ZONES[i % 4]) for j in range(1 + i % 2))
         syncs = tuple(
-            Source(_name(i, j), emr, Moving(2 * i + j), (2 * i + j,))
-            for j in range(1 + i % 2)
+            Source(_name(i, j), emr, Moving(2 * i + j), (2 * i + j,)) for j in range(1 + i % 2)
         )
         yield Office(i, f"smile-office-{i}", f"Smile Office {i}", syncs, places)
 
@@ -168,7 +167,9 @@ def _entries(of: Iterable[Poll]) -> Iterator[dict[str, Any]]:
                 "read_status_at": iso(sync.read_at),
                 "write_status": "green",
                 "write_status_at": iso(sync.write_at),
-                "locations": [{"id": loc.id, "name": "Default", **ADDRESS} for loc in sync.locations],
+                "locations": [
+                    {"id": loc.id, "name": "Default", **ADDRESS} for loc in sync.locations
+                ],
             }
 
 
@@ -203,7 +204,11 @@ def _record(draw: random.Random, at: float) -> Learned:
     base = first_met(at, ZONES[0]).base
     now = slot_of(at, ZONES[0])
     kind = draw.choice((IntegrationType.SERVER, IntegrationType.CLOUD))
-    opens, closes, is_always_on = draw.randrange(13, 18), draw.randrange(32, 40), not draw.randrange(5)
+    opens, closes, is_always_on = (
+        draw.randrange(13, 18),
+        draw.randrange(32, 40),
+        not draw.randrange(5),
+    )
     active = silent = reads = writes = 0
     for slot in range(now - base):
         day, hour = divmod(slot, SLOTS)

@@ -1,12 +1,12 @@
 """A plot of growth as SVG: both axes by tens, so that what is linear is a straight line."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.growth import Size
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 60, 170, 20, 50
-LINES = {
+LINES: dict[str, tuple[str, Callable[[Size], float]]] = {
     "CPU of a round, ms": ("#1f6feb", lambda size: 1e3 * size.cpu),
     "memory, MiB": ("#bf5700", lambda size: size.memory / 1048576),
     "page, kB compressed": ("#1a7f37", lambda size: size.page / 1000),
@@ -50,10 +50,10 @@ def svg(sizes: Sequence[Size]) -> str:
 
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
-            ' font-family="sans-serif" font-size="13" fill="#777" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">',
+            '<g font-family="sans-serif" font-size="13" fill="#777">',
             "<title>CPU of a round, memory and page by the number of institutions</title>",
             *drawn(),
-            "</svg>\n",
+            "</g></svg>\n",
         ]
     )

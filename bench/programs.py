@@ -92,8 +92,8 @@ async def simulated(institutions: int) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def exporter(api: str, **settings: object) -> AsyncIterator[Exporter]:
-    """The program on that API, once its first round is over."""
+async def exporter(api: str, *, ready: bool = True, **settings: object) -> AsyncIterator[Exporter]:
+    """The program on that API, once its first round is over, or as soon as it listens."""
     port = free_port()
     given = {
         "api_url": api,
@@ -109,8 +109,10 @@ async def exporter(api: str, **settings: object) -> AsyncIterator[Exporter]:
     async with running(*PROGRAM, "serve", env=env) as process:
         made = Exporter(f"http://127.0.0.1:{port}", process)
 
+        path = "/-/ready" if ready else "/-/healthy"
+
         async def is_ready() -> bool:
-            return (await get(f"{made.url}/-/ready"))[0] == 200  # noqa: PLR2004
+            return (await get(made.url + path))[0] == 200  # noqa: PLR2004
 
         await until(is_ready, seconds=120, why=process.said)
         yield made

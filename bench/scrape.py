@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from tests.exposition.reference import Reference
 
 from bench.figures import Figure, median
-from bench.measuring import allocated, apart, cpu, in_turns, ratios, stall
+from bench.measuring import Work, allocated, apart, cpu, in_turns, ratios, stall
 from bench.offices import SERIES_EACH, fleet_after, polls, standard_policy
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.block import COLUMNS
@@ -124,7 +124,7 @@ async def _measured(of: _Scraped, rounds: int) -> list[Figure]:
     await of.scrape()
     gc.collect()
     gc.freeze()
-    ways = {
+    ways: dict[str, Work] = {
         "baseline": of.baseline,
         "kept": of.scrape,
         "anew": of.anew,

@@ -1,0 +1,76 @@
+"""What the exporter costs, row by row: `python -m bench [--small] [--only ROW ...]`.
+
+Prints a table of bars, figures and verdicts, and writes it as JSON. The whole also draws
+docs/images/growth.svg. `--small` takes small fleets and few rounds, and compares with bars that
+are three times as wide: it exits with 1 when one of them is missed, the whole never does.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from bench import answers, growth, memory, pacing, plot, polling, scrape, seen, start
+from bench.figures import Figure, table, write_json
+
+ROOT = Path(__file__).resolve().parents[1]
+MARGIN = 3.0
+"""How much wider the bars of the small benchmark are."""
+
+Row = Callable[[], list[Figure]]
+
+
+def _growth() -> list[Figure]:
+    sizes = growth.measured(100_000)
+    (ROOT / "docs/images/growth.svg").write_text(plot.svg(sizes), encoding="utf-8")
+    return growth.figures(sizes)
+
+
+WHOLE: dict[str, Row] = {
+    "scrape": lambda: scrape.figures(series=100_000, rounds=7),
+    "prometheus": lambda: seen.figures(series=100_000, scrapes=8),
+    "polling": lambda: polling.figures(institutions=2000, rounds=5),
+    "pacing": lambda: pacing.figures(seconds=75, per_second=50, per_minute=1000),
+    "memory": lambda: memory.figures(syncs=10_000, rounds=2000),
+    "start": lambda: start.figures(syncs=10_000, rounds=5),
+    "growth": _growth,
+    "answer": lambda: answers.figures(institutions=10_000, rounds=3),
+}
+SMALL: dict[str, Row] = {
+    "scrape": lambda: scrape.figures(series=20_000, rounds=3),
+    "polling": lambda: polling.figures(institutions=300, rounds=2),
+    "growth": lambda: growth.figures(growth.measured(3000)),
+    "answer": lambda: answers.figures(institutions=2000, rounds=2),
+}
+
+
+def main() -> int:
+    """Measure, print, write; 1 if a bar of the small benchmark is missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--only", nargs="*", choices=WHOLE, default=[])
+    parser.add_argument("--json", type=Path, default=ROOT / "build/bench.json")
+    given = parser.parse_args()
+    rows = SMALL if given.small else WHOLE
+    found: list[Figure] = []
+    for name, row in rows.items():
+        if given.only and name not in given.only:
+            continue
+        began = time.perf_counter()
+        found += map(_widened, row()) if given.small else row()
+        print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    print(table(found))
+    write_json(found, given.json)
+    return int(given.small and not all(figure.holds for figure in found))
+
+
+def _widened(figure: Figure) -> Figure:
+    if figure.bar is None:
+        return figure
+    return replace(figure, bar=figure.bar / MARGIN if figure.is_least else figure.bar * MARGIN)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""What a poll costs over TLS: ours whole, a bare GET, and the conventional way.
+
+Each is a process of its own, which polls everybody a few times: `python -m bench.polling WAY URL
+INSTITUTIONS` prints CPU seconds of the second time, when connections and caches are warm.
+"""
+
+import asyncio
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+import trustme
+import uvloop
+from prometheus_client import CollectorRegistry, Gauge
+from pydantic import BaseModel
+
+from bench.figures import Figure, median
+from bench.measuring import ratios
+from bench.offices import inventory, offices, standard_policy
+from bench.programs import KEY
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.model import Poll
+from nexhealth_exporter.nexhealth import NexHealth, Pacer
+from nexhealth_exporter.poller.latest import Latest
+from nexhealth_exporter.simulator import Simulator
+
+CONCURRENCY = 50
+HEADERS = {"Nex-Api-Version": "v3.0.0"}
+
+
+def figures(institutions: int, rounds: int) -> list[Figure]:
+    """All three in turns, against the simulated API."""
+    taken = asyncio.run(_in_turns(institutions, rounds))
+    each = [1e6 * seconds / institutions for seconds in taken["ours"]]
+    return [
+        median("polling", "CPU of a bare GET", ratios(taken["ours"], taken["bare"]), 2, unit="x"),
+        median("polling", "CPU of the conventional way",
+               ratios(taken["ours"], taken["conventional"]), 0.5, unit="x"),
+        median("polling", "an institution, CPU", each, None, unit=" µs"),
+    ]  # fmt: skip
+
+
+async def _in_turns(institutions: int, rounds: int) -> dict[str, list[float]]:
+    authority = trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    taken: dict[str, list[float]] = {way: [] for way in WAYS}
+    simulator = Simulator(
+        offices(institutions), api_key=KEY, per_second=None, per_minute=None, ssl_context=server
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trusted = Path(folder) / "authority.pem"
+        authority.cert_pem.write_to_path(str(trusted))
+        async with simulator:
+            for _ in range(rounds):
+                for way, found in taken.items():
+                    command = (sys.executable, "-m", "bench.polling", way, simulator.url)
+                    process = await asyncio.create_subprocess_exec(
+                        *command,
+                        str(institutions),
+                        stdout=subprocess.PIPE,
+                        env={**os.environ, "SSL_CERT_FILE": str(trusted)},
+                    )
+                    said, _ = await process.communicate()
+                    found.append(float(said))
+    return taken
+
+
+Round = Callable[[], Awaitable[None]]
+
+
+async def _each(numbers: range, ask: Callable[[int], Awaitable[None]]) -> None:
+    """Ask about each, so many at a time."""
+    queue = iter(numbers)
+
+    async def work() -> None:
+        for number in queue:
+            await ask(number)
+
+    await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+
+
+async def _second(round_: Round) -> float:
+    await round_()
+    # So that marks have moved.
+    await asyncio.sleep(1)
+    began = time.process_time()
+    await round_()
+    return time.process_time() - began
+
+
+async def _ours(url: str, institutions: int) -> float:
+    everybody, own = inventory(institutions), OwnMetrics("bench")
+    latest = Latest(Fleet(), standard_policy())
+    latest.watch(everybody)
+    async with NexHealth(
+        url,
+        lambda: KEY,
+        version="v3.0.0",
+        timeout=30,
+        max_concurrency=CONCURRENCY,
+        pacer=Pacer(1_000_000, 60_000_000),
+        meter=own,
+    ) as api:
+
+        async def ask(number: int) -> None:
+            institution = everybody.institutions[f"smile-office-{number}"]
+            syncs = await api.syncs(institution)
+            latest.record(Poll(institution.subdomain, time.time(), syncs))
+
+        async def round_() -> None:
+            await _each(range(institutions), ask)
+            latest.apply()
+
+        return await _second(round_)
+
+
+async def _session(url: str) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=CONCURRENCY)
+    session = aiohttp.ClientSession(connector=connector)
+    async with session.post(f"{url}/authenticates", headers={"Authorization": KEY}) as answer:
+        token = (await answer.json())["data"]["token"]
+    session.headers.update({**HEADERS, "Authorization": f"Bearer {token}"})
+    return session
+
+
+async def _bare(url: str, institutions: int) -> float:
+    async with await _session(url) as session:
+
+        async def ask(number: int) -> None:
+            name = f"smile-office-{number}"
+            async with session.get(f"{url}/sync_status?subdomain={name}") as answer:
+                await answer.read()
+
+        return await _second(lambda: _each(range(institutions), ask))
+
+
+class _Entry(BaseModel):
+    institution_id: int
+    sync_source_name: str
+    read_status: str
+    read_status_at: datetime
+    write_status: str
+    write_status_at: datetime
+
+
+class _Answer(BaseModel):
+    data: list[_Entry]
+
+
+async def _conventional(url: str, institutions: int) -> float:
+    """What exporters usually do: a model of the answer, and gauges that are set."""
+    registry, labels = CollectorRegistry(), ("institution", "sync")
+    gauges = {
+        name: Gauge(f"nexhealth_sync_{name}", name, labels, registry=registry)
+        for name in ("read_timestamp", "write_timestamp", "read_lag", "write_lag", "read", "write")
+    }
+    async with await _session(url) as session:
+
+        async def ask(number: int) -> None:
+            name = f"smile-office-{number}"
+            async with session.get(f"{url}/sync_status?subdomain={name}") as answer:
+                found = _Answer.model_validate_json(await answer.read())
+            now = time.time()
+            for entry in found.data:
+                of = (name, entry.sync_source_name)
+                for way in ("read", "write"):
+                    mark = getattr(entry, f"{way}_status_at").timestamp()
+                    gauges[f"{way}_timestamp"].labels(*of).set(mark)
+                    gauges[f"{way}_lag"].labels(*of).set(now - mark)
+                    gauges[way].labels(*of).set(getattr(entry, f"{way}_status") == "green")
+
+        return await _second(lambda: _each(range(institutions), ask))
+
+
+WAYS = {"bare": _bare, "conventional": _conventional, "ours": _ours}
+
+if __name__ == "__main__":
+    way, url, institutions = sys.argv[1:]
+    print(uvloop.run(WAYS[way](url, int(institutions))))
