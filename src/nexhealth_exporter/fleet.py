@@ -379,7 +379,11 @@ def _met(
         zone = hours.expectation.timezone
         learned, looked_at = kept if kept is not None else (first_met(at, zone), None)
     marks = (sync.read_at, sync.write_at)
-    if marks != learned.marks:
+    stagger = _stagger(institution, sync)
+    routine = learned.after_routine(marks, at, hours.expectation.timezone, stagger)
+    if routine is not None:
+        learned = routine
+    else:
         look = Look(
             at=at,
             before=looked_at,
@@ -393,10 +397,25 @@ def _met(
             ),
             skipped=hours.skips,
             disturbed=disturbances.get(kind),
-            stagger=_stagger(institution, sync),
+            stagger=stagger,
         )
         learned = learned.after(look)
-    return _standing(institution, sync, learned, before, at, policy=policy)
+    is_same = before is not None and _kept_the_same(sync, kind, learned, before)
+    return _standing(
+        institution, sync, learned, before, at, policy=policy, hours=hours if is_same else None
+    )
+
+
+def _kept_the_same(
+    sync: Sync, kind: IntegrationType, learned: Learned, before: SyncStanding
+) -> bool:
+    """Whether everything is as it was from which its hours follow, under the same policy."""
+    return (
+        learned.pattern is before.learned.pattern
+        and kind is before.integration_type
+        and sync.emr == before.sync.emr
+        and sync.locations == before.sync.locations
+    )
 
 
 def _stagger(institution: Institution, sync: Sync) -> int:
@@ -436,9 +455,10 @@ def _standing(
     at: float,
     *,
     policy: Policy,
+    hours: Hours | None = None,
 ) -> SyncStanding:
     kind = _kind(sync, before)
-    hours = policy.hours(institution, sync, kind, learned.pattern)
+    hours = hours or policy.hours(institution, sync, kind, learned.pattern)
     marks = {Operation.READ: sync.read_at, Operation.WRITE: sync.write_at}
     anchors = {
         op: anchor_of(marks[op], learned.first_seen, seen)

@@ -110,6 +110,34 @@ class Learned:
     made_on: int = 0
     pattern: Pattern | None = field(default=None)
 
+    def after_routine(
+        self,
+        marks: tuple[float | None, float | None],
+        at: float,
+        zone: str,
+        stagger: int,
+    ) -> "Learned | None":
+        """The record after a look that taught nothing new, which most do; None if it may have.
+
+        Marks that moved within their half hours are all that such a look brought.
+        """
+        if marks == self.marks:
+            return self
+        now = slot_of(at, zone)
+        if (now * SLOT - stagger) // DAY != self.made_on:
+            return None
+        seen = self.seen
+        for way in (0, 1):
+            mark, known = marks[way], self.marks[way]
+            if mark == known:
+                continue
+            if mark is None or known is None or not known <= self.seen[way] <= at or mark > at:
+                return None
+            if abs(mark - known) >= SLOT or slot_of(mark, zone) != slot_of(known, zone):
+                return None
+            seen = (seen[0], at) if way else (at, seen[1])
+        return replace(self, marks=marks, seen=seen)
+
     def after(self, look: Look) -> "Learned":
         """The record after a look at which a mark had moved."""
         now = slot_of(look.at, look.zone)

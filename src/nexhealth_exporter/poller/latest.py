@@ -14,7 +14,7 @@ FLUSH_SECONDS = 0.1
 INCIDENT_SECONDS = 5.0
 """How often incidents are looked for within a round: each look reads every sync."""
 
-BATCH = 200
+BATCH = 20
 """Answers of one fleet call that change the fleet together."""
 
 STALE_INTERVALS = 3

@@ -1,0 +1,64 @@
+"""What is skipped for most looks teaches nothing: the short way gives what the long one gives."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexhealth_exporter.expectation.learned import Learned, Look, first_met
+from nexhealth_exporter.model import IntegrationType
+
+ZONE, START = "America/New_York", 1772460000.0
+
+
+class _Always:
+    def unexpected(self, mark: float, now: float) -> float:
+        return max(0.0, now - mark)
+
+
+def after(record: Learned, marks: tuple[float | None, float | None], at: float) -> Learned:
+    hours = _Always()
+    return record.after(
+        Look(
+            at=at,
+            before=at - 300,
+            marks=marks,
+            zone=ZONE,
+            kind=IntegrationType.SERVER,
+            hours=(hours, hours, hours),
+            tolerated=(14400.0, 14400.0),
+            skipped=lambda _: False,
+            stagger=700,
+        )
+    )
+
+
+@given(
+    looks=st.lists(
+        st.tuples(st.integers(1, 90), st.integers(-3, 45), st.integers(-3, 45)), max_size=40
+    ),
+    start=st.integers(0, 60 * 24 * 8),
+)
+def test_a_routine_look_leaves_the_record_that_the_whole_law_would_leave(
+    looks: list[tuple[int, int, int]], start: int
+) -> None:
+    at = START + 60.0 * start
+    record = replace(first_met(at, ZONE), made_on=0)
+    for minutes, read_ago, write_ago in looks:
+        at += 60.0 * minutes
+        marks = (
+            record.marks[0] if read_ago > 40 else at - 60.0 * read_ago,
+            record.marks[1] if write_ago > 40 else at - 60.0 * write_ago,
+        )
+        whole = after(record, marks, at) if marks != record.marks else record
+        routine = record.after_routine(marks, at, ZONE, 700)
+        assert routine in {None, whole}
+        record = whole
+
+
+def test_most_looks_are_routine() -> None:
+    at = START + 3600
+    record = after(first_met(at, ZONE), (at, at), at)
+    found = [record.after_routine((at + n, at), at + n, ZONE, 700) for n in range(0, 1740, 60)]
+    assert None not in found
+    assert record.after_routine((at + 1860, at), at + 1860, ZONE, 700) is None
