@@ -14,7 +14,13 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import replace as altered
 
-from nexhealth_exporter.expectation.allowance import AllowanceRules, Room, allowances, room_after
+from nexhealth_exporter.expectation.allowance import (
+    AllowanceRules,
+    Room,
+    allowances,
+    hour_after,
+    room_after,
+)
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.incident import Silence, incidents
 from nexhealth_exporter.expectation.judgement import (
@@ -55,16 +61,15 @@ class Hours:
 
     `is_fallback` is True when neither configuration nor locations gave a usable zone.
     `apart` are the expectations of reads and of writes, where these differ from the sync's.
-    `stretch` and `patience` are factors on their usual allowances, as `allowance.Room` has
-    them. `skips` tells on which local days (since 1970) nothing is to be learned.
+    `pattern` is what was learned, which knows their quiet stretches. `skips` tells on which
+    local days (since 1970) nothing is to be learned.
     """
 
     expectation: Expectation
     allowance: AllowanceRules
     is_fallback: bool
     apart: tuple[Expectation, Expectation] | None = None
-    stretch: tuple[float, float] = (1.0, 1.0)
-    patience: float = 1.0
+    pattern: Pattern | None = None
     skips: Callable[[int], bool] = _never
 
     def of(self, operation: Operation) -> Expectation:
@@ -77,9 +82,15 @@ class Hours:
         self, kind: IntegrationType, operation: Operation, mark: float | None = None
     ) -> dict[Severity, float]:
         """Seconds of unexpected lag since `mark` that are tolerated of one direction."""
-        room = Room(self.stretch[operation is Operation.WRITE], self.patience)
-        if mark is not None and self.expectation.source is Source.LEARNED:
-            room = room_after(self.of(operation), mark, room, kind)
+        room = Room()
+        if self.pattern is not None:
+            way, expectation = int(operation is Operation.WRITE), self.of(operation)
+            is_learned = self.expectation.source is Source.LEARNED
+            began = hour_after(expectation, mark, kind) if is_learned else None
+            stretch = self.pattern.stretch(way, kind, began)
+            room = Room(stretch, self.pattern.patience(kind, began))
+            if mark is not None and is_learned:
+                room = room_after(expectation, mark, room, kind)
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
 
 
@@ -163,6 +174,9 @@ class Disturbance(NamedTuple):
     end: float
 
 
+Disturbances = Mapping[IntegrationType, Disturbance]
+"""The latest of each type."""
+
 _NO_MEMORY: "Memory" = MappingProxyType({})
 
 
@@ -211,7 +225,7 @@ class Fleet:
     incidents: Mapping[IntegrationType, float] = field(default_factory=dict)
     round: Round | None = None
     remembered: Mapping[str, Memory] = field(default_factory=dict)
-    disturbances: Mapping[IntegrationType, Disturbance] = field(default_factory=dict)
+    disturbances: Disturbances = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Standing]:
         """Every institution's standing."""
@@ -229,7 +243,11 @@ class Fleet:
         remembered = {**self.remembered, **{s: known[s].memory() for s in known}}
         standings = {
             i.subdomain: _renamed(
-                known.get(i.subdomain), i, remembered.pop(i.subdomain, {}), policy
+                known.get(i.subdomain),
+                i,
+                remembered.pop(i.subdomain, {}),
+                policy,
+                self.disturbances,
             )
             for i in inventory
         }
@@ -254,7 +272,9 @@ class Fleet:
         """The fleet with a past that it did not see itself: what others remember of its syncs."""
         remembered = {**memories, **self.remembered}
         standings = {
-            subdomain: _recalling(standing, remembered.pop(subdomain, {}), policy)
+            subdomain: _recalling(
+                standing, remembered.pop(subdomain, {}), policy, self.disturbances
+            )
             for subdomain, standing in self.standings.items()
         }
         return replace(self, standings=standings, remembered=remembered)
@@ -262,7 +282,8 @@ class Fleet:
     def rejudged(self, policy: Policy) -> "Fleet":
         """The same marks under a new policy."""
         standings = {
-            subdomain: _rejudged(standing, policy) for subdomain, standing in self.standings.items()
+            subdomain: _rejudged(standing, policy, self.disturbances)
+            for subdomain, standing in self.standings.items()
         }
         return replace(self, standings=standings)
 
@@ -290,7 +311,8 @@ class Fleet:
         }
         present = {kind: Disturbance(start, math.inf) for kind, start in lasting.items()}
         disturbances = {**self.disturbances, **ended, **present}
-        return replace(self, incidents=lasting, disturbances=disturbances)
+        standings = {name: _excused(s, ended) for name, s in self.standings.items()}
+        return replace(self, standings=standings, incidents=lasting, disturbances=disturbances)
 
     def after_round(self, ended: Round) -> "Fleet":
         """The fleet with the latest round's facts and incidents."""
@@ -298,22 +320,35 @@ class Fleet:
 
 
 def _renamed(
-    before: Standing | None, institution: Institution, memory: Memory, policy: Policy
+    before: Standing | None,
+    institution: Institution,
+    memory: Memory,
+    policy: Policy,
+    disturbances: Disturbances,
 ) -> Standing:
     if before is None:
         return Standing(institution, policy.group(institution, ()), kept=memory)
     if before.institution == institution:
         return before
-    return _rejudged(altered(before, institution=institution), policy)
+    return _rejudged(altered(before, institution=institution), policy, disturbances)
 
 
-def _recalling(standing: Standing, memory: Memory, policy: Policy) -> Standing:
+def _recalling(
+    standing: Standing, memory: Memory, policy: Policy, disturbances: Disturbances
+) -> Standing:
     recalled = altered(standing, kept={**standing.kept, **memory})
     at = standing.last_success
     if standing.syncs is None or at is None or not memory:
         return recalled
     syncs = tuple(
-        _met(altered(recalled, last_success=None), s.sync, None, at, policy=policy, disturbances={})
+        _met(
+            altered(recalled, last_success=None),
+            s.sync,
+            None,
+            at,
+            policy=policy,
+            disturbances=disturbances,
+        )
         if s.sync.name in memory
         else s
         for s in standing.syncs
@@ -323,20 +358,51 @@ def _recalling(standing: Standing, memory: Memory, policy: Policy) -> Standing:
     return altered(standing, syncs=syncs, kept=kept)
 
 
-def _rejudged(standing: Standing, policy: Policy) -> Standing:
+def _rejudged(standing: Standing, policy: Policy, disturbances: Disturbances) -> Standing:
     syncs, at = standing.syncs, standing.last_success
     if syncs is not None and at is not None:
         syncs = tuple(
-            _standing(standing.institution, s.sync, s.learned, s, at, policy=policy) for s in syncs
+            _standing(
+                standing.institution,
+                s.sync,
+                s.learned,
+                s,
+                at,
+                policy=policy,
+                disturbances=disturbances,
+            )
+            for s in syncs
         )
     return _grouped(altered(standing, syncs=syncs), policy)
+
+
+def _excused(standing: Standing, ended: Disturbances) -> Standing:
+    """With the whole allowance given again to those that fleet incidents have silenced."""
+    if not ended or not any(s.integration_type in ended for s in standing.syncs or ()):
+        return standing
+    syncs = tuple(
+        altered(s, read=_lenient(s.read, lasted), write=_lenient(s.write, lasted))
+        if (lasted := ended.get(s.integration_type)) is not None
+        else s
+        for s in standing.syncs or ()
+    )
+    return altered(standing, syncs=syncs)
+
+
+def _lenient(judgement: Judgement, lasted: Disturbance) -> Judgement:
+    basis = judgement.basis
+    return judge(altered(basis, excuse=_excuse(lasted, basis.anchor)), judgement)
+
+
+def _excuse(lasted: Disturbance | None, anchor: float) -> Disturbance | None:
+    return lasted if lasted is not None and anchor < lasted.end < math.inf else None
 
 
 def _polled(
     before: Standing,
     poll: Poll,
     policy: Policy,
-    disturbances: Mapping[IntegrationType, Disturbance],
+    disturbances: Disturbances,
 ) -> Standing:
     if poll.syncs is None:
         return _failed(before, poll, policy.stale_after)
@@ -364,7 +430,7 @@ def _met(
     at: float,
     *,
     policy: Policy,
-    disturbances: Mapping[IntegrationType, Disturbance],
+    disturbances: Disturbances,
 ) -> SyncStanding:
     """The sync after a poll, with what that poll taught."""
     institution = standing.institution
@@ -379,8 +445,8 @@ def _met(
         zone = hours.expectation.timezone
         learned, looked_at = kept if kept is not None else (first_met(at, zone), None)
     marks = (sync.read_at, sync.write_at)
-    stagger = _stagger(institution, sync)
-    routine = learned.after_routine(marks, at, hours.expectation.timezone, stagger)
+    late = stagger(institution, sync.name)
+    routine = learned.after_routine(marks, at, hours.expectation.timezone, late)
     if routine is not None:
         learned = routine
     else:
@@ -397,12 +463,19 @@ def _met(
             ),
             skipped=hours.skips,
             disturbed=disturbances.get(kind),
-            stagger=stagger,
+            stagger=late,
         )
         learned = learned.after(look)
     is_same = before is not None and _kept_the_same(sync, kind, learned, before)
     return _standing(
-        institution, sync, learned, before, at, policy=policy, hours=hours if is_same else None
+        institution,
+        sync,
+        learned,
+        before,
+        at,
+        policy=policy,
+        disturbances=disturbances,
+        hours=hours if is_same else None,
     )
 
 
@@ -418,8 +491,9 @@ def _kept_the_same(
     )
 
 
-def _stagger(institution: Institution, sync: Sync) -> int:
-    name = f"{institution.subdomain}/{sync.name}"
+def stagger(institution: Institution, sync: str) -> int:
+    """How many seconds after midnight that sync's pattern is made anew."""
+    name = f"{institution.subdomain}/{sync}"
     return crc32(name.encode("utf-8", "surrogatepass")) % STAGGER
 
 
@@ -455,9 +529,11 @@ def _standing(
     at: float,
     *,
     policy: Policy,
+    disturbances: Disturbances,
     hours: Hours | None = None,
 ) -> SyncStanding:
     kind = _kind(sync, before)
+    lasted = disturbances.get(kind)
     hours = hours or policy.hours(institution, sync, kind, learned.pattern)
     marks = {Operation.READ: sync.read_at, Operation.WRITE: sync.write_at}
     anchors = {
@@ -475,6 +551,7 @@ def _standing(
             warning=allowance[Severity.WARNING],
             critical=allowance[Severity.CRITICAL],
             severities=severities_of(op, anchors, marks, at) if state is State.ACTIVE else NONE,
+            excuse=_excuse(lasted, anchors[op]),
         )
         judgements[op] = judge(basis, before.judgement(op) if before else None)
     return SyncStanding(

@@ -66,8 +66,7 @@ class _Hours:
             allowance=own.allowance,
             is_fallback=zone is None,
             apart=apart,
-            stretch=(1.0, 1.0) if pattern is None else pattern.stretch,
-            patience=1.0 if pattern is None else pattern.patience,
+            pattern=pattern,
             skips=self._skips(country, own),
         )
 

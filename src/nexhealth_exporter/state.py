@@ -16,8 +16,9 @@ from typing import NamedTuple
 import msgspec
 
 from nexhealth_exporter.errors import StateError
-from nexhealth_exporter.expectation.learned import Learned, Quiet
+from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.fleet import Disturbance, Fleet, Kept
 from nexhealth_exporter.model import IntegrationType
 
@@ -45,7 +46,7 @@ CREATE TABLE IF NOT EXISTS incident (
 class _Pattern(msgspec.Struct, array_like=True):
     values: bytes
     pauses: tuple[int, int]
-    stretch: tuple[float, float]
+    quiets: tuple[list[Quiet], list[Quiet]]
     sure: float
     weeks: int
     since: int
@@ -58,7 +59,7 @@ class _Record(msgspec.Struct, array_like=True):
     seen: tuple[float, float]
     base: int
     masks: tuple[bytes, bytes, bytes, bytes, bytes]
-    quiets: tuple[list[tuple[int, float]], list[tuple[int, float]]]
+    quiets: tuple[list[Quiet], list[Quiet]]
     made_on: int
     pattern: _Pattern | None
 

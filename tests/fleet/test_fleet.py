@@ -319,6 +319,40 @@ def test_an_incident_lasts_over_the_night_in_which_every_office_is_closed(world:
     assert world.fleet.incidents == {}
 
 
+def test_who_closed_during_an_incident_is_given_its_whole_allowance_again(world: World) -> None:
+    world.configure("""
+schedules:
+  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
+  office: {hours: {mon-fri: "08:00-17:00"}}
+institutions:
+  - {match: {subdomain: open-*}, schedule: always-on}
+  - {match: {}, schedule: office}
+""")
+    two = at("2026-03-04 14:00")
+    marks = {f"{kind}-{i}": two for kind in ("open", "shut") for i in range(15)}
+    marks |= {"dead": two - 2 * HOUR}
+    world.watch(*(office(name) for name in marks))
+
+    def poll(now: float) -> None:
+        for name, mark in marks.items():
+            world.poll(now, marked(SERVER, mark), institution=name)
+        world.fleet = world.fleet.with_incidents()
+
+    poll(two + 30 * MINUTE)
+    assert set(world.fleet.incidents) == {"server"}
+    six = at("2026-03-04 18:00")
+    marks |= {name: six - 60 for name in marks if name.startswith("open")}
+    poll(six)
+    assert world.fleet.incidents == {}
+
+    assert world.overdue("shut-1") is None
+    assert world.overdue("dead") == Severity.CRITICAL
+    morning = at("2026-03-05 08:45")
+    assert world.sync("shut-1").read.deadline[Severity.WARNING] == morning
+    poll(morning)
+    assert world.overdue("shut-1") == Severity.WARNING
+
+
 def test_nine_silent_syncs_are_no_fleet_incident(world: World) -> None:
     world.configure(ALWAYS_ON)
     for i in range(9):

@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterator
 
 from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.expectation.pattern import SLOTS, Pattern
+from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.expectation.quiet import SLOTS
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
 from nexhealth_exporter.report.words import subdomain_glob
 from nexhealth_exporter.settings import Settings, variable

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import Expectation, clamped
+from nexhealth_exporter.expectation.pattern import usual_of
+from nexhealth_exporter.expectation.quiet import hour_of
 from nexhealth_exporter.expectation.schedule import DAY
 from nexhealth_exporter.expectation.zone import local_second
 from nexhealth_exporter.model import IntegrationType, Operation, Severity, Source
@@ -77,6 +79,13 @@ class Room(NamedTuple):
         elif severity is Severity.CRITICAL or not self.is_server:
             seconds += min(self.left, usual)
         return min(seconds, MOST * usual)
+
+
+def hour_after(expectation: Expectation, mark: float | None, kind: IntegrationType) -> int | None:
+    """When a silence began with that mark, as `quiet.hour_of` has it."""
+    if mark is None:
+        return None
+    return hour_of(expectation, expectation.timezone, clamped(mark), usual_of(kind))
 
 
 def room_after(expectation: Expectation, mark: float, room: Room, kind: IntegrationType) -> Room:

@@ -26,6 +26,7 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
     `anchor` is what lag counts from: the mark, or when the sync (or a mark that lies in
     the future) was first seen. `warning` and `critical` are what is tolerated.
     `severities` are those that this direction can reach.
+    `excuse` is from when until when a fleet incident lasted that ended after the anchor.
     """
 
     mark: float | None
@@ -34,6 +35,7 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
     warning: float
     critical: float
     severities: tuple[Severity, ...]
+    excuse: tuple[float, float] | None = None
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
@@ -131,10 +133,12 @@ def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
     """Deadlines from the anchor forwards through the expectation.
 
     A judgement on the very same basis is kept: deadlines do not change for lack of news.
+    What a fleet incident has silenced is given its whole allowance again when that has ended,
+    unless it was overdue before: offices that have closed meanwhile cannot show that they live.
     """
     if before is not None and before.basis == basis:
         return before
-    deadline, anchor = basis.expectation.deadline, basis.anchor
+    deadline, anchor = basis.expectation.deadline, _counted_from(basis)
     tolerated = zip(BOTH, (basis.warning, basis.critical), strict=True)
     warning_at, critical_at = (
         deadline(anchor, seconds) if severity in basis.severities else None
@@ -146,3 +150,11 @@ def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
         critical_at=critical_at,
         half_used_at=deadline(anchor, basis.warning / 2) if basis.severities else None,
     )
+
+
+def _counted_from(basis: Basis) -> float:
+    if basis.excuse is None or not basis.severities:
+        return basis.anchor
+    start, end = basis.excuse
+    due = basis.expectation.deadline(basis.anchor, basis.warning)
+    return basis.anchor if due is not None and due <= start else end

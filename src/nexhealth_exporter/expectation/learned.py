@@ -9,16 +9,16 @@ the vendor had an incident, or the silence was longer than a week.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from nexhealth_exporter.expectation.pattern import (
     DAYS_KEPT,
-    SLOT,
-    SLOTS,
     Evidence,
     Pattern,
     derived,
+    usual_of,
 )
+from nexhealth_exporter.expectation.quiet import SLOT, SLOTS, Expecting, Quiet, hour_of, longest
 from nexhealth_exporter.expectation.schedule import DAY
 from nexhealth_exporter.expectation.zone import pieces_of_day
 from nexhealth_exporter.model import IntegrationType
@@ -45,25 +45,6 @@ TRUSTED = 10 * 3600.0
 PAUSE = 40 * 60.0
 """A direction that rests for so long while the sync moves has paused."""
 
-QUIETS = 6
-"""How many of the longest quiet stretches are kept of each direction."""
-
-
-class Quiet(NamedTuple):
-    """A stretch in which a direction should have moved and did not, but came back by itself."""
-
-    day: int
-    """The local day (days since 1970) on which it ended."""
-    seconds: float
-    """Of expected time."""
-
-
-class Counting(Protocol):
-    """What says how much of a stretch was expected time."""
-
-    def unexpected(self, mark: float, now: float) -> float:
-        """Seconds of expected time between."""
-
 
 class Look(NamedTuple):
     """A successful poll of a sync. Instants are POSIX seconds; pairs are read, write.
@@ -78,7 +59,7 @@ class Look(NamedTuple):
     marks: tuple[float | None, float | None]
     zone: str
     kind: IntegrationType
-    hours: tuple[Counting, Counting, Counting]
+    hours: tuple[Expecting, Expecting, Expecting]
     """Of the sync, of its reads, of its writes."""
     tolerated: tuple[float, float]
     """Beyond it a silence is critical."""
@@ -162,8 +143,7 @@ def _remade(record: Learned, today: int, look: Look) -> Learned:
         record.suspect,
         record.pauses,
         tuple(
-            tuple(quiet.seconds for quiet in way if today - quiet.day <= DAYS_KEPT)
-            for way in record.quiets
+            tuple(quiet for quiet in way if today - quiet.day <= DAYS_KEPT) for way in record.quiets
         ),
         seen_for,
     )
@@ -247,8 +227,8 @@ def _quieted(record: Learned, look: Look) -> Learned:
         pauses[way] |= _bits(record, slot_of(before, look.zone) + 1, slot_of(end, look.zone))
         day = slot_of(end, look.zone) // SLOTS
         recent = [q for q in quiets[way] if day - q.day <= DAYS_KEPT]
-        longest = sorted([*recent, Quiet(day, round(seconds))], key=lambda q: -q.seconds)
-        quiets[way] = tuple(longest[:QUIETS])
+        began = hour_of(look.hours[1 + way], look.zone, before, usual_of(look.kind))
+        quiets[way] = longest([*recent, Quiet(day, round(seconds), began)])
     return replace(
         record, pauses=(pauses[0], pauses[1]), quiets=(tuple(quiets[0]), tuple(quiets[1]))
     )

@@ -1,15 +1,12 @@
 """The weekly pattern of one sync, derived from what was seen of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from nexhealth_exporter.expectation.quiet import OVERNIGHT, SLOTS, Quiet, usual_from
 from nexhealth_exporter.expectation.schedule import DAY
 from nexhealth_exporter.model import IntegrationType
-
-SLOT = 1800
-SLOTS = 48
-"""Slots of a local day."""
 
 DAYS_KEPT = 42
 DECAY = 0.84
@@ -21,7 +18,7 @@ SATURDAY = 5
 class Evidence(NamedTuple):
     """What was seen, as masks of slots from the local day `first` on (days since 1970).
 
-    `quiets` are the quiet stretches of reads and of writes, in seconds, the longest first.
+    `quiets` are the quiet stretches of reads and of writes, the longest first.
     """
 
     first: int
@@ -29,7 +26,7 @@ class Evidence(NamedTuple):
     silent: int
     suspect: int
     pauses: tuple[int, int]
-    quiets: tuple[tuple[float, ...], ...]
+    quiets: tuple[tuple[Quiet, ...], ...]
     seen_for: float = 0.0
     """Seconds since the sync was first met."""
 
@@ -39,23 +36,36 @@ class Pattern:
     """The expectation of a sync by slot of the week, Monday first, in percent.
 
     `pauses` are slots of the day in which that direction (read, write) usually rests.
-    `stretch` is the factor on the allowance of each direction. `sure` is from 0 to 1;
-    `weeks` is how many weeks taught it. `since` is the local day since which it is used.
+    `quiets` are the quiet stretches of each direction, the longest first. `sure` is from 0
+    to 1; `weeks` is how many weeks taught it. `since` is the local day since which it is used.
     """
 
     values: bytes
     pauses: tuple[int, int]
-    stretch: tuple[float, float]
+    quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]]
     sure: float
     weeks: int
     since: int
     activity: bytes = b""
     """Share of the weeks in which it moved, by hour of the week, in percent."""
 
-    @property
-    def patience(self) -> float:
+    def patience(self, kind: IntegrationType, began: int | None = None) -> float:
         """The factor on the allowance before a page: a young pattern may be wrong."""
-        return 1.0 if self.weeks >= YOUNG_WEEKS else YOUNG_STRETCH[self.weeks - 1]
+        least = tuning_of(kind).page_overnight if began == OVERNIGHT else 1.0
+        return least if self.weeks >= YOUNG_WEEKS else max(least, YOUNG_STRETCH[self.weeks - 1])
+
+    def stretch(self, way: int, kind: IntegrationType, began: int | None = None) -> float:
+        """The factor on the type's allowance that leaves room for a direction's quiet stretches.
+
+        `began` is when the silence began, as `quiet.hour_of` has it; None is not known.
+        """
+        tuning = tuning_of(kind)
+        quiets = self.quiets[way]
+        least = tuning.least_overnight if began == OVERNIGHT else tuning.least_stretch
+        if self.weeks < YOUNG_WEEKS:
+            least = max(least, YOUNG_STRETCH[self.weeks - 1])
+        usual = usual_from(quiets, NEVER if began is None else began)
+        return min(max(MARGIN * usual / tuning.usual_quiet, least), MOST_STRETCH)
 
     @property
     def is_always_on(self) -> bool:
@@ -73,15 +83,14 @@ class Tuning(NamedTuple):
     usual_quiet: float
     """Seconds of quiet that the type's allowance has room for."""
     least_stretch: float
-    morning: int
-    """Slots after a rest that count only half: people come late."""
-    morning_value: float
-    irregular_value: float
-    """What a slot counts at most that lies beside a rest which comes only sometimes."""
+    least_overnight: float
+    """The same for a silence that can be overdue only after a night: people come late."""
+    page_overnight: float
+    """The factor before a page for such a silence."""
 
 
-SERVER = Tuning(0.76, 0.95, 45 * 60.0, 0.93, 5, 0.4, 0.3)
-CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.0, 0, 1.0, 1.0)
+SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.9, 2.0, 1.3)
+CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.2, 0.75, 1.0)
 LEAST_VALUE = 0.15
 """What a slot counts that only just runs."""
 
@@ -108,11 +117,17 @@ YOUNG_WEEKS, YOUNG_STRETCH = 3, (2.0, 1.6)
 STREAK_DAYS, STREAK_WEEKS = 3, 2
 """A slot that rested on so many working days on end, or on that weekday in so many weeks, rests."""
 
-NIGHT = 8
+EDGE = 6
+"""A day that was shorter at its ends by no more slots each is taken for new hours at once."""
+
+MORNING, MORNING_VALUE = 2, 50
+"""After a night, so many slots count no more than so many percent: people come late."""
+
+NIGHT_SLOTS = 8
 """A rest of so many slots is a night."""
 
-SELDOM, STEADY = 0.1, 0.97
-"""Between them a slot neither rests nor runs always."""
+NEVER = -2
+"""In place of a slot: near no other."""
 
 AGAIN, USUAL = 3, 0.14
 """A direction's pause is usual from so many days, and this share of the days."""
@@ -124,6 +139,11 @@ MOST_STRETCH = 2.0
 def tuning_of(kind: IntegrationType) -> Tuning:
     """A sync of unknown type is taken for browser-based: the cautious reading."""
     return SERVER if kind is IntegrationType.SERVER else CLOUD
+
+
+def usual_of(kind: IntegrationType) -> float:
+    """Seconds of quiet that the type's allowance has room for."""
+    return tuning_of(kind).usual_quiet
 
 
 def derived(
@@ -144,10 +164,7 @@ def derived(
     return Pattern(
         values=bytes(values),
         pauses=_both_pauses(evidence, today, kind),
-        stretch=(
-            _stretch(evidence.quiets[0], tuning, weeks),
-            _stretch(evidence.quiets[1], tuning, weeks),
-        ),
+        quiets=(evidence.quiets[0], evidence.quiets[1]),
         sure=round(sure, 3),
         weeks=weeks,
         since=before.since if before else today,
@@ -159,17 +176,25 @@ class _Shares:
     """For each slot of the week: how much evidence there is that it runs, and that it rests."""
 
     def __init__(self, evidence: Evidence, today: int, skipped: Callable[[int], bool]) -> None:
-        self.runs = [0.0] * (7 * SLOTS)
-        self.rests = [0.0] * (7 * SLOTS)
+        self.runs: list[float] = []
+        self.rests: list[float] = []
         self.oldest = today
-        self.streak = [0] * (7 * SLOTS)
-        """For how many weeks it has rested on end."""
-        self.days: dict[int, tuple[int, int]] = {}
-        """Active and resting slots of each working day that teaches."""
+        self.stopped = [0] * 7
+        """By weekday, the slots that have rested for weeks on end."""
+        self.days: list[tuple[int, int, int]] = []
+        """Each day on which it moved, with the slots in which it rested and moved."""
         for weekday in range(7):
             self._count(evidence, today, weekday, skipped)
-        self.share = [self._own(n) for n in range(7 * SLOTS)]
-        self.pooled = [self._pooled(n) for n in range(7 * SLOTS)]
+        self.days.sort(reverse=True)
+        self.share = [
+            run / (run + rest) if run + rest else None
+            for run, rest in zip(self.runs, self.rests, strict=True)
+        ]
+        self.pooled = [
+            share if share is None or share < HALF else self._pooled(at)
+            for at, share in enumerate(self.share)
+        ]
+        self._stop_lately()
 
     def _count(
         self, evidence: Evidence, today: int, weekday: int, skipped: Callable[[int], bool]
@@ -177,66 +202,72 @@ class _Shares:
         # Day 0 of 1970 was a Thursday: weekday 3.
         newest = today - 1 - (today - 1 + 3 - weekday) % 7
         days = [_Day.of(evidence, newest - 7 * week) for week in range(6)]
+        runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
+        has_run = once = 0
         for week, day in enumerate(days):
             number = newest - 7 * week
             if not (day.active | day.silent | day.suspect) or skipped(number):
                 continue
-            around = [
-                d for d in (days[week - 1] if week else None, *days[week + 1 : week + 2]) if d
-            ]
             again = 0
-            for other in around:
+            for other in (*days[max(week - 1, 0) : week], *days[week + 1 : week + 2]):
                 again |= other.silent | other.suspect
-            rest = day.silent | (day.suspect & again)
-            rest &= ~day.active
-            self._add(weekday, DECAY**week, day.active, rest)
+            rest = (day.silent | (day.suspect & again)) & ~day.active
+            weight = DECAY**week
+            runs = _added(runs, day.active, weight)
+            rests = _added(rests, rest, weight)
+            has_run |= day.active
+            self.stopped[weekday] |= once & rest & ~has_run
+            once |= rest & ~has_run
             if day.active:
-                self.days[number] = (day.active, rest)
+                self.days.append((number, rest, day.active))
             self.oldest = min(self.oldest, number)
+        self.runs += runs
+        self.rests += rests
 
-    def _add(self, weekday: int, weight: float, active: int, rest: int) -> None:
-        for slot in range(SLOTS):
-            at = weekday * SLOTS + slot
-            if active >> slot & 1:
-                self.runs[at] += weight
-            elif rest >> slot & 1:
-                if not self.runs[at]:
-                    self.streak[at] += 1
-                self.rests[at] += weight
-
-    def _own(self, at: int) -> float | None:
-        seen = self.runs[at] + self.rests[at]
-        return self.runs[at] / seen if seen else None
-
-    def _pooled(self, at: int) -> float | None:
+    def _pooled(self, at: int) -> float:
         """Its share, drawn to that of other weekdays which agree with it."""
-        own = self.share[at]
         weekday, slot = divmod(at, SLOTS)
         alike = range(5) if weekday < SATURDAY else range(SATURDAY, 7)
-        others = [day * SLOTS + slot for day in alike if day != weekday]
-        is_new = self.runs[at] + self.rests[at] < FEW
-        side = [
-            n for n in others if (share := self.share[n]) is not None and (is_new or share >= HALF)
+        runs, rests = self.runs[at], self.rests[at]
+        is_new = runs + rests < FEW
+        for day in alike:
+            other = day * SLOTS + slot
+            share = self.share[other]
+            if day != weekday and share is not None and (is_new or share >= HALF):
+                runs += POOLED * self.runs[other]
+                rests += POOLED * self.rests[other]
+        return runs / (runs + rests)
+
+    def _stop_lately(self) -> None:
+        """Enter the slots that rested on the latest days on which they usually run."""
+        usual = [
+            sum(1 << slot for slot in range(SLOTS) if (self.share[day * SLOTS + slot] or 0) >= HALF)
+            for day in range(7)
         ]
-        if own is None or own < HALF:
-            return own
-        weight = POOLED
-        runs = self.runs[at] + weight * sum(self.runs[n] for n in side)
-        rests = self.rests[at] + weight * sum(self.rests[n] for n in side)
-        return runs / (runs + rests) if runs + rests else None
+        for alike in (range(SATURDAY), range(SATURDAY, 7)):
+            left, counted, edges = _DAY_MASK, [0] * STREAK_DAYS, 0
+            is_latest = True
+            for number, rest, active in self.days:
+                weekday = (number + 3) % 7
+                if weekday not in alike:
+                    continue
+                if is_latest:
+                    edges = _edges(usual[weekday] & rest, active)
+                    is_latest = False
+                # Slots that ran end their streak; those that rested make it longer by a day.
+                told = usual[weekday]
+                longer = left & told & rest
+                for length in range(STREAK_DAYS - 1, 0, -1):
+                    counted[length] |= longer & counted[length - 1]
+                counted[0] |= longer
+                left &= ~(told & ~rest)
+            for day in alike:
+                self.stopped[day] |= counted[-1] | edges
 
     def has_stopped(self, at: int) -> bool:
         """Whether it rests lately, whatever it did before: hours have changed."""
-        if self.streak[at] >= STREAK_WEEKS:
-            return True
         weekday, slot = divmod(at, SLOTS)
-        alike = [
-            self.days[day]
-            for day in sorted(self.days, reverse=True)
-            if (n := (day + 3) % 7 * SLOTS + slot) // SLOTS // SATURDAY == weekday // SATURDAY
-            and (self.share[n] or 0.0) >= HALF
-        ][:STREAK_DAYS]
-        return len(alike) == STREAK_DAYS and all(rest >> slot & 1 for _, rest in alike)
+        return bool(self.stopped[weekday] >> slot & 1)
 
     def sure(self) -> float:
         """How sure it is on average that a slot is on its right side."""
@@ -245,8 +276,9 @@ class _Shares:
             if own is None:
                 continue
             runs, rests, pooled = self.runs[at], self.rests[at], self.pooled[at]
-            agrees = at // SLOTS < SATURDAY and pooled is not None and abs(pooled - HALF) >= CLEAR
-            more, less = max(runs, rests) + agrees, min(runs, rests)
+            more, less = (runs, rests) if runs > rests else (rests, runs)
+            if at < SATURDAY * SLOTS and pooled is not None and abs(pooled - HALF) >= CLEAR:
+                more += 1
             total += (more + 0.3) / (more + less + 0.6)
             number += 1
         return total / number if number >= LEAST_SLOTS else 0.0
@@ -279,6 +311,20 @@ class _Day(NamedTuple):
 _DAY_MASK = (1 << SLOTS) - 1
 
 
+def _edges(rest: int, active: int) -> int:
+    """The rests before the first and after the last move of a day, if they are not long."""
+    early = rest & ((active & -active) - 1)
+    late = rest >> active.bit_length() << active.bit_length()
+    return sum(edge for edge in (early, late) if edge.bit_count() <= EDGE)
+
+
+def _added(totals: list[float], mask: int, weight: float) -> list[float]:
+    if not mask:
+        return totals
+    bits = f"{mask:048b}"[::-1]
+    return [t + weight if bit == "1" else t for t, bit in zip(totals, bits, strict=True)]
+
+
 def _values(shares: _Shares, tuning: Tuning) -> list[int]:
     span = tuning.runs_from - tuning.rests_below
     values: list[int] = []
@@ -288,45 +334,22 @@ def _values(shares: _Shares, tuning: Tuning) -> list[int]:
         else:
             part = min(1.0, (share - tuning.rests_below) / span)
             values.append(5 * round(20 * (LEAST_VALUE + (1 - LEAST_VALUE) * part)))
-    if tuning.irregular_value < 1:
-        _irregular(values, shares.pooled, tuning)
-    _slow_mornings(values, tuning)
+    _slow_mornings(values)
     return values
 
 
-def _irregular(values: list[int], shares: Sequence[float | None], tuning: Tuning) -> None:
-    """Slots beside a rest that comes only sometimes, as a backup, count less: it wanders."""
-    count, most = len(values), round(100 * tuning.irregular_value)
-    for at, share in enumerate(shares):
-        if share is None or not SELDOM <= share < tuning.rests_below:
-            continue
-        for beside in (-2, -1, 1, 2):
-            near = (at + beside) % count
-            if (shares[near] or 0.0) < STEADY:
-                values[near] = min(values[near], most)
-
-
-def _slow_mornings(values: list[int], tuning: Tuning) -> None:
+def _slow_mornings(values: list[int]) -> None:
     """After a night the first slots count less: an office may open late."""
-    count = len(values)
-    most = round(100 * tuning.morning_value)
-    rest = 0
+    count, rest = len(values), 0
     for at in [*range(count), *range(count)]:
         if values[at] == 0:
             rest += 1
             continue
-        if rest >= NIGHT:
-            for step in range(tuning.morning):
+        if rest >= NIGHT_SLOTS:
+            for step in range(MORNING):
                 late = (at + step) % count
-                values[late] = min(values[late], most)
+                values[late] = min(values[late], MORNING_VALUE)
         rest = 0
-
-
-def _stretch(quiets: Sequence[float], tuning: Tuning, weeks: int) -> float:
-    """The factor on the type's allowance that leaves room for the sync's own quiet stretches."""
-    second = quiets[1] if len(quiets) > 1 else 0.0
-    least = tuning.least_stretch if weeks >= YOUNG_WEEKS else YOUNG_STRETCH[weeks - 1]
-    return round(min(max(MARGIN * second / tuning.usual_quiet, least), MOST_STRETCH), 3)
 
 
 def _both_pauses(evidence: Evidence, today: int, kind: IntegrationType) -> tuple[int, int]:
@@ -338,19 +361,15 @@ def _both_pauses(evidence: Evidence, today: int, kind: IntegrationType) -> tuple
 
 def _pauses(evidence: Evidence, today: int, way: int) -> int:
     """Slots of the day in which one direction rests again and again while the sync moves."""
-    paused = [0] * SLOTS
-    moved = [0] * SLOTS
-    for day in range(today - DAYS_KEPT, today):
+    paused, moved = [0.0] * SLOTS, [0.0] * SLOTS
+    pauses = evidence.pauses[way]
+    if not pauses:
+        return 0
+    for day in range(max(today - DAYS_KEPT, evidence.first), today):
         shift = (day - evidence.first) * SLOTS
-        if shift < 0:
-            continue
         active = evidence.active >> shift & _DAY_MASK
-        if not active:
-            continue
-        pause = evidence.pauses[way] >> shift & active
-        for slot in range(SLOTS):
-            moved[slot] += active >> slot & 1
-            paused[slot] += pause >> slot & 1
+        moved = _added(moved, active, 1)
+        paused = _added(paused, pauses >> shift & active, 1)
     mask = 0
     for slot in range(SLOTS):
         if paused[slot] >= max(AGAIN, USUAL * moved[slot]):

@@ -5,7 +5,8 @@ from functools import lru_cache
 import msgspec
 
 from nexhealth_exporter.expectation.expectation import EXPECTED
-from nexhealth_exporter.expectation.pattern import SATURDAY, SLOT, SLOTS, Pattern
+from nexhealth_exporter.expectation.pattern import SATURDAY, Pattern
+from nexhealth_exporter.expectation.quiet import SLOT, SLOTS
 from nexhealth_exporter.expectation.schedule import DayPlan, Span, joined
 from nexhealth_exporter.model import Reason
 

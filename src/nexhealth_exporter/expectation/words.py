@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.pattern import SLOTS, Pattern
+from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.expectation.quiet import SLOTS
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

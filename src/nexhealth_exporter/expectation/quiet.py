@@ -1,0 +1,84 @@
+"""Quiet stretches: how long a direction has rested before, by the hour at which that began."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from nexhealth_exporter.expectation.zone import local_second
+
+HOUR = 3600.0
+SLOT = 1800
+SLOTS = 48
+"""Slots of a local day."""
+
+OVERNIGHT = -1
+"""In place of a slot: of a silence that can only be overdue after a night."""
+
+NIGHT = 4 * HOUR
+"""So much rest in one silence is a night."""
+
+NEAR = 3
+"""Silences that begin so few slots apart begin at the same hour."""
+
+ALIKE, KEPT = 2, 10
+"""How many stretches are kept of those that began at one hour, and in all; the longest."""
+
+
+class Quiet(NamedTuple):
+    """A stretch in which a direction should have moved and did not, but came back by itself."""
+
+    day: int
+    """The local day (days since 1970) on which it ended."""
+    seconds: float
+    """Of expected time."""
+    began: int = OVERNIGHT
+    """The slot of the day in which it began, or OVERNIGHT."""
+
+
+class Expecting(Protocol):
+    """What says how much of a stretch was expected time."""
+
+    def unexpected(self, mark: float, now: float) -> float:
+        """Seconds of expected time between."""
+
+    def deadline(self, mark: float, allowance: float) -> float | None:
+        """When so many expected seconds have passed."""
+
+
+def hour_of(expectation: Expecting, zone: str, mark: float, usual: float) -> int:
+    """The slot of the day in which a silence began with that mark, or OVERNIGHT.
+
+    `usual` is how many expected seconds are usually tolerated.
+    """
+    due = expectation.deadline(mark, usual)
+    if due is None or due - mark - usual >= NIGHT:
+        return OVERNIGHT
+    return int(local_second(zone, mark) // SLOT)
+
+
+def are_near(one: int, other: int) -> bool:
+    """Whether two silences began at about the same hour."""
+    if OVERNIGHT in {one, other}:
+        return one == other
+    apart = abs(one - other)
+    return min(apart, SLOTS - apart) <= NEAR
+
+
+def longest(quiets: Iterable[Quiet]) -> tuple[Quiet, ...]:
+    """Those that are worth keeping, the longest first."""
+    kept: list[Quiet] = []
+    for quiet in sorted(quiets, key=lambda q: -q.seconds):
+        if sum(are_near(quiet.began, other.began) for other in kept) < ALIKE:
+            kept.append(quiet)
+        if len(kept) == KEPT:
+            break
+    return tuple(kept)
+
+
+def usual_from(quiets: Sequence[Quiet], began: int) -> float:
+    """Seconds for which it has rested before: once at this hour, or twice at any of the day."""
+    near = [q.seconds for q in quiets if are_near(q.began, began)]
+    once = near[0] if near else 0.0
+    if began == OVERNIGHT:
+        return once
+    twice = [q.seconds for q in quiets if q.began != OVERNIGHT][1:2]
+    return max(once, *twice, 0.0)
