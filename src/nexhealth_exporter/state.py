@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS incident (
 class _Pattern(msgspec.Struct, array_like=True):
     values: bytes
     pauses: tuple[int, int]
-    quiets: tuple[list[Quiet], list[Quiet]]
+    quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]]
     sure: float
     weeks: int
     since: int
@@ -59,7 +59,7 @@ class _Record(msgspec.Struct, array_like=True):
     seen: tuple[float, float]
     base: int
     masks: tuple[bytes, bytes, bytes, bytes, bytes]
-    quiets: tuple[list[Quiet], list[Quiet]]
+    quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]]
     made_on: int
     pattern: _Pattern | None
 
@@ -248,12 +248,12 @@ def _packed(learned: Learned) -> bytes:
             _bytes(mask)
             for mask in (learned.active, learned.silent, learned.suspect, *learned.pauses)
         ),
-        quiets=tuple([(q.day, q.seconds) for q in way] for way in learned.quiets),  # type: ignore[arg-type]
+        quiets=learned.quiets,
         made_on=learned.made_on,
         pattern=None
         if pattern is None
         else _Pattern(
-            pattern.values, pattern.pauses, pattern.stretch, pattern.sure,
+            pattern.values, pattern.pauses, pattern.quiets, pattern.sure,
             pattern.weeks, pattern.since, pattern.activity,
         ),
     )  # fmt: skip
@@ -263,7 +263,6 @@ def _packed(learned: Learned) -> bytes:
 def _unpacked(packed: bytes) -> Learned:
     record = _decode(zlib.decompress(packed))
     active, silent, suspect, reads, writes = (int.from_bytes(mask) for mask in record.masks)
-    reads_quiet, writes_quiet = (tuple(Quiet(*quiet) for quiet in way) for way in record.quiets)
     found = record.pattern
     return Learned(
         first_seen=record.first_seen,
@@ -274,7 +273,7 @@ def _unpacked(packed: bytes) -> Learned:
         silent=silent,
         suspect=suspect,
         pauses=(reads, writes),
-        quiets=(reads_quiet, writes_quiet),
+        quiets=record.quiets,
         made_on=record.made_on,
         pattern=None if found is None else Pattern(*msgspec.structs.astuple(found)),
     )

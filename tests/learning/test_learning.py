@@ -180,6 +180,59 @@ def test_a_usual_quiet_stretch_widens_the_allowance_and_no_more_than_twice(offic
     assert warning(busy) < warning(slow) <= 2 * 2 * usual
 
 
+def test_a_pause_at_one_hour_leaves_room_at_that_hour_alone(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, always)
+    # Once, at three in the morning, it was updated for an hour and a half.
+    smiles.live(weeks(4), 1, lambda _: [(0, 3), (4.5, 25)])
+    smiles.live(weeks(4) + timedelta(days=1), 1, always)
+
+    def allowed(hour: float) -> float:
+        mark = at(weeks(4) + timedelta(days=2), hour)
+        return smiles.sync.hours.allowances(smiles.kind, Operation.READ, mark)[Severity.WARNING]
+
+    assert allowed(3.1) > 1.5 * allowed(14)
+    assert allowed(14) == allowed(20) < 45 * 60
+
+
+def test_after_a_night_a_server_has_twice_the_time(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+
+    def allowed(hour: float) -> dict[Severity, float]:
+        return smiles.sync.hours.allowances(smiles.kind, Operation.READ, at(weeks(5), hour))
+
+    assert allowed(16.9)[Severity.WARNING] == 2 * 45 * 60
+    assert allowed(10)[Severity.WARNING] < 45 * 60
+    # Half of the first hour counts.
+    assert smiles.expects(weeks(6), 8.2) == smiles.expects(weeks(6), 8.8) == 0.5
+    assert smiles.expects(weeks(6), 9.2) == 1
+
+
+def test_one_day_off_lowers_no_expectation(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, weekdays(8, 17))
+    before = smiles.expects(weeks(6), 11)
+    smiles.live(weeks(4), 1, never)
+    smiles.live(weeks(4) + timedelta(days=1), 8, weekdays(8, 17))
+
+    assert smiles.expects(weeks(6), 11) == before == 1
+
+
+def test_a_day_that_ended_early_is_taken_for_new_hours_at_once(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.live(weeks(6), 1, weekdays(8, 15))
+    smiles.live(weeks(6) + timedelta(days=1), 1, weekdays(8, 15))
+
+    tuesday, friday = (weeks(6) + timedelta(days=n) for n in (1, 4))
+    assert [smiles.expects(day, 16) for day in (tuesday, friday)] == [0, 0]
+    assert smiles.expects(friday, 14) == 1
+
+    smiles.live(weeks(6) + timedelta(days=2), 2, weekdays(8, 17))
+    assert smiles.expects(friday, 16) == 1
+
+
 def test_what_was_not_looked_at_teaches_nothing(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 28, weekdays(8, 17))

@@ -51,7 +51,8 @@ class Pattern:
 
     def patience(self, kind: IntegrationType, began: int | None = None) -> float:
         """The factor on the allowance before a page: a young pattern may be wrong."""
-        least = tuning_of(kind).page_overnight if began == OVERNIGHT else 1.0
+        tuning = tuning_of(kind)
+        least = tuning.page_overnight if began == OVERNIGHT else tuning.least_page
         return least if self.weeks >= YOUNG_WEEKS else max(least, YOUNG_STRETCH[self.weeks - 1])
 
     def stretch(self, way: int, kind: IntegrationType, began: int | None = None) -> float:
@@ -85,12 +86,13 @@ class Tuning(NamedTuple):
     least_stretch: float
     least_overnight: float
     """The same for a silence that can be overdue only after a night: people come late."""
+    least_page: float
     page_overnight: float
-    """The factor before a page for such a silence."""
+    """The factors before a page."""
 
 
-SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.9, 2.0, 1.3)
-CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.2, 0.75, 1.0)
+SERVER = Tuning(0.78, 0.97, 45 * 60.0, 0.97, 2.0, 0.95, 1.3)
+CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.05, 0.7, 1.0, 1.0)
 LEAST_VALUE = 0.15
 """What a slot counts that only just runs."""
 
@@ -212,6 +214,8 @@ class _Shares:
             for other in (*days[max(week - 1, 0) : week], *days[week + 1 : week + 2]):
                 again |= other.silent | other.suspect
             rest = (day.silent | (day.suspect & again)) & ~day.active
+            if not day.active:
+                rest &= again  # a day off that comes once is no day of rest
             weight = DECAY**week
             runs = _added(runs, day.active, weight)
             rests = _added(rests, rest, weight)
@@ -245,14 +249,14 @@ class _Shares:
             for day in range(7)
         ]
         for alike in (range(SATURDAY), range(SATURDAY, 7)):
-            left, counted, edges = _DAY_MASK, [0] * STREAK_DAYS, 0
-            is_latest = True
+            left, counted = _DAY_MASK, [0] * STREAK_DAYS
+            shorter, is_latest = (0, 0), True
             for number, rest, active in self.days:
                 weekday = (number + 3) % 7
                 if weekday not in alike:
                     continue
                 if is_latest:
-                    edges = _edges(usual[weekday] & rest, active)
+                    shorter = _shorter(usual[weekday] & rest, active)
                     is_latest = False
                 # Slots that ran end their streak; those that rested make it longer by a day.
                 told = usual[weekday]
@@ -262,7 +266,7 @@ class _Shares:
                 counted[0] |= longer
                 left &= ~(told & ~rest)
             for day in alike:
-                self.stopped[day] |= counted[-1] | edges
+                self.stopped[day] |= counted[-1] | _ends(usual[day], *shorter)
 
     def has_stopped(self, at: int) -> bool:
         """Whether it rests lately, whatever it did before: hours have changed."""
@@ -311,11 +315,23 @@ class _Day(NamedTuple):
 _DAY_MASK = (1 << SLOTS) - 1
 
 
-def _edges(rest: int, active: int) -> int:
-    """The rests before the first and after the last move of a day, if they are not long."""
-    early = rest & ((active & -active) - 1)
-    late = rest >> active.bit_length() << active.bit_length()
-    return sum(edge for edge in (early, late) if edge.bit_count() <= EDGE)
+def _shorter(rest: int, active: int) -> tuple[int, int]:
+    """By how many slots a day began later and ended earlier than usual; 0 if by too many."""
+    late = (rest & ((active & -active) - 1)).bit_count()
+    early = (rest >> active.bit_length()).bit_count()
+    return late if late <= EDGE else 0, early if early <= EDGE else 0
+
+
+def _ends(usual: int, first: int, last: int) -> int:
+    """So many of the first and of the last slots of a usual day."""
+    ends = 0
+    for _ in range(first):
+        lowest = usual & -usual
+        ends, usual = ends | lowest, usual ^ lowest
+    for _ in range(last):
+        highest = 1 << usual.bit_length() >> 1
+        ends, usual = ends | highest, usual ^ highest
+    return ends
 
 
 def _added(totals: list[float], mask: int, weight: float) -> list[float]:

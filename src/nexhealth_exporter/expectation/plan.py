@@ -10,6 +10,9 @@ from nexhealth_exporter.expectation.quiet import SLOT, SLOTS
 from nexhealth_exporter.expectation.schedule import DayPlan, Span, joined
 from nexhealth_exporter.model import Reason
 
+_EVENING = 34
+"""The slot at 17:00."""
+
 _NOON = (22, 30)
 """Slots from 11:00 to 15:00: a rest between hours that lies within is lunch."""
 
@@ -39,7 +42,8 @@ def beside_rest(pattern: Pattern) -> tuple[int, int]:
             back = max(back, running[0])
         if running and not any(days[(day + 1) % 7]):
             gone = min(gone, running[-1] + 1)
-    return back * SLOT, gone * SLOT
+    # The last day of a week may be a short one: that says nothing of other afternoons.
+    return back * SLOT, max(gone, _EVENING) * SLOT
 
 
 @lru_cache(maxsize=2048)
