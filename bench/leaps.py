@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from msgspec.structs import replace as altered
+
 from nexhealth_exporter.backtest import Alert
-from nexhealth_exporter.backtest.simpler import Simpler
+from nexhealth_exporter.backtest.simpler import DEFAULT_PLACE, Simpler
 from nexhealth_exporter.expectation.incident import FEWEST, is_held_back
 from nexhealth_exporter.expectation.quiet import SLOT
 from nexhealth_exporter.expectation.zone import Piece, pieces_of_day
@@ -160,8 +162,8 @@ class Leaps:
                 learned = replace(
                     learned, active=learned.active | moved, marks=event.before, seen=(seen, seen)
                 )
-            told[sync.position] = replace(known, learned=learned)
-            standing = replace(
+            told[sync.position] = altered(known, learned=learned)
+            standing = altered(
                 standing, syncs=tuple(told), last_poll=at - self.step, last_success=at - self.step
             )
         shown = Sync(
@@ -218,7 +220,7 @@ class Leaps:
                 standing = self._standings[sync.office]
                 told = list(standing.syncs or ())
                 told[sync.position] = (fleet.standings[sync.office].syncs or ())[sync.position]
-                self._standings[sync.office] = replace(standing, syncs=tuple(told))
+                self._standings[sync.office] = altered(standing, syncs=tuple(told))
                 self._note(number, sync)
         return touched
 
@@ -229,7 +231,7 @@ class Leaps:
             if number not in self._since[sync.kind]:
                 lively.setdefault(sync.office, set()).add(sync.position)
         return {
-            office: replace(
+            office: altered(
                 standing,
                 last_poll=at,
                 last_success=at,
@@ -363,7 +365,7 @@ def _simpler(events: list[Event], zone: str, kind: IntegrationType, leaps: Leaps
     """What the simpler ways made of the judged weeks."""
     start, step = leaps.world.start, leaps.step
     since = math.ceil((leaps.judged_from - start) / step)
-    simpler = Simpler(zone, kind, leaps.judged_from)
+    simpler = Simpler(DEFAULT_PLACE._replace(timezone=zone), kind, leaps.judged_from)
     for number, event in enumerate(events):
         is_last = number + 1 == len(events)
         until = leaps.looks if is_last else events[number + 1].look
@@ -391,8 +393,8 @@ def _simpler(events: list[Event], zone: str, kind: IntegrationType, leaps: Leaps
 
 def _lively(sync: SyncStanding) -> SyncStanding:
     """The same as one that has just moved: of looks left out, the marks are not known."""
-    return replace(
+    return altered(
         sync,
-        read=replace(sync.read, half_used_at=None),
-        write=replace(sync.write, half_used_at=None),
+        read=altered(sync.read, half_used_at=None),
+        write=altered(sync.write, half_used_at=None),
     )
