@@ -444,7 +444,12 @@ def _met(
         hours = policy.hours(institution, sync, kind, pattern)
         zone = hours.expectation.timezone
         learned, looked_at = kept if kept is not None else (first_met(at, zone), None)
-    marks = (sync.read_at, sync.write_at)
+    # An answer without a mark is no news of it: the last one that could be read stays known.
+    read, write = learned.marks
+    marks = (
+        read if sync.read_at is None else sync.read_at,
+        write if sync.write_at is None else sync.write_at,
+    )
     late = stagger(institution, sync.name)
     routine = learned.after_routine(marks, at, hours.expectation.timezone, late)
     if routine is not None:
@@ -536,8 +541,9 @@ def _standing(
     lasted = disturbances.get(kind)
     hours = hours or policy.hours(institution, sync, kind, learned.pattern)
     marks = {Operation.READ: sync.read_at, Operation.WRITE: sync.write_at}
+    known = dict(zip(Operation, learned.marks, strict=True))
     anchors = {
-        op: anchor_of(marks[op], learned.first_seen, seen)
+        op: anchor_of(known[op], learned.first_seen, seen)
         for op, seen in zip(Operation, learned.seen, strict=True)
     }
     state = state_of(sync, anchors, at, policy.abandoned_after)
@@ -550,7 +556,7 @@ def _standing(
             expectation=hours.of(op),
             warning=allowance[Severity.WARNING],
             critical=allowance[Severity.CRITICAL],
-            severities=severities_of(op, anchors, marks, at) if state is State.ACTIVE else NONE,
+            severities=severities_of(op, anchors, known, at) if state is State.ACTIVE else NONE,
             excuse=_excuse(lasted, anchors[op]),
         )
         judgements[op] = judge(basis, before.judgement(op) if before else None)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from nexhealth_exporter import report
 from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
 from nexhealth_exporter.model import (
     IntegrationType,
@@ -121,6 +122,29 @@ def test_a_sync_that_never_reads_becomes_overdue_from_when_it_was_first_seen(
 
     world.poll(TEN + 5 * HOUR, marked(SERVER, None, write_at=TEN + 5 * HOUR))
     assert world.overdue() == Severity.CRITICAL
+
+
+def test_an_answer_without_a_mark_changes_no_deadline_of_a_sync_that_had_one(
+    world: World,
+) -> None:
+    world.configure(ALWAYS_ON)
+    days = [TEN + day * DAY for day in range(40)]
+    for now in days:
+        world.poll(now, marked(SERVER, now))
+    before = [judgement.deadline for judgement in world.sync().judgements]
+
+    for nothing in (replace(SERVER, read_at=None, write_at=None), marked(SERVER, None, days[-1])):
+        world.poll(days[-1] + MINUTE, nothing)
+        sync = world.sync()
+        assert sync.read.lag(days[-1] + MINUTE) is None
+        assert [judgement.deadline for judgement in sync.judgements] == before
+        assert (sync.state, world.overdue()) == (State.ACTIVE, None)
+
+    last_poll = days[-1] + 5 * HOUR
+    world.poll(last_poll, marked(SERVER, None, last_poll))
+    assert world.overdue() == Severity.CRITICAL
+    (row,) = report.rows(world.fleet, last_poll)
+    assert "reading stopped at 11:00" in report.why(row)  # the clocks have changed meanwhile
 
 
 def test_a_mark_in_the_future_has_no_negative_lag_and_hides_no_outage(world: World) -> None:

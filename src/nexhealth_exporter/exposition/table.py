@@ -93,14 +93,14 @@ UNEXPECTED_LAG: Mapping[Operation, Family] = {
 DEADLINE: Mapping[Operation, Family] = {
     READ: Family(
         "nexhealth_sync_read_deadline_timestamp_seconds",
-        "When the allowance for reading, counted from read_status_at or from when the sync was "
-        "first seen," + _DEADLINE,
+        "When the allowance for reading, counted from the latest read_status_at that could be "
+        "read, or from when the sync was first seen," + _DEADLINE,
         _SEVERITY,
     ),
     WRITE: Family(
         "nexhealth_sync_write_deadline_timestamp_seconds",
-        "When the allowance for writing, counted from write_status_at or from when the sync was "
-        "first seen," + _DEADLINE,
+        "When the allowance for writing, counted from the latest write_status_at that could be "
+        "read, or from when the sync was first seen," + _DEADLINE,
         _SEVERITY,
     ),
 }

@@ -88,13 +88,13 @@ class Stop:
 
 
 def stop_of(sync: SyncStanding, operation: Operation) -> Stop | None:
-    """How it stopped; None without a mark.
+    """How it stopped; None if there never was a mark.
 
     A mark shortly before a rest counts as the rest's beginning: so late in the day a
     silence within the usual allowance would not have been noticed.
     """
     judgement = sync.judgement(operation)
-    if judgement.mark is None:
+    if judgement.mark is None and judgement.basis.anchor == sync.first_seen:
         return None
     expectation, at = sync.expectation, judgement.basis.anchor
     piece = expectation.piece(at)
