@@ -1,6 +1,7 @@
 """The commands. Each is a coroutine that wires what it needs; only here are settings read."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def understood(words: list[str]) -> argparse.Namespace:
     """What a command line asks for. Raises SystemExit, after a sentence, if it makes no sense."""
-    return _parser().parse_args(_with_command(words))
+    words = _with_command(words)
+    return _parser(words[0]).parse_args(words)
 
 
 def _with_command(words: list[str]) -> list[str]:
@@ -96,7 +98,8 @@ def _between(least: int, most: int) -> Callable[[str], int]:
     return number
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    # Only the chosen command's module tells its words: the others need not be imported.
     parser = _Parser(
         prog="nexhealth-exporter",
         description="Watch whether the syncs of medical and dental offices with NexHealth still "
@@ -126,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
                 default="table",
                 help="a table for people (the default), or `syncs` of /api/v1/syncs as JSON",
             )
-        if name in WITH_WORDS:
+        if name in WITH_WORDS and name == chosen:
             module = import_module(f"nexhealth_exporter.cli.{name}")
             module.add_arguments(command)
         settings.add_arguments(command, DEMO_HELP if name == "demo" else None)
@@ -210,6 +213,10 @@ def _run(arguments: argparse.Namespace) -> int:
         module = import_module(f"nexhealth_exporter.cli.{arguments.command}")
         code: int = getattr(module, arguments.command)(given, arguments)
         return code
+    # What is imported stays: to search it for garbage would take a good part of the start.
+    gc.disable()
     from nexhealth_exporter.cli.serve import serve
 
+    gc.freeze()
+    gc.enable()
     return run(serve(given))

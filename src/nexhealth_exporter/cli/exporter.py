@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from nexhealth_exporter import __version__, logs, webconfig
-from nexhealth_exporter.backtest import Replay
-from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
 from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.errors import ConfigError, ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -108,6 +106,13 @@ def pace_of(settings: Settings) -> Pace:
 
 async def past_of(settings: Settings, rules: Rules, url: str) -> Fleet:
     """The fleet as it would be after the last six weeks, by the history of a Prometheus."""
+    # Imported late: few have such a past to read, and all wait for the start.
+    from nexhealth_exporter.backtest import Replay  # noqa: PLC0415
+    from nexhealth_exporter.backtest.prometheus import (  # noqa: PLC0415
+        HISTORY_SECONDS,
+        history,
+    )
+
     end = time.time()
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
     async for batch in history(url, end - HISTORY_SECONDS, end):

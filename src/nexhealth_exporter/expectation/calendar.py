@@ -3,8 +3,6 @@
 from datetime import date
 from functools import lru_cache
 
-import holidays
-
 SURE_IN_THE_US = frozenset(
     {
         "New Year's Day",
@@ -43,6 +41,9 @@ def _weights(code: str, year: int) -> dict[date, float]:
 
 
 def _named(country: str, state: str | None, year: int) -> dict[date, str]:
+    # Imported late: it takes long, and the program is to answer before its first poll.
+    import holidays  # noqa: PLC0415
+
     try:
         return dict(holidays.country_holidays(country, subdiv=state, years=year))
     except NotImplementedError:

@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable
 from datetime import date
 
-import holidays as calendars
-
 from nexhealth_exporter.document import did_you_mean
 from nexhealth_exporter.expectation.allowance import Bounds
 from nexhealth_exporter.expectation.schedule import DAY, Window
@@ -135,6 +133,8 @@ def holiday_codes(value: object) -> tuple[str, ...]:
 
 
 def _holiday_code(code: str) -> str:
+    import holidays as calendars  # noqa: PLC0415 - it takes long, and few files need it
+
     known = calendars.list_supported_countries()
     country, dash, state = code.partition("-")
     if country not in known:

@@ -11,8 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-import holidays
-
 from nexhealth_exporter.document import did_you_mean
 from nexhealth_exporter.expectation.zone import is_zone
 
@@ -156,6 +154,9 @@ def timezone(value: object) -> str:
 def country(value: object) -> str:
     """A country's code that the holidays library knows."""
     code = str(value)
+    # Imported late: it takes long, and only whoever sets a country needs it before the first poll.
+    import holidays  # noqa: PLC0415
+
     known = holidays.list_supported_countries()
     if code not in known:
         raise ValueError("is not a country with known holidays; write its code, such as US")

@@ -1,5 +1,6 @@
 """Jinja with our words: every value escaped, every instant with its time zone."""
 
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -49,6 +50,7 @@ MAIN_CONDITIONS = (
 """Those that are always shown large; the others only where there are any."""
 
 
+@cache
 def environment() -> Environment:
     """The templates of this package, with the filters and words that they use."""
     loaded = Environment(

@@ -5,7 +5,6 @@ from aiohttp import web
 from nexhealth_exporter.report import Selection, SelectionError, overdue_rows, pick, summarise
 from nexhealth_exporter.report.row import Condition, rows, rows_of
 from nexhealth_exporter.report.selection import OVERDUE
-from nexhealth_exporter.web import html
 from nexhealth_exporter.web.links import root_of
 from nexhealth_exporter.web.static import Static
 from nexhealth_exporter.web.view import View
@@ -17,7 +16,6 @@ class Pages:
     def __init__(self, view: View, static: Static) -> None:
         self._view = view
         self._static = static
-        self._templates = html.environment()
 
     async def fleet(self, request: web.Request) -> web.Response:
         """Figures first, then the syncs asked for, worst first."""
@@ -66,8 +64,11 @@ class Pages:
     def _page(
         self, request: web.Request, template: str, status: int = 200, **values: object
     ) -> web.Response:
+        # Imported late: templates take long, and Prometheus is to be answered before people.
+        from nexhealth_exporter.web import html  # noqa: PLC0415
+
         text = html.render(
-            self._templates,
+            html.environment(),
             template,
             root=root_of(request.rel_url.raw_path),
             static_version=self._static.version,
