@@ -279,12 +279,12 @@ class Fleet:
         }
         return replace(self, standings=standings, remembered=remembered)
 
-    def rejudged(self, policy: Policy) -> "Fleet":
-        """The same marks under a new policy."""
-        standings = {
-            subdomain: _rejudged(standing, policy, self.disturbances)
-            for subdomain, standing in self.standings.items()
-        }
+    def rejudged(self, policy: Policy, subdomains: Iterable[str] | None = None) -> "Fleet":
+        """The same marks under a new policy; of these institutions, or of all."""
+        standings = dict(self.standings)
+        for subdomain in self.standings if subdomains is None else subdomains:
+            if subdomain in standings:
+                standings[subdomain] = _rejudged(standings[subdomain], policy, self.disturbances)
         return replace(self, standings=standings)
 
     def with_incidents(self) -> "Fleet":

@@ -1,7 +1,7 @@
 """From polls to the fleet: the one value that changes."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
@@ -15,7 +15,7 @@ INCIDENT_SECONDS = 5.0
 """How often incidents are looked for within a round: each look reads every sync."""
 
 BATCH = 20
-"""Answers of one fleet call that change the fleet together."""
+"""Institutions that change together where all of them do: others wait for so many."""
 
 STALE_INTERVALS = 3
 """A known answer is served for at least so many intervals without a good poll."""
@@ -31,12 +31,21 @@ class Latest:
         self._pending: list[Poll] = []
         self._flush: asyncio.TimerHandle | None = None
         self._looked_for_incidents = 0.0
+        self._judging: asyncio.Task[None] | None = None
 
     def judge_by(self, policy: Policy) -> None:
-        """Judge by another policy, at once."""
+        """Judge by another policy: answers at once, what is known a few institutions at a time."""
         self.apply()
         self._policy = policy
-        self.fleet = self.fleet.rejudged(policy).with_incidents()
+        if self._judging is not None:
+            self._judging.cancel()
+        self._judging = asyncio.get_running_loop().create_task(self._judge_anew())
+
+    async def _judge_anew(self) -> None:
+        for some in _in_batches(list(self.fleet.standings)):
+            self.fleet = self.fleet.rejudged(self._policy, some)
+            await asyncio.sleep(0)
+        self.fleet = self.fleet.with_incidents()
 
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
@@ -84,3 +93,8 @@ class Latest:
         """The policy under which an answer outlives a few polls, however far apart they are."""
         stale_after = max(self._policy.stale_after, STALE_INTERVALS * self.interval)
         return replace(self._policy, stale_after=stale_after)
+
+
+def _in_batches(subdomains: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(subdomains), BATCH):
+        yield subdomains[first : first + BATCH]
