@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.metrics_core import Metric
-from tests.exposition.reference import Reference
 
 from bench.figures import Figure, median
 from bench.measuring import Work, allocated, apart, cpu, in_turns, ratios, stall
@@ -15,6 +14,7 @@ from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.block import COLUMNS
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
+from nexhealth_exporter.exposition.reference import Reference
 from nexhealth_exporter.poller.latest import Latest
 
 NOW = 1793286000.0

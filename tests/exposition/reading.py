@@ -8,9 +8,10 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from nexhealth_exporter.exposition import table
-from nexhealth_exporter.exposition.page import GRID, Page
+from nexhealth_exporter.exposition.page import GRID
+from nexhealth_exporter.exposition.reference import Reference
 from nexhealth_exporter.fleet import Fleet
-from tests.exposition.reference import Reference
+from nexhealth_exporter.web.view import MetricsPage
 
 ALL: frozenset[str] = frozenset()
 OF_FLEET = frozenset(family.name for family in table.OF_FLEET)
@@ -23,7 +24,7 @@ CLOCKED = tuple(f.name for f in (*table.LAG.values(), *table.UNEXPECTED_LAG.valu
 
 
 async def text_of(
-    page: Page,
+    page: MetricsPage,
     fleet: Fleet,
     now: float,
     *,
@@ -61,7 +62,7 @@ def reference(fleet: Fleet, now: float) -> Samples:
 
 def assert_same(page: Samples, expected: Samples) -> None:
     more, less = page.keys() - expected.keys(), expected.keys() - page.keys()
-    assert not more, f"only on the page, not in tests/exposition/reference.py: {min(more)}"
+    assert not more, f"only on the page, not in the reference: {min(more)}"
     assert not less, f"not on the page: {min(less)}"
     differing = {
         key: (value, expected[key])

@@ -47,6 +47,7 @@ def test_nothing_has_to_be_set() -> None:
     assert (default.shard, default.shards) == (0, 1)
     assert default.listen_address == ListenAddress("0.0.0.0", 10639)  # noqa: S104
     assert (default.log_level, default.log_format) == ("info", "logfmt")
+    assert default.exposition == "fast"
     unset = (
         "include",
         "exclude",
@@ -205,6 +206,7 @@ SECONDS = "must be a number of seconds from 1 to a year, such as 300."
         ("EXTERNAL_URL", "status page", "is not an address; check host and port."),
         ("LOG_LEVEL", "verbose", "must be debug, info, warning or error."),
         ("LOG_FORMAT", "xml", "must be logfmt or json."),
+        ("EXPOSITION", "quick", "must be fast or reference."),
     ],
 )
 def test_a_wrong_value_is_told_in_a_sentence_that_names_the_variable(

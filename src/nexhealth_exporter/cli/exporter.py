@@ -14,6 +14,7 @@ from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.errors import ConfigError, ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
+from nexhealth_exporter.exposition.reference import ReferencePage
 from nexhealth_exporter.fleet import Fleet, Policy
 from nexhealth_exporter.model import Institution
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
@@ -22,11 +23,11 @@ from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.poller import Poller
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.rules import load as load_rules
-from nexhealth_exporter.settings import ApiKey, LogLevel, Settings, masked
+from nexhealth_exporter.settings import ApiKey, Exposition, LogLevel, Settings, masked
 from nexhealth_exporter.watch import fingerprint
 from nexhealth_exporter.web.app import build
 from nexhealth_exporter.web.server import serving
-from nexhealth_exporter.web.view import Access, View
+from nexhealth_exporter.web.view import Access, MetricsPage, View
 from nexhealth_exporter.webconfig import WebConfig
 
 logger = logging.getLogger(__name__)
@@ -261,10 +262,16 @@ class Exporter:
         port = address.port
         while True:
             self._tls_changed.clear()
-            app = build(self.view(), Page(self._own))
+            app = build(self.view(), self._page())
             async with serving(app, address.host, port, tls=self.files.web.tls) as port:
                 ready(port)
                 await self._tls_changed.wait()
+
+    def _page(self) -> MetricsPage:
+        if self._settings.exposition is Exposition.FAST:
+            return Page(self._own)
+        logger.warning("metrics are drawn slowly: EXPOSITION is reference, for diagnosis")
+        return ReferencePage(self._own)
 
     def _fingerprinted(self, files: Files) -> object:
         settings = self._settings

@@ -5,10 +5,11 @@ from nexhealth_exporter.settings.loading import add_arguments, load, overrides
 from nexhealth_exporter.settings.masked import masked
 from nexhealth_exporter.settings.model import Settings, flag, is_secret, variable
 from nexhealth_exporter.settings.table import markdown_table
-from nexhealth_exporter.settings.values import ListenAddress, LogFormat, LogLevel
+from nexhealth_exporter.settings.values import Exposition, ListenAddress, LogFormat, LogLevel
 
 __all__ = [
     "ApiKey",
+    "Exposition",
     "ListenAddress",
     "LogFormat",
     "LogLevel",

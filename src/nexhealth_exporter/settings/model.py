@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from nexhealth_exporter.plan import Scope
 from nexhealth_exporter.settings import values
-from nexhealth_exporter.settings.values import ListenAddress, LogFormat, LogLevel
+from nexhealth_exporter.settings.values import Exposition, ListenAddress, LogFormat, LogLevel
 
 PREFIX = "NEXHEALTH_EXPORTER_"
 
@@ -180,6 +180,12 @@ class Settings(BaseSettings):
     )
     log_format: Annotated[LogFormat, BeforeValidator(values.lowered)] = _set(
         LogFormat.LOGFMT, "FORMAT", "`logfmt` or `json`."
+    )
+    exposition: Annotated[Exposition, BeforeValidator(values.lowered)] = _set(
+        Exposition.FAST,
+        "WAY",
+        "`fast`, or `reference`: the same samples written one by one by prometheus-client, to "
+        "find where a doubtful one comes from. That is slow: only for diagnosis.",
     )
 
     @classmethod

@@ -37,6 +37,13 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class Exposition(StrEnum):
+    """How the page of metrics is drawn."""
+
+    FAST = "fast"
+    REFERENCE = "reference"
+
+
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
     """Where to serve. `host` None means every interface; port 0 means any free port."""

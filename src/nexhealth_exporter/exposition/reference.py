@@ -1,12 +1,23 @@
-"""The metrics of a fleet in prometheus-client's own words: what the page must equal."""
+"""The metrics of a fleet in prometheus-client's own words: what the page must equal.
 
-from collections.abc import Iterator
+It asks the core for every sample one by one and lets prometheus-client write them. That takes
+hundreds of times as long; `EXPOSITION=reference` serves it, to find out whether a doubtful sample
+comes from the core or from what the page keeps between scrapes.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
 from nexhealth_exporter.exposition import table
+from nexhealth_exporter.exposition.deflate import Packer, gzipped, part
+from nexhealth_exporter.exposition.own import END, OwnMetrics
+from nexhealth_exporter.exposition.page import GRID
 from nexhealth_exporter.exposition.table import Family
 from nexhealth_exporter.exposition.text import clean
 from nexhealth_exporter.fleet import Fleet, Standing, SyncStanding
@@ -21,11 +32,13 @@ class Reference(Collector):
         self._gauges: dict[str, GaugeMetricFamily] = {}
 
     def registry(self) -> CollectorRegistry:
+        """A registry of these metrics alone."""
         registry = CollectorRegistry()
         registry.register(self)
         return registry
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Every family with its samples."""
         self._gauges = {
             family.name: GaugeMetricFamily(family.name, family.help, labels=family.labels)
             for family in table.OF_FLEET
@@ -38,6 +51,7 @@ class Reference(Collector):
         yield from self._gauges.values()
 
     def describe(self) -> list[GaugeMetricFamily]:
+        """Every family without samples."""
         return [GaugeMetricFamily(family.name, family.help) for family in table.OF_FLEET]
 
     def _say(self, family: Family, value: float | None, *labels: str) -> None:
@@ -104,3 +118,27 @@ class Reference(Collector):
             known.state,
             str(len(sync.locations)),
         )
+
+
+class ReferencePage:
+    """What `/metrics` answers, as prometheus-client would: slow, and nothing is kept."""
+
+    def __init__(self, own: OwnMetrics) -> None:
+        self._own = own
+
+    async def write(
+        self, fleet: Fleet, now: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
+    ) -> Sequence[bytes]:
+        """The page as chunks, as `Page` gives it. The event loop waits meanwhile."""
+        registry = Reference(fleet, math.floor(now * GRID) / GRID).registry()
+        wanted = registry.restricted_registry(names) if names else registry
+        if openmetrics:
+            text: bytes = generate_openmetrics(wanted)  # type: ignore[no-untyped-call]
+            text = text.removesuffix(END)
+        else:
+            text = generate_latest(wanted)
+        text += self._own.page(names, openmetrics=openmetrics) + (END if openmetrics else b"")
+        packer = Packer()
+        for data in gzipped([part(text)]) if gzip else [text]:
+            packer.add(data)
+        return packer.chunks()
