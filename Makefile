@@ -27,7 +27,7 @@ setup: .venv/.dev  ## the virtual environment .venv, checked by hash
 tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
 	@$(FETCH)
 
-check: lint types test alerts site browser chart dashboards image  ## everything that can fail
+check: lint types test bench-small alerts site browser chart dashboards image  ## everything that can fail
 
 lint: setup  ## style, spelling, import floors, and that nothing generated has drifted
 	$(RUN)/ruff check
@@ -87,6 +87,13 @@ release: .venv/.release  ## wheel, source, chart and SBOM into dist/, checked; p
 
 mutation: .venv/.mutation  ## change the core line by line and see whether a test notices: takes long
 	$(RUN)/python tools/mutation.py
+
+bench: setup  ## what the exporter costs, held against its bars: table, build/bench.json, plot
+	@$(FETCH) prometheus
+	$(RUN)/python -m bench
+
+bench-small: setup  ## the same with small fleets, which must not miss bars three times as wide
+	$(RUN)/python -m bench --small --json build/bench-small.json
 
 bench-alerts: setup  ## how good the alerts are, on simulated offices: takes long
 	$(RUN)/python bench/alerts.py

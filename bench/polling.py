@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,12 +26,16 @@ from bench.figures import Figure, median
 from bench.measuring import ratios
 from bench.offices import inventory, offices, standard_policy
 from bench.programs import KEY
+from nexhealth_exporter.expectation.schedule import HOUR
+from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.exposition.table import Family
 from nexhealth_exporter.fleet import Fleet
-from nexhealth_exporter.model import Poll
+from nexhealth_exporter.model import Operation, Poll, Severity
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.poller.latest import Latest
-from nexhealth_exporter.simulator import Simulator
+from nexhealth_exporter.simulator import Office, Simulator
+from nexhealth_exporter.simulator.offices import Steady
 
 CONCURRENCY = 50
 HEADERS = {"Nex-Api-Version": "v3.0.0"}
@@ -48,13 +53,23 @@ def figures(institutions: int, rounds: int) -> list[Figure]:
     ]  # fmt: skip
 
 
+def _restless(office: Office) -> Office:
+    """The office with marks that have moved whenever it is polled: the dearest case."""
+    restless = Steady(read_every=1.0, write_every=1.0)
+    return replace(office, syncs=tuple(replace(s, behaviour=restless) for s in office.syncs))
+
+
 async def _in_turns(institutions: int, rounds: int) -> dict[str, list[float]]:
     authority = trustme.CA()
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(server)
     taken: dict[str, list[float]] = {way: [] for way in WAYS}
     simulator = Simulator(
-        offices(institutions), api_key=KEY, per_second=None, per_minute=None, ssl_context=server
+        map(_restless, offices(institutions)),
+        api_key=KEY,
+        per_second=None,
+        per_minute=None,
+        ssl_context=server,
     )
     with tempfile.TemporaryDirectory() as folder:
         trusted = Path(folder) / "authority.pem"
@@ -143,40 +158,75 @@ async def _bare(url: str, institutions: int) -> float:
         return await _second(lambda: _each(range(institutions), ask))
 
 
+class _Emr(BaseModel):
+    name: str
+    display_name: str
+    type: str
+
+
+class _Location(BaseModel):
+    id: int
+    inactive: bool
+
+
 class _Entry(BaseModel):
     institution_id: int
     sync_source_name: str
+    emr: _Emr
     read_status: str
     read_status_at: datetime
     write_status: str
     write_status_at: datetime
+    locations: list[_Location]
 
 
 class _Answer(BaseModel):
     data: list[_Entry]
 
 
+class _Gauges:
+    """The exporter's own families, set one by one; deadlines are just the mark and an hour."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._gauges = {
+            family: Gauge(family.name, family.help, family.labels, registry=registry)
+            for family in table.OF_FLEET
+        }
+
+    def set(self, family: Family, value: float, *labels: str) -> None:
+        """Set one series."""
+        self._gauges[family].labels(*labels).set(value)
+
+    def take(self, institution: str, found: _Answer, now: float) -> None:
+        """Set what an answer tells of an institution."""
+        self.set(table.POLL_SUCCESS, 1, institution)
+        self.set(table.LAST_POLL, now, institution)
+        self.set(table.INSTITUTION_SYNCS, len(found.data), institution)
+        for entry in found.data:
+            labels = (institution, entry.sync_source_name, entry.emr.type)
+            for way in Operation:
+                mark = getattr(entry, f"{way}_status_at").timestamp()
+                self.set(table.LAST_MARK[way], mark, *labels)
+                self.set(table.LAG[way], now - mark, *labels)
+                self.set(table.UNEXPECTED_LAG[way], now - mark, *labels)
+                self.set(table.UP[way], getattr(entry, f"{way}_status") == "green", *labels)
+                for severity in Severity:
+                    self.set(table.ALLOWANCE[way], HOUR, *labels, severity)
+                    self.set(table.DEADLINE[way], mark + HOUR, *labels, severity)
+            self.set(table.EXPECTED_UP, 1, *labels)
+
+
 async def _conventional(url: str, institutions: int) -> float:
     """What exporters usually do: a model of the answer, and gauges that are set."""
-    registry, labels = CollectorRegistry(), ("institution", "sync")
-    gauges = {
-        name: Gauge(f"nexhealth_sync_{name}", name, labels, registry=registry)
-        for name in ("read_timestamp", "write_timestamp", "read_lag", "write_lag", "read", "write")
-    }
+    gauges = _Gauges()
     async with await _session(url) as session:
 
         async def ask(number: int) -> None:
             name = f"smile-office-{number}"
             async with session.get(f"{url}/sync_status?subdomain={name}") as answer:
                 found = _Answer.model_validate_json(await answer.read())
-            now = time.time()
-            for entry in found.data:
-                of = (name, entry.sync_source_name)
-                for way in ("read", "write"):
-                    mark = getattr(entry, f"{way}_status_at").timestamp()
-                    gauges[f"{way}_timestamp"].labels(*of).set(mark)
-                    gauges[f"{way}_lag"].labels(*of).set(now - mark)
-                    gauges[way].labels(*of).set(getattr(entry, f"{way}_status") == "green")
+            gauges.take(name, found, time.time())
 
         return await _second(lambda: _each(range(institutions), ask))
 

@@ -62,7 +62,7 @@ class Exporter:
         async def has_ended() -> bool:
             return await self.rounds() > before
 
-        await until(has_ended, seconds=120, why=self.process.said)
+        await until(has_ended, seconds=300, why=self.process.said)
 
     async def scrape(self) -> int:
         """One scrape as Prometheus asks for it; how many series there are."""
@@ -102,6 +102,8 @@ async def exporter(api: str, *, ready: bool = True, **settings: object) -> Async
         "listen_address": f"127.0.0.1:{port}",
         "poll_scope": "fleet",
         "poll_interval_seconds": 2,
+        # The simulated API is no faster than its machine.
+        "api_timeout_seconds": 100,
         "log_level": "warning",
         **settings,
     }
@@ -114,5 +116,5 @@ async def exporter(api: str, *, ready: bool = True, **settings: object) -> Async
         async def is_ready() -> bool:
             return (await get(made.url + path))[0] == 200  # noqa: PLR2004
 
-        await until(is_ready, seconds=120, why=process.said)
+        await until(is_ready, seconds=300, why=process.said)
         yield made
