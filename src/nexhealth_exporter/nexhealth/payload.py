@@ -129,8 +129,9 @@ async def fleet(found: Answer, inventory: Inventory, reject: Reject) -> dict[str
         if entry.institution_id in subdomains:
             groups.setdefault(subdomains[entry.institution_id], []).append(entry)
     named: dict[str, tuple[Sync, ...]] = {}
-    for number, (subdomain, entries) in enumerate(groups.items(), 1):
-        named[subdomain] = _named(entries, reject)
+    for number, subdomain in enumerate(list(groups), 1):
+        # Taken out: nameless and named syncs of the whole fleet need not be there together.
+        named[subdomain] = _named(groups.pop(subdomain), reject)
         if number % SLICE == 0:
             await asyncio.sleep(0)
     return named
