@@ -96,7 +96,7 @@ bench-small: setup  ## the same with small fleets, which must not miss bars thre
 	$(RUN)/python -m bench --small --json build/bench-small.json
 
 bench-alerts: setup  ## how good the alerts are, on simulated offices: takes long
-	$(RUN)/python bench/alerts.py
+	$(RUN)/python -m bench.alerts
 
 format: setup  ## let ruff lay out the code
 	$(RUN)/ruff check --fix

@@ -1,6 +1,6 @@
 """How good the alerts are: worlds of simulated offices, replayed and held against the truth.
 
-    python bench/alerts.py [--worlds N] [--offices N] [--tuning] [--step SECONDS]
+    python -m bench.alerts [--worlds N] [--offices N] [--tuning] [--step SECONDS]
 
 Each world has six weeks of history and six weeks that are judged; the first six are a table of
 their own, since nothing was known then. Worlds for testing have other seeds than those that
@@ -20,8 +20,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from leaps import Leaps
-
+from bench.leaps import Leaps
 from nexhealth_exporter.backtest import Alert
 from nexhealth_exporter.backtest.simpler import Tally
 from nexhealth_exporter.model import IntegrationType, Operation, Severity

@@ -372,6 +372,7 @@ def _simpler(events: list[Event], zone: str, kind: IntegrationType, leaps: Leaps
         if until <= since:
             continue
         read, write = event.marks
+        is_reading = is_writing = False
         if not is_last:
             # What moves all the time is fresh, whenever it is looked at.
             fresh = start + until * step
@@ -379,7 +380,7 @@ def _simpler(events: list[Event], zone: str, kind: IntegrationType, leaps: Leaps
                 events[number + 1].before[way] != event.marks[way] for way in (0, 1)
             )
             read, write = fresh if is_reading else read, fresh if is_writing else write
-        is_lively = not is_last and is_reading and is_writing
+        is_lively = is_reading and is_writing
         green, red = (
             Sync("", kind, read_at=read, write_at=write, read_up=is_up) for is_up in (True, False)
         )

@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nexhealth_exporter.expectation.learned import WEEKS, Learned, Quiet, first_met, slot_of
-from nexhealth_exporter.expectation.pattern import SLOTS, Evidence, derived
+from nexhealth_exporter.expectation.learned import WEEKS, Learned, first_met, slot_of
+from nexhealth_exporter.expectation.pattern import Evidence, derived
+from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
 from nexhealth_exporter.fleet import Fleet, Kept, Policy
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
@@ -223,10 +224,9 @@ def _record(draw: random.Random, at: float) -> Learned:
         tuple(Quiet((base + 48 * d) // SLOTS, draw.randrange(1800, 9000)) for d in range(6))
         for _ in range(2)
     )
-    seen = tuple(tuple(float(q.seconds) for q in way) for way in quiets)
     today = now // SLOTS
     evidence = Evidence(
-        base // SLOTS, active, silent, 0, (reads, writes), seen, seen_for=WEEKS * 7 * DAY
+        base // SLOTS, active, silent, 0, (reads, writes), quiets, seen_for=WEEKS * 7 * DAY
     )
     return replace(
         met,

@@ -15,6 +15,9 @@ class _Always:
     def unexpected(self, mark: float, now: float) -> float:
         return max(0.0, now - mark)
 
+    def deadline(self, mark: float, allowance: float) -> float | None:
+        return mark + allowance
+
 
 def after(record: Learned, marks: tuple[float | None, float | None], at: float) -> Learned:
     hours = _Always()
