@@ -264,6 +264,11 @@ def _unpacked(packed: bytes) -> Learned:
     record = _decode(zlib.decompress(packed))
     active, silent, suspect, reads, writes = (int.from_bytes(mask) for mask in record.masks)
     found = record.pattern
+    if found is not None:
+        # The pattern's are the record's own: one object serves both, as before the restart.
+        same = {quiet: quiet for way in record.quiets for quiet in way}
+        read, write = (tuple(same.get(quiet, quiet) for quiet in way) for way in found.quiets)
+        found.quiets = (read, write)
     return Learned(
         first_seen=record.first_seen,
         marks=record.marks,
