@@ -183,6 +183,27 @@ def test_a_sync_with_both_marks_older_than_30_days_is_abandoned_and_not_judged(
     assert world.overdue() is None
 
 
+def test_a_sync_is_abandoned_by_age_alone_while_every_answer_is_the_same(world: World) -> None:
+    states = []
+    for age in (0, 15 * DAY, 30 * DAY, 30 * DAY + 1):
+        world.poll(TEN + age, marked(SERVER, TEN))
+        states.append(world.sync().state)
+
+    assert states == [State.ACTIVE, State.ACTIVE, State.ACTIVE, State.ABANDONED]
+
+
+def test_a_direction_goes_out_of_use_to_the_second_after_14_days(world: World) -> None:
+    for age, severities in ((14 * DAY, {"warning", "critical"}), (14 * DAY + 1, {"warning"})):
+        world.poll(TEN + age, marked(SERVER, TEN, write_at=TEN + 10 * DAY))
+        assert set(world.sync().read.deadline) == severities
+
+
+def test_the_other_direction_moves_as_long_as_it_did_in_14_days(world: World) -> None:
+    for age, severities in ((14 * DAY, {"warning"}), (14 * DAY + 1, {"warning", "critical"})):
+        world.poll(TEN + age, marked(SERVER, TEN - DAY, write_at=TEN))
+        assert set(world.sync().read.deadline) == severities
+
+
 def test_a_sync_of_which_all_locations_are_inactive_is_not_judged(world: World) -> None:
     closed = Location(1, inactive=True)
     idle = replace(SERVER, locations=(closed,))
