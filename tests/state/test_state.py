@@ -164,10 +164,10 @@ from tests.state.test_state import Fleet, State, lived, time, watching
 names = [f"office-{n}" for n in range(30)]
 state, start = State(Path(sys.argv[1])), time.time() // 86400 * 86400 - 20 * 86400
 fleet = watching(state.fleet(), names)
-print("saving", flush=True)
 for number in range(2000):
     fleet = lived(fleet, names, start + number * 6000, 0.05)
     state.save(fleet)
+    print("saved", flush=True)
 """
 
 
@@ -180,7 +180,7 @@ def test_a_kill_at_any_moment_leaves_a_state_that_opens(tmp_path: Path) -> None:
             cwd=Path(__file__).resolve().parents[2],
         ) as process:
             assert process.stdout is not None
-            assert process.stdout.readline() == b"saving\n"
+            assert process.stdout.readline() == b"saved\n"
             time.sleep(0.4 + 0.17 * number)
             os.kill(process.pid, signal.SIGKILL)
         state = State(path)
