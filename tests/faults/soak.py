@@ -394,8 +394,9 @@ class Soak:
         if not least - CONCURRENCY <= counted <= self._reached + self.refused:
             raise Wrong(f"{counted:.0f} calls were counted, {least} to {self._reached} were made")
 
-    def report(self, seconds: float) -> str:
+    def report(self) -> str:
         """The figures."""
+        minutes = (self.sizes[-1].at - self.sizes[0].at) / 60
         failures = told(self.running.said)
         spoilt, went = self.proxy.spoilt.total(), self.number - self.fleet.offices
         second, last = quarters(self.sizes)
@@ -404,7 +405,7 @@ class Soak:
         few, fewest = (min(s.descriptors for s in q) for q in (second, last))
         peak = max(size.descriptors for size in self.sizes)
         return f"""\
-{seconds / 60:.1f} minutes, {len(self.simulator.offices)} institutions; {went} came, {went} went
+{minutes:.1f} minutes, {len(self.simulator.offices)} institutions; {went} came, {went} went
 {self.storms} storms of {self.happened.total()} troubles; all was well again after each
 {self._reached} calls, all counted; {spoilt} of them were spoilt on the line
 {failures.total()} failures of {len(failures)} kinds, all counted
@@ -475,7 +476,7 @@ async def _soaked(seconds: float, opened: AbstractAsyncContextManager[Soak]) -> 
         except Wrong as wrong:
             soak.tell(soak.running.said[-4000:])
             raise Wrong(f"after {soak.storms} storms, {dict(soak.happened)}: {wrong}") from None
-        return soak.report(seconds)
+        return soak.report()
 
 
 def _print(line: str) -> None:
