@@ -91,7 +91,7 @@ class Tuning(NamedTuple):
     """The factors before a page."""
 
 
-SERVER = Tuning(0.78, 0.97, 45 * 60.0, 0.97, 2.0, 0.95, 1.3)
+SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.93, 2.0, 0.95, 1.3)
 CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.05, 0.7, 1.0, 1.0)
 LEAST_VALUE = 0.15
 """What a slot counts that only just runs."""
