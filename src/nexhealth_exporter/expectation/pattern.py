@@ -65,7 +65,7 @@ class Pattern:
         least = tuning.least_overnight if began == OVERNIGHT else tuning.least_stretch
         if self.weeks < YOUNG_WEEKS:
             least = max(least, YOUNG_STRETCH[self.weeks - 1])
-        usual = usual_from(quiets, NEVER if began is None else began)
+        usual = usual_from(quiets, began)
         return min(max(MARGIN * usual / tuning.usual_quiet, least), MOST_STRETCH)
 
     @property
@@ -127,9 +127,6 @@ MORNING, MORNING_VALUE = 2, 50
 
 NIGHT_SLOTS = 8
 """A rest of so many slots is a night."""
-
-NEVER = -2
-"""In place of a slot: near no other."""
 
 AGAIN, USUAL = 3, 0.14
 """A direction's pause is usual from so many days, and this share of the days."""

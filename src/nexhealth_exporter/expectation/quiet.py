@@ -74,9 +74,12 @@ def longest(quiets: Iterable[Quiet]) -> tuple[Quiet, ...]:
     return tuple(kept)
 
 
-def usual_from(quiets: Sequence[Quiet], began: int) -> float:
-    """Seconds for which it has rested before: once at this hour, or twice at any of the day."""
-    near = [q.seconds for q in quiets if are_near(q.began, began)]
+def usual_from(quiets: Sequence[Quiet], began: int | None) -> float:
+    """Seconds for which it has rested before: once at this hour, or twice at any of the day.
+
+    Without an hour, only what has come twice counts.
+    """
+    near = [] if began is None else [q.seconds for q in quiets if are_near(q.began, began)]
     once = near[0] if near else 0.0
     if began == OVERNIGHT:
         return once
