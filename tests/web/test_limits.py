@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ import uvloop
 from nexhealth_exporter import webconfig
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
+from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.web.app import build
+from nexhealth_exporter.web.scrape import DRAWN_AT_ONCE
 from nexhealth_exporter.web.server import serving
 from nexhealth_exporter.web.view import Access
 from tests.settings.test_webconfig import hashed
@@ -232,5 +234,115 @@ def test_guesses_of_clients_that_have_gone_are_not_checked(run: Run, tmp_path: P
             await asyncio.sleep(0.3)
             spent = time.process_time() - began
         assert spent < 3
+
+    run(attack())
+
+
+def test_answers_that_nobody_reads_do_not_pile_up(run: Run) -> None:
+    large = "x" * 30_000_000
+
+    async def attack() -> None:
+        site = Site(configuration=large)
+        async with served(site, stalled=3) as clients:
+            deaf = [await clients.connect(b"GET /config HTTP/1.1\r\nHost: here\r\n\r\n")]
+            for _ in range(9):
+                await asyncio.sleep(0.1)
+                deaf.append(await clients.connect(b"GET /config HTTP/1.1\r\nHost: here\r\n\r\n"))
+            await asyncio.sleep(0.5)
+            whole = [await is_whole(ends) for ends in deaf]
+            # Whoever reads is served meanwhile.
+            assert await status(await clients.connect(SCRAPE)) == 200
+        assert whole == [False] * 7 + [True] * 3
+
+    async def is_whole(ends: Ends) -> bool:
+        read = 0
+        async with asyncio.timeout(20):
+            try:
+                while read < len(large) and (data := await ends[0].read(1_000_000)):
+                    read += len(data)
+            except ConnectionError:
+                return False
+        return read >= len(large)
+
+    run(attack())
+
+
+def test_bytes_that_are_no_request_are_refused_without_a_trace(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    password = b"Basic cHJvbWV0aGV1czpzZWNyZXQ"
+    said = (
+        b"GARBAGE\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET /<script>alert(1)</script> HTTP/9.9\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nHost: here\r\nAuthorization: " + password + b"\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+    )
+
+    async def attack() -> None:
+        async with served() as clients:
+            for each in said:
+                ends = await clients.connect(each)
+                async with asyncio.timeout(20):
+                    answer = await ends[0].read()
+                assert answer.startswith(b"HTTP/1.0 400 ")
+                assert b"aiohttp" not in answer
+                assert b"Content-Security-Policy: default-src 'none'" in answer
+                assert answer.endswith(b"\r\n\r\nThis request cannot be read.\n")
+            assert await status(await clients.connect(SCRAPE)) == 200
+
+    run(attack())
+    assert not [record for record in caplog.records if record.name != "asyncio"]
+
+
+def test_a_body_is_not_read_however_long_it_is_said_to_be(run: Run) -> None:
+    async def attack() -> None:
+        async with served() as clients:
+            head = b"GET /metrics HTTP/1.1\r\nHost: here\r\nContent-Length: 99999999999\r\n\r\n"
+            reader, writer = ends = await clients.connect(head)
+            assert await status(ends) == 200
+            sent = 0
+            piece = b"x" * 100_000
+            async with asyncio.timeout(20):
+                while not reader.at_eof() and not writer.is_closing() and sent < 10**9:
+                    writer.write(piece)
+                    sent += len(piece)
+                    try:
+                        async with asyncio.timeout(1):
+                            await asyncio.gather(writer.drain(), reader.read(1_000_000))
+                    except (ConnectionError, TimeoutError):
+                        break
+            assert sent < 10**9
+            assert await is_cut(ends)
+
+    run(attack())
+
+
+class Counting(Page):
+    """Notes how many pages are put together at a time."""
+
+    at_once = most = 0
+
+    async def write(self, fleet: Fleet, now: float, **wanted: Any) -> Sequence[bytes]:
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            await asyncio.sleep(0.01)
+            return await super().write(fleet, now, **wanted)
+        finally:
+            self.at_once -= 1
+
+
+def test_pages_of_metrics_are_put_together_a_few_at_a_time(run: Run) -> None:
+    async def attack() -> None:
+        page = Counting(OwnMetrics("1.0"))
+        async with serving(build(Site().view(), page), "127.0.0.1", 0) as port:
+            clients = Clients(port)
+            scrapes = [await clients.connect(SCRAPE) for _ in range(40)]
+            assert [await status(ends) for ends in scrapes] == [200] * 40
+            clients.leave()
+        assert page.most == DRAWN_AT_ONCE
 
     run(attack())

@@ -106,7 +106,10 @@ async def test_name_and_password_are_asked_for_on_every_path(site: Site, path: s
 
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Basic", "Basic ???", "Basic bm9jb2xvbg==", "Basic /w==", "Bearer cHJvbTp4", "basic Og=="],
+    [
+        *("", "Basic", "Basic ???", "Basic bm9jb2xvbg==", "Basic /w==", "Bearer cHJvbTp4"),
+        *("basic Og==", "Basic \u00e9\u00e8", "Basic \U0001f511"),
+    ],
 )
 async def test_nonsense_is_not_a_password(site: Site, authorization: str) -> None:
     site.access = Access(verify)

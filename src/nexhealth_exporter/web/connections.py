@@ -11,6 +11,10 @@ from aiohttp.typedefs import Handler, Middleware
 MOST = 500
 """Connections at a time. Each costs a file descriptor, of which many systems grant 1024."""
 
+MOST_STALLED = 32
+"""Connections at a time whose clients leave their answer unread: each keeps it in memory, which
+is megabytes for the metrics of a large fleet."""
+
 IDLE_SECONDS = 90.0
 """Without a request under way a connection is cut off after so long, whatever it still sends
 or reads: a little longer than an unused one is kept alive."""
@@ -20,14 +24,22 @@ class Connections:
     """Makes the protocol of each connection, and knows which of them are at work.
 
     When there are `most`, a new one takes the place of the one that has done nothing for
-    longest; if all are at work it is refused. `idle` is in seconds.
+    longest; if all are at work it is refused. When `stalled` leave their answer unread and
+    another one does, the one that has for longest is cut. `idle` is in seconds.
     """
 
     def __init__(
-        self, make: Callable[[], asyncio.Protocol], *, most: int = MOST, idle: float = IDLE_SECONDS
+        self,
+        make: Callable[[], asyncio.Protocol],
+        *,
+        most: int = MOST,
+        stalled: int = MOST_STALLED,
+        idle: float = IDLE_SECONDS,
     ) -> None:
         self._make = make
         self._most = most
+        self._most_stalled = stalled
+        self._stalled: dict[_Connection, None] = {}
         self._idle = idle
         self._open: dict[asyncio.Protocol, _Connection] = {}
 
@@ -51,6 +63,17 @@ class Connections:
     def closed(self, connection: "_Connection") -> None:
         """It is no more."""
         self._open.pop(connection.inner, None)
+        self.flows(connection)
+
+    def stalls(self, connection: "_Connection") -> None:
+        """Its client does not read as fast as it is answered."""
+        if len(self._stalled) >= self._most_stalled:
+            next(iter(self._stalled)).cut()
+        self._stalled[connection] = None
+
+    def flows(self, connection: "_Connection") -> None:
+        """Its client has read what it was sent."""
+        self._stalled.pop(connection, None)
 
     @contextmanager
     def at_work(self, inner: asyncio.Protocol) -> Iterator[None]:
@@ -138,9 +161,11 @@ class _Connection(asyncio.Protocol):
         return self.inner.eof_received()
 
     def pause_writing(self) -> None:
-        """Pass it on."""
+        """Count it among those that do not read, and pass it on."""
         self.inner.pause_writing()
+        self._connections.stalls(self)
 
     def resume_writing(self) -> None:
-        """Pass it on."""
+        """It reads; pass it on."""
+        self._connections.flows(self)
         self.inner.resume_writing()

@@ -1,7 +1,6 @@
 """What holds for every answer: who may ask, and headers that keep browsers careful."""
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
@@ -33,7 +32,7 @@ def identified(access: Callable[[], Access]) -> Middleware:
         verify = access().verify
         if verify is None:
             return await handler(request)
-        said = _credentials(request.headers.get(hdrs.AUTHORIZATION, ""))
+        said = credentials(request.headers.get(hdrs.AUTHORIZATION, ""))
         try:
             is_known = said is not None and await verify(*said)
         except Crowded:
@@ -65,13 +64,14 @@ def careful(
     return add
 
 
-def _credentials(header: str) -> tuple[str, str] | None:
+def credentials(header: str) -> tuple[str, str] | None:
+    """User and password of an Authorization header; None if it holds none."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     user, colon, password = text.partition(":")
     return (user, password) if colon else None

@@ -8,6 +8,9 @@ from aiohttp import hdrs, web
 from nexhealth_exporter.web import negotiation
 from nexhealth_exporter.web.view import MetricsPage, View
 
+DRAWN_AT_ONCE = 4
+"""Pages that are put together at a time: each takes its size in memory, whoever waits does not."""
+
 WRITING_SECONDS = 60.0
 """A scraper that reads more slowly than this would keep its page in memory for ever."""
 
@@ -21,18 +24,21 @@ class Scrape:
         self._view = view
         self._page = page
         self._writing_seconds = writing_seconds
+        self._drawing = asyncio.Semaphore(DRAWN_AT_ONCE)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The page, chunk by chunk; for HEAD the same headers alone."""
         kind = negotiation.content_type(request.headers.get(hdrs.ACCEPT, ""))
         gzip = negotiation.wants_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
-        chunks = await self._page.write(
-            self._view.fleet(),
-            self._view.now(),
-            openmetrics=kind == negotiation.OPENMETRICS,
-            names=frozenset(request.query.getall("name[]", ())),
-            gzip=gzip,
-        )
+        names = frozenset(request.query.getall("name[]", ()))
+        async with self._drawing:
+            chunks = await self._page.write(
+                self._view.fleet(),
+                self._view.now(),
+                openmetrics=kind == negotiation.OPENMETRICS,
+                names=names,
+                gzip=gzip,
+            )
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: kind, hdrs.VARY: "Accept, Accept-Encoding"}
         )

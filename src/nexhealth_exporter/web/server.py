@@ -3,13 +3,20 @@
 import asyncio
 import errno
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.web.connections import IDLE_SECONDS, MOST, Connections, counted
+from nexhealth_exporter.web.connections import (
+    IDLE_SECONDS,
+    MOST,
+    MOST_STALLED,
+    Connections,
+    counted,
+)
+from nexhealth_exporter.web.protocol import Protocol
 
 KEEPALIVE_SECONDS = 75.0
 """Longer than usual scrape intervals; a client that never ends its request is cut off too."""
@@ -34,29 +41,22 @@ async def serving(
     tls: ssl.SSLContext | None = None,
     keepalive: float = KEEPALIVE_SECONDS,
     most: int = MOST,
+    stalled: int = MOST_STALLED,
     idle: float = IDLE_SECONDS,
     handshake: float = HANDSHAKE_SECONDS,
 ) -> AsyncIterator[int]:
     """Serve while the context is open; gives the port, which the system chooses for 0.
 
-    `most` connections are open at a time; one that does nothing for `idle` seconds is cut, as
-    is one that has not agreed on TLS within `handshake` seconds.
+    `most` connections are open at a time, and `stalled` of them may leave their answer unread;
+    one that does nothing for `idle` seconds is cut, as is one that has not agreed on TLS within
+    `handshake` seconds.
     On leaving, no new connection is accepted, and requests under way are finished.
     Raises ConfigError if the address cannot be used.
     """
     app.middlewares.insert(0, counted(lambda: connections))
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handler_cancellation=True,
-        shutdown_timeout=STOPPING_SECONDS,
-        keepalive_timeout=keepalive,
-        max_line_size=LONGEST_LINE,
-        max_field_size=LONGEST_HEADER,
-        lingering_time=1.0,
-    )
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=STOPPING_SECONDS)
     await runner.setup()
-    connections = Connections(_protocols(runner), most=most, idle=idle)
+    connections = Connections(_protocols(runner, keepalive), most=most, stalled=stalled, idle=idle)
     try:
         server = await asyncio.get_running_loop().create_server(
             connections,
@@ -78,11 +78,20 @@ async def serving(
         connections.cut_all()
 
 
-def _protocols(runner: web.AppRunner) -> web.Server:
+def _protocols(runner: web.AppRunner, keepalive: float) -> Callable[[], Protocol]:
     server = runner.server
     if server is None:
         raise RuntimeError("the runner is not set up")
-    return server
+    loop = asyncio.get_running_loop()
+    return lambda: Protocol(
+        server,
+        loop=loop,
+        access_log=None,  # type: ignore[arg-type]  # what turns it off
+        keepalive_timeout=keepalive,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_HEADER,
+        lingering_time=1.0,
+    )
 
 
 def _sentence(error: OSError, host: str | None, port: int) -> str:
