@@ -1,7 +1,7 @@
 """A YAML file that the operator wrote: its values, and the line of each for the errors."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -79,6 +80,8 @@ class Document:
         end = "" if problem.text.endswith("?") else "."
         shown = dotted(problem.place)
         words = f"{shown} {problem.text}" if shown else problem.text
+        # What is quoted may have lines of its own; they are no sentences of ours.
+        words = words.replace("\n", r"\n")
         return f"{self.name}:{self.line(problem.place)}: {words}{end}"
 
     def read_as(self, model: type[TableT]) -> TableT:
@@ -107,12 +110,15 @@ def parse(text: str, name: str) -> Document:
     twice and keys without value.
     """
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.max_depth = DEEPEST
+        node = yaml.compose(text)
+    except MaxDepthExceededError as e:
+        raise _too_much(name, _line_of(e)) from None
     except MarkedYAMLError as e:
-        line = e.problem_mark.line + 1 if e.problem_mark else 1
         what = ", ".join(part for part in (e.context, e.problem) if part)
         raise ConfigError(
-            f"{name}:{line}: is not YAML: {what}; check indentation and quotes."
+            f"{name}:{_line_of(e)}: is not YAML: {what}; check indentation and quotes."
         ) from None
     except YAMLError as e:
         raise ConfigError(f"{name}: is not YAML: {str(e).splitlines()[0]}.") from None
@@ -124,6 +130,14 @@ def parse(text: str, name: str) -> Document:
     if reading.problems:
         raise document.error(reading.problems)
     return document
+
+
+def _line_of(error: MarkedYAMLError) -> int:
+    return error.problem_mark.line + 1 if error.problem_mark else 1
+
+
+def _too_much(name: str, line: int) -> ConfigError:
+    return ConfigError(f"{name}:{line}: is nested too deeply, or holds too much.")
 
 
 def dotted(place: Place) -> str:
@@ -149,7 +163,7 @@ class _Reading:
     def value(self, node: Node, place: Place, line: int) -> Any:  # noqa: ANN401 - what YAML holds
         self.lines[place] = line
         if len(place) > DEEPEST or len(self.lines) > MOST_VALUES:
-            raise ConfigError(f"{self.name}:{line}: is nested too deeply, or holds too much.")
+            raise _too_much(self.name, line)
         if isinstance(node, MappingNode):
             return dict(self._pairs(node, place))
         if isinstance(node, SequenceNode):
@@ -175,13 +189,13 @@ class _Reading:
         if kind == "bool":
             return text.lower() == "true"
         if kind == "int":
-            return _integer(text)
+            return _number(text, _integer)
         if kind == "null":
             if place:
                 self._wrong(place, "has no value; write one, or remove the key")
             return {} if not place else ""
         if kind == "float":
-            return text if "." not in text.strip(".") else float(text.replace("_", ""))
+            return text if "." not in text.strip(".") else _number(text, _float)
         if kind not in {"str", "timestamp"}:
             self._wrong(place, f"has the tag {node.tag}; write a plain value")
         return text
@@ -194,12 +208,23 @@ def _line(node: Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _integer(text: str) -> int:
-    digits = text.replace("_", "")
+def _number(text: str, read: Callable[[str], float]) -> float | str:
+    """A number, or the text where the tag promises one and it is none."""
+    try:
+        return read(text.replace("_", ""))
+    except ValueError:
+        return text
+
+
+def _integer(digits: str) -> int:
     try:
         return int(digits, 0)
     except ValueError:
         return int(digits)
+
+
+def _float(digits: str) -> float:
+    return float(digits)
 
 
 def _problem(model: type[Table], error: ErrorDetails) -> Problem:

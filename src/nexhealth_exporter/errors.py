@@ -23,7 +23,20 @@ from typing import ClassVar
 
 
 class ExporterError(Exception):
-    """The root; its text is a sentence for the person who must act."""
+    """The root; its text is a sentence for the person who must act, or one on each line.
+
+    Characters that cannot be seen are written as escapes: a file or an answer that is quoted
+    must not move the terminal of whoever reads.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(map(_seen, message)))
+
+
+def _seen(character: str) -> str:
+    if character.isprintable() or character == "\n":
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 class ConfigError(ExporterError):

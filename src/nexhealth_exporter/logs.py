@@ -15,7 +15,7 @@ SHORTEST_SECRET = 8
 
 # A token's three parts, a bcrypt hash, the user and password of an address.
 _LOOKS_SECRET = re.compile(
-    r"eyJ[\w-]+\.[\w-]+\.[\w-]*|\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}|(?<=://)[^/@\s\"]+(?=@)"
+    r"eyJ[\w-]+\.[\w-]+\.[\w-]*|\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}|(?<=://)[^/\s\"]+(?=@)"
 )
 # Control characters, line and paragraph separators, marks that turn the direction of text,
 # and halves of surrogate pairs: what could forge a line, hide text or break the encoding.

@@ -165,17 +165,19 @@ class Users:
 
     async def verify(self, user: str, password: str) -> bool:
         """True if that is the user's password. Raises Crowded."""
-        mark = self._digest(f"{len(user)} {user} {password}")
+        # Cut as bcrypt does, or one password would be remembered in ever longer forms.
+        looked_at = _bytes(password)[:LONGEST_PASSWORD]
+        mark = self._digest(b"%d " % len(user) + _bytes(user) + looked_at)
         if mark in self._good:
             return True
         known = self._hashes.get(user)
-        fits = await self._checked(password, known or self._of_nobody(user))
+        fits = await self._checked(looked_at, known or self._of_nobody(user))
         if known is None or not fits:
             return False
         self._good.add(mark)
         return True
 
-    def _checked(self, password: str, shown: str) -> asyncio.Future[bool]:
+    def _checked(self, password: bytes, shown: str) -> asyncio.Future[bool]:
         if self._checks >= MOST_CHECKS:
             raise Crowded
         self._checks += 1
@@ -190,17 +192,19 @@ class Users:
 
     def _of_nobody(self, user: str) -> str:
         """A hash that nothing fits, of the cost that one of the users has."""
-        drawn = int.from_bytes(self._digest(user))
+        drawn = int.from_bytes(self._digest(_bytes(user)))
         return self._nobody[drawn % len(self._nobody)]
 
-    def _digest(self, text: str) -> bytes:
-        return hmac.digest(self._secret, text.encode(errors="surrogatepass"), hashlib.sha256)
+    def _digest(self, text: bytes) -> bytes:
+        return hmac.digest(self._secret, text, hashlib.sha256)
 
 
-def _fits(password: str, shown: str) -> bool:
-    return bcrypt.checkpw(
-        password.encode(errors="surrogatepass")[:LONGEST_PASSWORD], shown.encode()
-    )
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+def _fits(password: bytes, shown: str) -> bool:
+    return bcrypt.checkpw(password, shown.encode())
 
 
 @dataclass(frozen=True)
@@ -235,7 +239,8 @@ def load(path: Path | None) -> WebConfig:
     return WebConfig(
         tls=_context(tls, path.parent, document) if tls else None,
         users=Users(file.basic_auth_users),
-        headers=file.http_server_config.headers,
+        # In the format, blank means that the file does not set it.
+        headers={name: value for name, value in file.http_server_config.headers.items() if value},
         files=(path, *(path.parent / name for name in named if name)),
         text=text,
     )

@@ -254,6 +254,7 @@ CONFIGURED: dict[str, tuple[str, dict[str, Any] | None, bool]] = {
     ),
     "here, plain": ("127.0.0.1", None, False),
 }
+APIS = {"http://127.0.0.1:9": False, "http://api.invalid": True, "https://api.invalid": False}
 
 
 @pytest.mark.e2e
@@ -276,3 +277,13 @@ async def test_who_listens_openly_is_warned(name: str, tmp_path: Path) -> None:
     async with running(*PROGRAM, env=settings) as exporter:
         await until(lambda: "msg=listening" in exporter.said, why=exporter.said)
     assert ("listening beyond this machine" in exporter.said) == is_warned
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("url", APIS)
+async def test_who_sends_the_key_in_plain_text_is_warned(url: str) -> None:
+    env = {"API_KEY": "k" * 20, "API_URL": url, "LISTEN_ADDRESS": "127.0.0.1:0"}
+    settings = {f"NEXHEALTH_EXPORTER_{key}": value for key, value in env.items()}
+    async with running(*PROGRAM, env=settings) as exporter:
+        await until(lambda: "msg=listening" in exporter.said, why=exporter.said)
+    assert ("API_URL is plain http" in exporter.said) == APIS[url]

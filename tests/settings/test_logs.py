@@ -125,6 +125,7 @@ def test_secrets_are_masked_wherever_they_slip_in(form: str) -> None:
         "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDB9.c2lnbmF0dXJl",
         "$2y$10$" + "a" * 53,
         "https://user:passw0rd@prometheus:9090",
+        "https://user:p@passw0rd@prometheus:9090",
     ],
 )
 def test_what_looks_like_a_secret_is_masked_though_nobody_named_it(secret: str) -> None:

@@ -10,7 +10,7 @@ def test_settings_are_shown_as_variables_and_secrets_are_masked() -> None:
         {"include": "smile-.*"},
         {
             "NEXHEALTH_EXPORTER_API_KEY": "hunter2hunter2",
-            "NEXHEALTH_EXPORTER_PROMETHEUS_URL": "http://me:passw0rd@prometheus:9090",
+            "NEXHEALTH_EXPORTER_PROMETHEUS_URL": "http://me:pass@w0rd@prometheus:9090",
         },
     )
     lines = masked(settings).splitlines()

@@ -88,6 +88,11 @@ def test_headers_are_taken_over(folder: Path) -> None:
     assert config.headers == {"X-Frame-Options": "deny"}
 
 
+def test_a_blank_header_is_one_that_the_file_does_not_set(folder: Path) -> None:
+    config = load(folder, 'http_server_config: {headers: {X-Frame-Options: ""}}\n')
+    assert config.headers == {}
+
+
 async def greeted(config: webconfig.WebConfig, client: ssl.SSLContext) -> str | None:
     """The version in which the client is spoken to; None when it is turned away."""
 
@@ -190,6 +195,24 @@ async def test_a_client_must_show_a_certificate_where_that_is_asked(
     known = trusting(authority)
     authority.issue_cert("prometheus").configure_cert(known)
     assert await greeted(config, known) == "TLSv1.3"
+    stranger = trusting(authority)
+    trustme.CA().issue_cert("prometheus").configure_cert(stranger)
+    assert await greeted(config, stranger) is None
+
+
+async def test_a_client_may_show_a_certificate_but_no_strange_one_where_that_is_asked(
+    folder: Path, authority: trustme.CA
+) -> None:
+    config = load(
+        folder,
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+        "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.crt\n",
+    )
+    assert await greeted(config, trusting(authority)) == "TLSv1.3"
+    assert not config.asks_who
+    stranger = trusting(authority)
+    trustme.CA().issue_cert("prometheus").configure_cert(stranger)
+    assert await greeted(config, stranger) is None
 
 
 async def test_the_right_password_of_the_right_user_passes(folder: Path) -> None:
@@ -222,6 +245,16 @@ async def test_a_good_answer_is_remembered_and_a_new_file_forgets_it(folder: Pat
 
     changed = load(folder, f'basic_auth_users: {{prometheus: "{hashed("other")}"}}\n').users
     assert not await changed.verify("prometheus", PASSWORD)
+
+
+async def test_what_bcrypt_does_not_look_at_is_not_remembered(folder: Path) -> None:
+    long = "x" * webconfig.LONGEST_PASSWORD
+    users = load(folder, f'basic_auth_users: {{prometheus: "{hashed(long, 10)}"}}\n').users
+    first = await seconds_of(users, "prometheus", long)
+    for number in range(5):
+        assert await seconds_of(users, "prometheus", f"{long}{number}") < first / 10
+        assert await users.verify("prometheus", f"{long}{number}")
+    assert not await users.verify("prometheus", long[:-1] + "y")
 
 
 async def test_the_time_does_not_tell_whether_a_user_exists(folder: Path) -> None:

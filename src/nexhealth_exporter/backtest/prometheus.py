@@ -1,14 +1,15 @@
 """Observations from the history of a Prometheus that scraped this exporter."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import aiohttp
 import msgspec
 
 from nexhealth_exporter.backtest.observations import Batch, Seen
 from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.nexhealth.envelope import DECODING
+from nexhealth_exporter.nexhealth.text import clean
 
 HISTORY_SECONDS = 42 * 86400.0
 """What patterns are made of: six weeks."""
@@ -23,9 +24,32 @@ _WRITE = f"max by ({_SYNC}) (nexhealth_sync_last_write_timestamp_seconds)"
 _COLOUR = f"min by ({_SYNC}) (nexhealth_sync_read_up)"
 _POLL = "max by (institution) (nexhealth_institution_last_poll_timestamp_seconds)"
 _INFO = "max by (institution, sync, timezone) (last_over_time(nexhealth_sync_info[2d]))"
+_YEAR_5138 = 1e11
+"""No mark of ours is so late, and every calendar has it; nor is any before it, mirrored at 1970."""
+
 _TYPES = {"server": "onprem", "cloud": "cloud"}
 
 Key = tuple[str, str]
+
+
+class Series(msgspec.Struct):
+    """One series of an answer: its labels, and its points if a range was asked for."""
+
+    metric: dict[str, str]
+    values: list[tuple[float, str]] = []
+
+
+class _Data(msgspec.Struct):
+    result: list[Series] = []
+
+
+class _Told(msgspec.Struct):
+    status: str
+    data: _Data = msgspec.field(default_factory=_Data)
+    error: str = ""
+
+
+_told = msgspec.json.Decoder(_Told)
 
 
 async def history(url: str, start: float, end: float) -> AsyncIterator[Batch]:
@@ -57,29 +81,40 @@ def _instants(start: float, end: float) -> Iterator[float]:
         number += 1
 
 
-class _Series:
+class Points:
     """Points of one query, by institution and sync, and the syncs' types."""
 
-    def __init__(self, result: list[dict[str, Any]]) -> None:
+    def __init__(self, result: Iterable[Series]) -> None:
         self.points: dict[Key, dict[float, float]] = {}
         self.types: dict[Key, str] = {}
         for series in result:
-            labels = series["metric"]
+            labels = series.metric
             key = (labels.get("institution", ""), labels.get("sync", ""))
             self.types[key] = labels.get("integration_type", "")
             found = self.points.setdefault(key, {})
-            found.update((round(at, 3), float(value)) for at, value in series["values"])
+            for at, text in series.values:
+                if (value := _number(text)) is not None:
+                    found[round(at, 3)] = value
 
     def at(self, key: Key, instant: float) -> float | None:
         """The value then, if there was one."""
         return self.points.get(key, {}).get(round(instant, 3))
 
 
+def _number(text: str) -> float | None:
+    """A value that can be an instant or a colour; None for NaN, infinity and the like."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if abs(value) < _YEAR_5138 else None
+
+
 def _rows(
     instant: float,
     types: Mapping[Key, str],
-    series: tuple[_Series, _Series, _Series],
-    polls: _Series,
+    series: tuple[Points, Points, Points],
+    polls: Points,
     known: tuple[dict[str, float], Mapping[Key, str]],
 ) -> Iterator[tuple[float, Seen]]:
     """The syncs of institutions that were polled since the instant before."""
@@ -120,34 +155,40 @@ class _Asking:
         self._session = session
         self._url = url
 
-    async def range(self, query: str, start: float, end: float) -> _Series:
+    async def range(self, query: str, start: float, end: float) -> Points:
         """Points from start to end, one each step."""
         asked = {"query": query, "start": str(start), "end": str(end), "step": str(STEP)}
-        return _Series(await self._ask("query_range", asked))
+        return Points(await self._ask("query_range", asked))
 
     async def zones(self, at: float) -> dict[Key, str]:
         """The time zone of each sync, as last told."""
         result = await self._ask("query", {"query": _INFO, "time": str(at)})
-        told = [series["metric"] for series in result]
         return {
             (labels.get("institution", ""), labels.get("sync", "")): labels.get("timezone", "")
-            for labels in told
+            for labels in (series.metric for series in result)
         }
 
-    async def _ask(self, path: str, asked: dict[str, str]) -> list[dict[str, Any]]:
+    async def _ask(self, path: str, asked: dict[str, str]) -> list[Series]:
         try:
-            async with self._session.post(f"{self._url}/api/v1/{path}", data=asked) as answer:
+            # A redirect would let whoever answers there choose whom we call.
+            async with self._session.post(
+                f"{self._url}/api/v1/{path}", data=asked, allow_redirects=False
+            ) as answer:
                 status, body = answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             # Not the error's text: it may hold the address with its password.
             raise ConfigError(f"Prometheus does not answer: {type(error).__name__}.") from None
-        try:
-            told = msgspec.json.decode(body)
-            if told["status"] != "success":
-                raise ConfigError(f"Prometheus refused a query: {told.get('error')}.")
-            result: list[dict[str, Any]] = told["data"]["result"]
-        except (msgspec.DecodeError, KeyError, TypeError):
-            raise ConfigError(
-                f"what answers at the address of Prometheus is not one (HTTP {status})."
-            ) from None
-        return result
+        return told(status, body)
+
+
+def told(status: int, body: bytes) -> list[Series]:
+    """What an answer with that HTTP status holds. Raises ConfigError if it is no good answer."""
+    try:
+        found = _told.decode(body)
+    except DECODING:
+        raise ConfigError(
+            f"what answers at the address of Prometheus is not one (HTTP {status})."
+        ) from None
+    if found.status != "success":
+        raise ConfigError(f"Prometheus refused a query: {clean(found.error)}.")
+    return found.data.result

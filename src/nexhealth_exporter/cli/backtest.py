@@ -22,7 +22,8 @@ from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
 from nexhealth_exporter.backtest.simpler import Place
 from nexhealth_exporter.cli.exporter import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.settings import Settings
+from nexhealth_exporter.settings import Settings, variable
+from nexhealth_exporter.settings.values import url
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -31,9 +32,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     source.add_argument(
         "file", nargs="?", metavar="FILE", help="observations as JSON lines, gzipped or not"
     )
-    source.add_argument(
-        "--prometheus", metavar="URL", help="the last six weeks of a Prometheus that scraped this"
-    )
+    add_prometheus(source, "the last six weeks of a Prometheus that scraped this")
     command.add_argument(
         "--from", dest="since", metavar="TIME", help="report only from then on; learn from all"
     )
@@ -43,6 +42,35 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         default="table",
         help="a comparison for people (the default), or one JSON object with every alert",
     )
+
+
+def add_prometheus(command: argparse._MutuallyExclusiveGroup, what: str) -> None:
+    """The flag that names a Prometheus; without an address it is that of the settings."""
+    command.add_argument(
+        "--prometheus",
+        metavar="URL",
+        nargs="?",
+        const="",
+        type=_address,
+        help=f"{what}; without URL, that of {variable('prometheus_url')}",
+    )
+
+
+def _address(text: str) -> str:
+    try:
+        return url(text) if text else ""
+    except ValueError as error:
+        reason = f"{error}; the process list would show it" if "password" in str(error) else error
+        remedy = f"set {variable('prometheus_url')} and write --prometheus alone"
+        raise argparse.ArgumentTypeError(f"{reason}; {remedy}") from None
+
+
+def prometheus_of(settings: Settings, given: str) -> str:
+    """The address of the flag, or of the settings. Raises ConfigError if neither has one."""
+    address = given or settings.prometheus_url
+    if not address:
+        raise ConfigError(f"--prometheus needs an address, or {variable('prometheus_url')}.")
+    return address
 
 
 def backtest(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -55,8 +83,9 @@ def backtest(settings: Settings, arguments: argparse.Namespace) -> int:
     def feed(batch: Batch) -> None:
         replay.feed(batch, is_reported=since is None or batch.rows[0][0] >= since)
 
-    if arguments.prometheus:
-        asyncio.run(_each(from_prometheus(arguments.prometheus, "replaying"), feed))
+    if arguments.prometheus is not None:
+        address = prometheus_of(settings, arguments.prometheus)
+        asyncio.run(_each(from_prometheus(address, "replaying"), feed))
     else:
         for batch in from_file(Path(arguments.file), "replaying"):
             feed(batch)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nexhealth_exporter.backtest import Replay
-from nexhealth_exporter.cli.backtest import from_file
+from nexhealth_exporter.cli.backtest import add_prometheus, from_file, prometheus_of
 from nexhealth_exporter.cli.backtest import from_prometheus as prometheus_history
 from nexhealth_exporter.cli.exporter import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
@@ -22,7 +22,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """The words of this command apart from settings."""
     source = command.add_mutually_exclusive_group(required=True)
     source.add_argument("--observations", metavar="FILE", help="JSON lines, gzipped or not")
-    source.add_argument("--prometheus", metavar="URL", help="a Prometheus that scraped this")
+    add_prometheus(source, "a Prometheus that scraped this")
 
 
 def learn(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -31,10 +31,11 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{variable('state_file')} is not set: there is nowhere to learn to.")
     rules = read_files(settings).rules
     state = State(settings.state_file)
-    if arguments.observations:
+    if arguments.observations is not None:
         fleet = from_observations(settings, rules, Path(arguments.observations))
     else:
-        fleet = asyncio.run(from_prometheus(settings, rules, arguments.prometheus))
+        address = prometheus_of(settings, arguments.prometheus)
+        fleet = asyncio.run(from_prometheus(settings, rules, address))
     with closing(state):
         before = state.fleet()
         news = _news(fleet, before, time.time())

@@ -4,6 +4,7 @@ import ipaddress
 import logging
 import signal
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from nexhealth_exporter import __version__
 from nexhealth_exporter.cli.exporter import Exporter, opened
@@ -48,6 +49,9 @@ def _listening(settings: Settings, port: int) -> None:
 def _warn(settings: Settings, exporter: Exporter) -> None:
     if settings.state_file is None:
         logger.warning("STATE_FILE is not set: what is learned is kept in memory only")
+    api = urlsplit(settings.api_url)
+    if api.scheme == "http" and _is_public(api.hostname):
+        logger.warning("API_URL is plain http: whoever is on the way can read the key; use https")
     web = exporter.files.web
     if _is_public(settings.listen_address.host) and not (web.tls and web.asks_who):
         logger.warning(

@@ -29,6 +29,8 @@ def _two(many: int, unit: str, few: int, small: str) -> str:
 
 _FIRST = datetime(1, 1, 3, tzinfo=UTC).timestamp()
 _LAST = datetime(9999, 12, 29, tzinfo=UTC).timestamp()
+_FIRST_SECOND = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 
 
 def moment(at: float, zone: str) -> datetime:
@@ -60,7 +62,9 @@ def when(at: float, zone: str, now: float) -> str:
 
 def rfc3339(at: float) -> str:
     """Like "2026-11-24T14:05:00Z": UTC, whole seconds, cut down."""
-    return f"{datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    # A mark at either edge of time, told in another zone, lies beyond it in UTC.
+    whole = int(min(max(at, _FIRST_SECOND), _LAST_SECOND))
+    return f"{datetime.fromtimestamp(whole, UTC).replace(tzinfo=None).isoformat()}Z"
 
 
 def subdomain_glob(subdomain: str) -> str:

@@ -8,7 +8,7 @@ from nexhealth_exporter.settings.model import Settings, variable
 
 MASK = "<secret>"
 
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
 _BCRYPT = re.compile(r"\$2[a-z]?\$\d*\$?[./A-Za-z0-9]*")
 
 

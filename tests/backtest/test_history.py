@@ -1,0 +1,94 @@
+"""A Prometheus that is asked for the past: what it answers, and where it would send us."""
+
+import pytest
+from aiohttp import web
+
+from nexhealth_exporter.backtest.prometheus import history
+from nexhealth_exporter.cli import main
+from nexhealth_exporter.errors import ConfigError
+from tests.nexhealth.conftest import Server
+
+NOON = 1_772_553_600.0
+PASSWORD = "hunter2hunter2"
+
+
+async def read(url: str) -> list[object]:
+    return [batch async for batch in history(url, NOON - 3600, NOON)]
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    elsewhere: list[str] = []
+
+    async def other(request: web.Request) -> web.Response:
+        elsewhere.append(request.path)
+        return web.json_response({"status": "success", "data": {"result": []}})
+
+    async with Server(other) as target:
+
+        async def answer(request: web.Request) -> web.Response:
+            raise web.HTTPTemporaryRedirect(f"{target}{request.path}")
+
+        async with Server(answer) as url:
+            with pytest.raises(ConfigError, match=r"is not one \(HTTP 307\)\.$"):
+                await read(url)
+    assert not elsewhere
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("", "is not one"),
+        ("[" * 100_000, "is not one"),
+        ('{"status": "success", "data": {"result": [{"metric": null}]}}', "is not one"),
+        ('{"status": "success", "data": {"result": [{"values": []}]}}', "is not one"),
+        ('{"status": "success", "data": {"result": {}}}', "is not one"),
+        ('{"status": "error", "error": "\\u001b[2Jno\\nlevel=error"}', "query: [2Jno level=error."),
+    ],
+)
+async def test_what_is_no_answer_is_one_sentence(body: str, sentence: str) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text=body)
+
+    async with Server(answer) as url:
+        with pytest.raises(ConfigError) as refusal:
+            await read(url)
+    assert sentence in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
+async def test_values_that_are_no_instants_are_left_out() -> None:
+    labels = {"institution": "smiles", "sync": "Main", "integration_type": "server"}
+
+    async def answer(request: web.Request) -> web.Response:
+        start = float(str((await request.post()).get("start", NOON)))
+        strange = ["NaN", "+Inf", "1e300", "-1e300", "x", ""]
+        values = [[start + 300 * n, text] for n, text in enumerate([str(NOON - 60), *strange])]
+        return web.json_response(
+            {"status": "success", "data": {"result": [{"metric": labels, "values": values}]}}
+        )
+
+    async with Server(answer) as url:
+        assert len(await read(url)) <= 1
+
+
+def test_a_password_in_the_command_is_refused_and_not_repeated(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["backtest", "--prometheus", f"http://me:{PASSWORD}@127.0.0.1:9"])
+    said = capsys.readouterr().err
+    assert "--prometheus: must not hold a user or password" in said
+    assert "set NEXHEALTH_EXPORTER_PROMETHEUS_URL and write --prometheus alone" in said
+    assert PASSWORD not in said
+
+
+def test_the_address_may_come_from_the_settings(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["backtest", "--prometheus"]) == 1
+    assert "--prometheus needs an address" in capsys.readouterr().err
+    monkeypatch.setenv("NEXHEALTH_EXPORTER_PROMETHEUS_URL", f"http://me:{PASSWORD}@127.0.0.1:9")
+    assert main(["backtest", "--prometheus"]) == 1
+    said = capsys.readouterr().err
+    assert "Prometheus does not answer" in said
+    assert PASSWORD not in said
