@@ -21,13 +21,13 @@ setup: .venv/.dev  ## the virtual environment .venv, checked by hash
 .venv/.dev: constraints/dev.txt .venv/.runtime
 	@$(PYTHON) tools/install.py constraints/dev.txt && touch $@
 
-.venv/.docs .venv/.release .venv/.mutation: .venv/.%: constraints/%.txt .venv/.dev
+.venv/.docs .venv/.fuzz .venv/.release .venv/.mutation: .venv/.%: constraints/%.txt .venv/.dev
 	@$(PYTHON) tools/install.py $< && touch $@
 
 tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
 	@$(FETCH)
 
-check: lint types test bench-small alerts site browser chart dashboards image  ## everything that can fail
+check: lint types audit test bench-small alerts site browser chart dashboards fuzz-briefly image  ## everything that can fail
 
 lint: setup  ## style, spelling, import floors, and that nothing generated has drifted
 	$(RUN)/ruff check
@@ -46,6 +46,10 @@ lint: setup  ## style, spelling, import floors, and that nothing generated has d
 
 types: setup  ## mypy, strict
 	$(RUN)/mypy
+
+audit: setup  ## careless code, and secrets that do not belong here
+	$(RUN)/bandit --quiet --configfile pyproject.toml --recursive src tools bench
+	$(RUN)/gitleaks dir . --no-banner --redact --verbose
 
 # Three workers on two cores: much of the time is spent waiting, and long tests lie side by side.
 test: setup  ## code alone and end to end; needs no root and no container
@@ -71,7 +75,7 @@ site: .venv/.docs  ## the documentation as a site, in build/site; refuses links 
 
 sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
 	@mkdir -p dist
-	$(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	$(RUN)/cyclonedx-py requirements --validate --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/sbom.json constraints/runtime.txt
 
 chaos: ROUNDS ?= 3000
@@ -120,4 +124,4 @@ lock:  ## renew constraints/ from pyproject.toml: versions and hashes, no addres
 	$(PYTHON) tools/lock.py
 
 clean:  ## remove everything that is made here
-	rm -rf .venv .tools build dist mutants .*_cache .hypothesis .coverage*
+	rm -rf .venv .tools .fuzz build dist mutants .*_cache .hypothesis .coverage*

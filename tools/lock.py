@@ -16,6 +16,7 @@ FILES = {
     "runtime": ("pyproject.toml",),
     "dev": ("pyproject.toml", "--group", "dev"),
     "build": ("--group", "build"),
+    "fuzz": ("--group", "fuzz"),
     "docs": ("--group", "docs"),
     "release": ("--group", "release"),
     "mutation": ("--group", "mutation"),

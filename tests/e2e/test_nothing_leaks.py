@@ -15,7 +15,7 @@ from tests.e2e.processes import PROGRAM, Process, free_port, get, running, until
 
 pytestmark = pytest.mark.e2e
 
-KEY = "nxk-5f1d8c0b7a2e4936b1c8d7e6f5a4b3c2"
+KEY = "nxk-5f1d8c0b7a2e4936b1c8d7e6f5a4b3c2"  # gitleaks:allow
 PLANTED = {
     "street_address": "4711 Zanzibar Parade",
     "street_address_2": "Suite Quokka",

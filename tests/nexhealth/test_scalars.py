@@ -147,7 +147,7 @@ def test_description_and_error_are_flattened_whatever_they_are(told: object, sai
 
 
 def test_words_that_are_shown_hold_no_secret_and_nobody_s_address() -> None:
-    key, token = "key-123", "eyJhbGciOi.J9.x"
+    key, token = "key-123", "eyJhbGciOi.J9.x"  # gitleaks:allow
     said = f"{key} of {token}, {'A1b2' * 20}, mail jane.doe@office.invalid, call +1 (555) 010-9999"
     shown = scrubbed(said, (key, token, ""))
     assert shown == "(secret) of (secret), (opaque), mail (address) call (number)"

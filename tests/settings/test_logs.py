@@ -122,7 +122,7 @@ def test_secrets_are_masked_wherever_they_slip_in(form: str) -> None:
 @pytest.mark.parametrize(
     "secret",
     [
-        "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDB9.c2lnbmF0dXJl",
+        "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDB9.c2lnbmF0dXJl",  # gitleaks:allow
         "$2y$10$" + "a" * 53,
         "https://user:passw0rd@prometheus:9090",
         "https://user:p@passw0rd@prometheus:9090",
