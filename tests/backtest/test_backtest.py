@@ -181,6 +181,10 @@ def test_gzipped_observations_are_read(tmp_path: Path, capsys: pytest.CaptureFix
         ([line(MONDAY, MONDAY), at_year("9999-12-31T23:59:59-05:00")], "seen.jsonl:2: "),
         ([at_year("0001-01-01T00:00:00+05:00")], "seen.jsonl:1: "),
         ([line(MONDAY, MONDAY, sync=None)], "seen.jsonl:1: not an observation"),
+        (
+            ['{"at": "", "institution": "smiles", "sync": "SD #1"}'],
+            "seen.jsonl:1: not an observation",
+        ),
         ([line(253402300799.0, MONDAY)], "lies outside the years 1970 to 2099"),
         ([line(MONDAY, MONDAY).replace('"at": "2', '"at": "\\u001b[2J')], "not an observation"),
         ([""], "no observation"),

@@ -78,7 +78,8 @@ def batches(lines: Iterable[bytes], name: str) -> Iterator[Batch]:
 
 def _read(lines: Iterable[bytes], name: str) -> Iterator[tuple[float, Seen]]:
     decode = msgspec.json.Decoder(Seen).decode
-    text, at, number = "", float("-inf"), 0
+    text: str | None = None
+    at, number = float("-inf"), 0
     try:
         for number, line in enumerate(lines, 1):
             if not line.strip():
