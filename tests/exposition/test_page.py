@@ -204,6 +204,26 @@ async def test_a_client_that_hangs_up_takes_the_page_from_nobody() -> None:
     assert (await text_of(drawn, fleet(10), NOW + 60)).count("nexhealth_sync_info{") == 10
 
 
+async def test_a_page_that_everybody_left_is_not_drawn_to_its_end() -> None:
+    offices, drawn = fleet(700), page()
+    before = asyncio.all_tasks()
+    gone = [
+        asyncio.create_task(
+            drawn.write(offices, NOW, openmetrics=False, names=frozenset({str(n)}), gzip=False)
+        )
+        for n in range(100)
+    ]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks() - before) == 200
+    for task in gone:
+        task.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not asyncio.all_tasks() - before
+    assert (await text_of(drawn, offices, NOW)).count("nexhealth_sync_info{") == 700
+
+
 async def test_closing_time_is_followed_to_the_instant_and_back() -> None:
     closing = datetime(2026, 10, 23, 17, tzinfo=ZoneInfo("America/New_York")).timestamp()
     mark = closing - 3600

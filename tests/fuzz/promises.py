@@ -4,6 +4,8 @@ Each target takes bytes, gives them to our code, and fails if a promise is broke
 that are documented are raised, and what was accepted can be judged, drawn and shown.
 """
 
+import asyncio
+import atexit
 import io
 import json
 import math
@@ -12,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -78,14 +81,16 @@ class Target:
         return Path(__file__).parent / "seeds" / self.name
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
+
+
 def finished(work: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine returns that waits for nothing but its turn."""
-    while True:
-        try:
-            work.send(None)
-        except StopIteration as end:
-            found: T = end.value
-            return found
+    """What a coroutine returns."""
+    return _loop().run_until_complete(work)
 
 
 # What the API answers

@@ -8,6 +8,7 @@ import asyncio
 import math
 import time
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.block import COLUMNS, Block
@@ -42,7 +43,7 @@ class Page:
         self._headings = {family.name: part(heading(family)) for family in table.OF_FLEET}
         self._blocks: list[Block] = []
         self._lock = asyncio.Lock()
-        self._under_way: dict[Hashable, asyncio.Task[Sequence[bytes]]] = {}
+        self._under_way: dict[Hashable, _Shared] = {}
 
     async def write(
         self, fleet: Fleet, now: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
@@ -54,13 +55,20 @@ class Page:
         """
         instant = math.floor(now * GRID) / GRID
         wanted = (id(fleet), instant, openmetrics, names, gzip)
-        task = self._under_way.get(wanted)
-        if task is None:
+        shared = self._under_way.get(wanted)
+        if shared is None:
             written = self._write(fleet, instant, openmetrics=openmetrics, names=names, gzip=gzip)
-            task = self._under_way[wanted] = asyncio.create_task(written)
-            task.add_done_callback(lambda _: self._under_way.pop(wanted))
-        # Whoever goes away before the end must not take it from the others.
-        return await asyncio.shield(task)
+            shared = self._under_way[wanted] = _Shared(asyncio.create_task(written))
+        shared.waiting += 1
+        try:
+            # Whoever goes away before the end must not take it from the others.
+            return await asyncio.shield(shared.task)
+        finally:
+            shared.waiting -= 1
+            if not shared.waiting:
+                # But when all have gone, it is drawn for nobody, and others would wait for that.
+                shared.task.cancel()
+                del self._under_way[wanted]
 
     async def _write(
         self, fleet: Fleet, instant: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
@@ -100,6 +108,14 @@ class Page:
         for name, text in summary(fleet, fallbacks).items():
             drawing[name] = [part(text)]
         return drawing
+
+
+@dataclass(slots=True)
+class _Shared:
+    """A page that is being drawn, and how many wait for it."""
+
+    task: asyncio.Task[Sequence[bytes]]
+    waiting: int = 0
 
 
 class _Turns:
