@@ -9,6 +9,7 @@ import atexit
 import io
 import json
 import math
+import os
 import re
 import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -258,16 +259,19 @@ def rules_are_taken_or_refused_with_the_line(data: bytes) -> None:
     is_shown(fleet)
 
 
-_FOLDER = tempfile.TemporaryDirectory()
-_FILE = Path(_FOLDER.name, "web.yaml")
+@cache
+def _file(_process: int) -> Path:
+    """A file of this process alone: those beside it begin as copies of one process."""
+    return Path(tempfile.mkdtemp(), "web.yaml")
 
 
 def web_config_is_taken_or_refused_with_the_line(data: bytes) -> None:
-    _FILE.write_bytes(data)
+    file = _file(os.getpid())
+    file.write_bytes(data)
     try:
-        found = webconfig.load(_FILE)
+        found = webconfig.load(file)
     except ConfigError as error:
-        _tells_where(error, "web.yaml:", f"{_FILE} ")
+        _tells_where(error, "web.yaml:", f"{file} ")
         return
     for name, value in found.headers.items():
         assert (name + value).isprintable()
