@@ -98,6 +98,7 @@ def _fuzz(target: "Target", seconds: int, output: int) -> None:
     kept = KEPT / target.name
     corpus = kept / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(kept)  # libFuzzer ends the process without clearing up
     words = kept / "words"
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
 

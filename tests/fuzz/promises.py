@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
@@ -262,7 +263,9 @@ def rules_are_taken_or_refused_with_the_line(data: bytes) -> None:
 @cache
 def _file(_process: int) -> Path:
     """A file of this process alone: those beside it begin as copies of one process."""
-    return Path(tempfile.mkdtemp(), "web.yaml")
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    return Path(folder, "web.yaml")
 
 
 def web_config_is_taken_or_refused_with_the_line(data: bytes) -> None:
