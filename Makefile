@@ -66,7 +66,6 @@ alerts browser chart dashboards: setup
 	@$(FETCH) $(NEEDS)
 	$(PYTEST) $(WORKERS) -m $@
 
-soak: MINUTES ?= 20
 image: setup  ## the container image, built and run as users do
 	$(RUN)/python -m tests.image.containers
 
@@ -78,10 +77,18 @@ sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
 	$(RUN)/cyclonedx-py requirements --validate --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/sbom.json constraints/runtime.txt
 
+fuzz: SECONDS ?= 120
+fuzz: .venv/.fuzz  ## hostile inputs for every reader, SECONDS each, guided by what they reach
+	$(RUN)/python -m tests.fuzz --seconds $(SECONDS)
+
+fuzz-briefly: SECONDS = 3  ## the same within half a minute
+fuzz-briefly: fuzz
+
 chaos: ROUNDS ?= 3000
 chaos: setup  ## whatever can go wrong, for 3,000 rounds in compressed time, or ROUNDS=...
 	$(RUN)/python -m tests.faults.chaos $(ROUNDS)
 
+soak: MINUTES ?= 20
 soak: setup  ## the program under faults for 20 minutes, or MINUTES=...: nothing grows, nothing is untrue
 	$(RUN)/python -m tests.faults.soak $(MINUTES)
 
