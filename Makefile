@@ -77,7 +77,7 @@ sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
 	$(RUN)/cyclonedx-py requirements --validate --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/sbom.json constraints/runtime.txt
 
-fuzz: SECONDS ?= 120
+SECONDS ?= 120
 fuzz: .venv/.fuzz  ## hostile inputs for every reader, SECONDS each, guided by what they reach
 	$(RUN)/python -m tests.fuzz --seconds $(SECONDS)
 
