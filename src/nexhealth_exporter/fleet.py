@@ -149,9 +149,9 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
 
     def silence(self, last_success: float) -> Silence:
         """Since when both directions have used half of their warning allowance."""
-        halves = [j.half_used_at for j in self.judgements]
-        since = max((h for h in halves if h is not None), default=None)
-        if None in halves or since is None or since > last_success:
+        read, write = self.read.half_used_at, self.write.half_used_at
+        since = None if read is None or write is None else max(read, write)
+        if since is not None and since > last_success:
             since = None
         return Silence(self.integration_type, since)
 

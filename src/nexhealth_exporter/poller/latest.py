@@ -69,7 +69,11 @@ class Latest:
             self._flush = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.apply)
 
     async def record_all(self, polls: Iterable[Poll]) -> None:
-        """Take note of many, a few at a time: others get their turn between."""
+        """Take note of many, a few at a time: others get their turn between.
+
+        Incidents are looked for when the round ends: half an answer tells little of them.
+        """
+        self._looked_for_incidents = now()
         for number, poll in enumerate(polls, 1):
             self.record(poll)
             if number % BATCH == 0:
