@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
@@ -222,11 +223,16 @@ async def test_a_compressed_answer_counts_as_large_as_it_becomes(client: Client)
 
 
 async def test_an_endless_error_page_is_not_read_to_its_end(client: Client) -> None:
-    async def answer(request: web.Request) -> web.Response:
-        response = plain_answer(request)
-        if request.path == "/sync_status":
-            response = web.Response(status=404, body=b"x" * 5_000_000)
-        return response
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path != "/sync_status":
+            return plain_answer(request)
+        endless = web.StreamResponse(status=404)
+        await endless.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await endless.write(b"x" * 10_000)
+                await asyncio.sleep(0.001)
+        return endless
 
     async with Server(answer) as url, client(url) as nexhealth:
         assert type(await failure(nexhealth.syncs(OFFICE))) is NotFound
