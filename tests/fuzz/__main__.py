@@ -25,8 +25,8 @@ KEPT = Path(__file__).resolve().parents[2] / ".fuzz"
 LONGEST = 4096
 """Bytes of an input."""
 
-SLOWEST = 20
-"""Seconds after which an input counts as one that never ends."""
+SLOWEST = 60
+"""Seconds after which an input counts as one that never ends; other work may share the machine."""
 
 MEMORY = 1024
 """MiB that a target may use."""
