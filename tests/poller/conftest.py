@@ -55,7 +55,7 @@ def polling() -> Open:
         offices: Iterable[Office],
         *,
         concurrency: int = 50,
-        limit: float = 1.0,
+        limit: float = 5.0,
         per_second: int = 500,
         per_minute: int = 30_000,
         **pace: object,
