@@ -38,7 +38,8 @@ def test_once_at_this_hour_counts_and_twice_at_any_but_a_night() -> None:
 
     assert usual_from(quiets, 7) == 5000
     assert usual_from(quiets, 20) == usual_from(quiets, None) == 4000
-    assert usual_from(quiets, OVERNIGHT) == 9000
+    assert usual_from(quiets, OVERNIGHT) == 0
+    assert usual_from([*quiets, Quiet(2, 2000, OVERNIGHT)], OVERNIGHT) == 2000
     assert usual_from(longest([Quiet(1, 5000, 0)]), None) == 0
 
 

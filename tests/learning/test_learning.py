@@ -7,7 +7,7 @@ import pytest
 from nexhealth_exporter import report
 from nexhealth_exporter.expectation.learned import slot_of
 from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity, Source
-from tests.learning.conftest import DAY, ZONE, Hours, Make, at
+from tests.learning.conftest import DAY, ZONE, Hours, Make, Office, at
 
 FIRST = date(2026, 2, 23)
 """A Monday; no holiday comes before 25 May, but the clocks change on 8 March."""
@@ -173,11 +173,12 @@ def test_a_usual_quiet_stretch_widens_the_allowance_and_no_more_than_twice(offic
 
     slow.live(FIRST, 42, hours)
 
-    def warning(of: object) -> float:
-        return of.sync.judgement(Operation.READ).allowance[Severity.WARNING]  # type: ignore[attr-defined,no-any-return]
+    def warning(of: Office) -> float:
+        hours = of.sync.hours.allowances(of.kind, Operation.READ, at(weeks(6), 10))
+        return hours[Severity.WARNING]
 
     usual = 2.5 * 3600
-    assert warning(busy) < warning(slow) <= 2 * 2 * usual
+    assert 0.7 * usual <= warning(busy) < warning(slow) <= 2 * usual
 
 
 def test_a_pause_at_one_hour_leaves_room_at_that_hour_alone(office: Make) -> None:
@@ -230,7 +231,7 @@ def test_a_day_that_ended_early_is_taken_for_new_hours_at_once(office: Make) -> 
     assert smiles.expects(friday, 14) == 1
 
     smiles.live(weeks(6) + timedelta(days=2), 2, weekdays(8, 17))
-    assert smiles.expects(friday, 16) == 1
+    assert smiles.expects(friday, 16) > 0.5
 
 
 def test_what_was_not_looked_at_teaches_nothing(office: Make) -> None:

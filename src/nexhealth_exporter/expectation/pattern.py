@@ -66,7 +66,8 @@ class Pattern:
         if self.weeks < YOUNG_WEEKS:
             least = max(least, YOUNG_STRETCH[self.weeks - 1])
         usual = usual_from(quiets, began)
-        return min(max(MARGIN * usual / tuning.usual_quiet, least), MOST_STRETCH)
+        most = max(tuning.most_stretch, least)
+        return min(max(MARGIN * usual / tuning.usual_quiet, least), most)
 
     @property
     def is_always_on(self) -> bool:
@@ -86,13 +87,15 @@ class Tuning(NamedTuple):
     least_stretch: float
     least_overnight: float
     """The same for a silence that can be overdue only after a night: people come late."""
+    most_stretch: float
+    """The most that its quiet stretches can ask for: an outage of a working day must be found."""
     least_page: float
     page_overnight: float
     """The factors before a page."""
 
 
-SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.93, 2.0, 0.95, 1.3)
-CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.05, 0.7, 1.0, 1.0)
+SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.93, 2.0, 2.0, 0.95, 1.3)
+CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.3, 0.7, 1.6, 1.0, 1.0)
 LEAST_VALUE = 0.15
 """What a slot counts that only just runs."""
 
@@ -132,7 +135,6 @@ AGAIN, USUAL = 3, 0.14
 """A direction's pause is usual from so many days, and this share of the days."""
 
 MARGIN = 1.25
-MOST_STRETCH = 2.0
 
 
 def tuning_of(kind: IntegrationType) -> Tuning:

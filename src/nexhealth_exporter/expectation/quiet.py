@@ -77,11 +77,11 @@ def longest(quiets: Iterable[Quiet]) -> tuple[Quiet, ...]:
 def usual_from(quiets: Sequence[Quiet], began: int | None) -> float:
     """Seconds for which it has rested before: once at this hour, or twice at any of the day.
 
-    Without an hour, only what has come twice counts.
+    After a night it must have been twice, since one morning off is no habit. Without an hour,
+    only what has come twice counts.
     """
     near = [] if began is None else [q.seconds for q in quiets if are_near(q.began, began)]
-    once = near[0] if near else 0.0
     if began == OVERNIGHT:
-        return once
+        return near[1] if len(near) > 1 else 0.0
     twice = [q.seconds for q in quiets if q.began != OVERNIGHT][1:2]
-    return max(once, *twice, 0.0)
+    return max([0.0, *near[:1], *twice])
