@@ -1,0 +1,125 @@
+"""Every watched institution at one moment: frozen, and replaced whole."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from nexhealth_exporter.expectation.incident import incidents
+from nexhealth_exporter.fleet.judging import Judging, excused
+from nexhealth_exporter.fleet.standing import (
+    Disturbance,
+    Disturbances,
+    Memory,
+    Policy,
+    Standing,
+    SyncStanding,
+)
+from nexhealth_exporter.model import IntegrationType, Inventory, Poll, State
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One complete round: when it ended, how long it took, whether the API could be used."""
+
+    ended_at: float
+    duration: float
+    is_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Every watched institution by subdomain, the fleet incidents that last, the latest round.
+
+    `remembered` is what is known of institutions that are not watched (any more, or yet).
+    `disturbances` are the latest incidents of each type, those that lasted included.
+    """
+
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    incidents: Mapping[IntegrationType, float] = field(default_factory=dict)
+    round: Round | None = None
+    remembered: Mapping[str, Memory] = field(default_factory=dict)
+    disturbances: Disturbances = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Standing]:
+        """Every institution's standing."""
+        return iter(self.standings.values())
+
+    def syncs(self) -> Iterator[tuple[Standing, SyncStanding]]:
+        """Every known sync with its institution's standing."""
+        for standing in self:
+            for sync in standing.syncs or ():
+                yield standing, sync
+
+    def watching(self, inventory: Inventory, policy: Policy) -> "Fleet":
+        """The fleet of exactly these institutions; what is known of them stays."""
+        known, judging = self.standings, Judging(policy, self.disturbances)
+        remembered = {**self.remembered, **{s: known[s].memory() for s in known}}
+        standings = {
+            i.subdomain: judging.renamed(known.get(i.subdomain), i, remembered.pop(i.subdomain, {}))
+            for i in inventory
+        }
+        return replace(self, standings=standings, remembered=remembered)
+
+    def memory(self) -> Iterator[tuple[str, Memory]]:
+        """Everything that is to outlive the process, by institution."""
+        yield from self.remembered.items()
+        for subdomain, standing in self.standings.items():
+            yield subdomain, standing.memory()
+
+    def after(self, polls: Iterable[Poll], policy: Policy) -> "Fleet":
+        """The fleet after these polls. Polls of institutions no longer watched are dropped."""
+        standings, judging = dict(self.standings), Judging(policy, self.disturbances)
+        for poll in polls:
+            before = standings.get(poll.subdomain)
+            if before is not None:
+                standings[poll.subdomain] = judging.polled(before, poll)
+        return replace(self, standings=standings)
+
+    def recalling(self, memories: Mapping[str, Memory], policy: Policy) -> "Fleet":
+        """The fleet with a past that it did not see itself: what others remember of its syncs."""
+        remembered = {**memories, **self.remembered}
+        judging = Judging(policy, self.disturbances)
+        standings = {
+            subdomain: judging.recalling(standing, remembered.pop(subdomain, {}))
+            for subdomain, standing in self.standings.items()
+        }
+        return replace(self, standings=standings, remembered=remembered)
+
+    def rejudged(self, policy: Policy, subdomains: Iterable[str] | None = None) -> "Fleet":
+        """The same marks under a new policy; of these institutions, or of all."""
+        standings, judging = dict(self.standings), Judging(policy, self.disturbances)
+        for subdomain in self.standings if subdomains is None else subdomains:
+            if subdomain in standings:
+                standings[subdomain] = judging.rejudged(standings[subdomain])
+        return replace(self, standings=standings)
+
+    def with_incidents(self) -> "Fleet":
+        """The fleet with its incidents as they follow from the marks.
+
+        Each sync counts as of the latest good poll of its institution, so that while we
+        are blind no incident begins or ends.
+        """
+        up = [
+            (sync.silence(standing.last_success), standing.last_success)
+            for standing, sync in self.syncs()
+            if sync.state is State.ACTIVE
+            and standing.last_success is not None
+            and sync.expectation.piece(standing.last_success).is_expected
+        ]
+        latest = max((at for _, at in up), default=0.0)
+        lasting = incidents(self.incidents, (silence for silence, _ in up), latest)
+        if lasting == self.incidents:
+            return self
+        ended = {
+            kind: Disturbance(start, latest)
+            for kind, start in self.incidents.items()
+            if kind not in lasting
+        }
+        present = {kind: Disturbance(start, math.inf) for kind, start in lasting.items()}
+        disturbances = {**self.disturbances, **ended, **present}
+        standings = {name: excused(s, ended) for name, s in self.standings.items()}
+        return replace(self, standings=standings, incidents=lasting, disturbances=disturbances)
+
+    def after_round(self, ended: Round) -> "Fleet":
+        """The fleet with the latest round's facts and incidents."""
+        return replace(self.with_incidents(), round=ended)

@@ -1,0 +1,256 @@
+"""How an institution's standing changes: by a poll, by another policy, by a past told by others."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+from msgspec.structs import replace as altered
+
+from nexhealth_exporter.expectation.judgement import (
+    NONE,
+    Basis,
+    Judgement,
+    anchor_of,
+    judge,
+    settled_until,
+    severities_of,
+    state_of,
+)
+from nexhealth_exporter.expectation.learned import Learned, Look, first_met
+from nexhealth_exporter.fleet.standing import (
+    Disturbance,
+    Disturbances,
+    Hours,
+    Memory,
+    Policy,
+    Standing,
+    SyncFacts,
+    SyncStanding,
+)
+from nexhealth_exporter.model import (
+    Institution,
+    IntegrationType,
+    Operation,
+    Poll,
+    Severity,
+    State,
+    Sync,
+)
+
+STAGGER = 6 * 3600
+"""Patterns are made anew within so many seconds after midnight: not all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Makes new standings of old ones; what it goes by is the same for the whole fleet."""
+
+    policy: Policy
+    disturbances: Disturbances
+
+    def renamed(
+        self, before: Standing | None, institution: Institution, memory: Memory
+    ) -> Standing:
+        """The standing of an institution as the inventory has it now; new ones have a memory."""
+        if before is None:
+            return Standing(institution, self.policy.group(institution, ()), kept=memory)
+        if before.institution == institution:
+            return before
+        return self.rejudged(altered(before, institution=institution))
+
+    def recalling(self, standing: Standing, memory: Memory) -> Standing:
+        """With a past of its syncs that was not seen here."""
+        recalled = altered(standing, kept={**standing.kept, **memory})
+        at = standing.last_success
+        if standing.syncs is None or at is None or not memory:
+            return recalled
+        unseen = altered(recalled, last_success=None)
+        syncs = tuple(
+            self._met(unseen, s.sync, None, at) if s.sync.name in memory else s
+            for s in standing.syncs
+        )
+        shown = {s.sync.name for s in syncs}
+        kept = {name: k for name, k in recalled.kept.items() if name not in shown}
+        return altered(standing, syncs=syncs, kept=kept)
+
+    def rejudged(self, standing: Standing) -> Standing:
+        """The same marks, judged anew."""
+        syncs, at, institution = standing.syncs, standing.last_success, standing.institution
+        if syncs is not None and at is not None:
+            syncs = tuple(self._standing(institution, s.sync, s.learned, s, at) for s in syncs)
+        return self._grouped(altered(standing, syncs=syncs))
+
+    def polled(self, before: Standing, poll: Poll) -> Standing:
+        """The standing after that poll."""
+        if poll.syncs is None:
+            return self._failed(before, poll)
+        known = {standing.sync.name: standing for standing in before.syncs or ()}
+        syncs = tuple(
+            old
+            if (old := known.get(sync.name)) is not None and _says_nothing_new(sync, old, poll.at)
+            else self._met(before, sync, old, poll.at)
+            for sync in poll.syncs
+        )
+        kept = before.kept
+        if kept or len(syncs) != len(known) or known.keys() != {s.sync.name for s in syncs}:
+            shown = {s.sync.name for s in syncs}
+            kept = {name: k for name, k in before.memory().items() if name not in shown}
+        after = Standing(before.institution, before.group, syncs, poll.at, poll.at, kept=kept)
+        if before.syncs is not None and _facts(syncs) == _facts(before.syncs):
+            return after
+        return self._grouped(after)
+
+    def _failed(self, before: Standing, poll: Poll) -> Standing:
+        failed = altered(before, last_poll=poll.at, failure=poll.failure)
+        success = before.last_success
+        if success is None or poll.at - success > self.policy.stale_after:
+            return altered(failed, syncs=None, kept=before.memory())
+        return failed
+
+    def _grouped(self, standing: Standing) -> Standing:
+        facts = _facts(standing.syncs or ())
+        return altered(standing, group=self.policy.group(standing.institution, facts))
+
+    def _met(
+        self, standing: Standing, sync: Sync, before: SyncStanding | None, at: float
+    ) -> SyncStanding:
+        """The sync after a poll, with what that poll taught."""
+        institution = standing.institution
+        looked_at = standing.last_success
+        if before is not None:
+            learned, hours, kind = before.learned, before.hours, _kind(sync, before)
+        else:
+            kept = standing.kept.get(sync.name)
+            kind = _kind(sync, None)
+            pattern = None if kept is None else kept.learned.pattern
+            hours = self.policy.hours(institution, sync, kind, pattern)
+            zone = hours.expectation.timezone
+            learned, looked_at = kept if kept is not None else (first_met(at, zone), None)
+        # An answer without a mark is no news of it: the last one that could be read stays known.
+        read, write = learned.marks
+        marks = (
+            read if sync.read_at is None else sync.read_at,
+            write if sync.write_at is None else sync.write_at,
+        )
+        late = stagger(institution, sync.name)
+        routine = learned.after_routine(marks, at, hours.expectation.timezone, late)
+        if routine is not None:
+            learned = routine
+        else:
+            look = Look(
+                at=at,
+                before=looked_at,
+                marks=marks,
+                zone=hours.expectation.timezone,
+                kind=kind,
+                hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
+                tolerated=(
+                    hours.allowances(kind, Operation.READ)[Severity.CRITICAL],
+                    hours.allowances(kind, Operation.WRITE)[Severity.CRITICAL],
+                ),
+                skipped=hours.skips,
+                disturbed=self.disturbances.get(kind),
+                stagger=late,
+            )
+            learned = learned.after(look)
+        is_same = before is not None and _kept_the_same(sync, kind, learned, before)
+        return self._standing(
+            institution, sync, learned, before, at, hours=hours if is_same else None
+        )
+
+    def _standing(
+        self,
+        institution: Institution,
+        sync: Sync,
+        learned: Learned,
+        before: SyncStanding | None,
+        at: float,
+        *,
+        hours: Hours | None = None,
+    ) -> SyncStanding:
+        kind = _kind(sync, before)
+        lasted = self.disturbances.get(kind)
+        hours = hours or self.policy.hours(institution, sync, kind, learned.pattern)
+        marks = {Operation.READ: sync.read_at, Operation.WRITE: sync.write_at}
+        known = dict(zip(Operation, learned.marks, strict=True))
+        anchors = {
+            op: anchor_of(known[op], learned.first_seen, seen)
+            for op, seen in zip(Operation, learned.seen, strict=True)
+        }
+        state = state_of(sync, anchors, at, self.policy.abandoned_after)
+        judgements = {}
+        for op in Operation:
+            allowance = hours.allowances(kind, op, anchors[op])
+            basis = Basis(
+                mark=marks[op],
+                anchor=anchors[op],
+                expectation=hours.of(op),
+                warning=allowance[Severity.WARNING],
+                critical=allowance[Severity.CRITICAL],
+                severities=severities_of(op, anchors, known, at) if state is State.ACTIVE else NONE,
+                excuse=_excuse(lasted, anchors[op]),
+            )
+            judgements[op] = judge(basis, before.judgement(op) if before else None)
+        return SyncStanding(
+            sync=sync,
+            integration_type=kind,
+            learned=learned,
+            state=state,
+            hours=hours,
+            read=judgements[Operation.READ],
+            write=judgements[Operation.WRITE],
+            settled_until=settled_until(anchors.values(), at, self.policy.abandoned_after),
+        )
+
+
+def excused(standing: Standing, ended: Disturbances) -> Standing:
+    """With the whole allowance given again to those that fleet incidents have silenced."""
+    if not ended or not any(s.integration_type in ended for s in standing.syncs or ()):
+        return standing
+    syncs = tuple(
+        altered(s, read=_lenient(s.read, lasted), write=_lenient(s.write, lasted))
+        if (lasted := ended.get(s.integration_type)) is not None
+        else s
+        for s in standing.syncs or ()
+    )
+    return altered(standing, syncs=syncs)
+
+
+def _lenient(judgement: Judgement, lasted: Disturbance) -> Judgement:
+    basis = judgement.basis
+    return judge(altered(basis, excuse=_excuse(lasted, basis.anchor)), judgement)
+
+
+def _excuse(lasted: Disturbance | None, anchor: float) -> Disturbance | None:
+    return lasted if lasted is not None and anchor < lasted.end < math.inf else None
+
+
+def _kept_the_same(
+    sync: Sync, kind: IntegrationType, learned: Learned, before: SyncStanding
+) -> bool:
+    """Whether everything is as it was from which its hours follow, under the same policy."""
+    return (
+        learned.pattern is before.learned.pattern
+        and kind is before.integration_type
+        and sync.emr == before.sync.emr
+        and sync.locations == before.sync.locations
+    )
+
+
+def stagger(institution: Institution, sync: str) -> int:
+    """How many seconds after midnight that sync's pattern is made anew."""
+    name = f"{institution.subdomain}/{sync}"
+    return crc32(name.encode("utf-8", "surrogatepass")) % STAGGER
+
+
+def _kind(sync: Sync, before: SyncStanding | None) -> IntegrationType:
+    return sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
+
+
+def _says_nothing_new(sync: Sync, before: SyncStanding, at: float) -> bool:
+    return at < before.settled_until and (sync is before.sync or sync == before.sync)
+
+
+def _facts(syncs: Sequence[SyncStanding]) -> list[SyncFacts]:
+    return [(s.sync.emr, s.integration_type) for s in syncs]

@@ -1,0 +1,183 @@
+"""What is known of one institution and its syncs, and by what hours they are judged."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+import msgspec
+
+from nexhealth_exporter.expectation.allowance import (
+    AllowanceRules,
+    Room,
+    allowances,
+    hour_after,
+    room_after,
+)
+from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.incident import Silence
+from nexhealth_exporter.expectation.judgement import Judgement
+from nexhealth_exporter.expectation.learned import Learned
+from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.model import (
+    Institution,
+    IntegrationType,
+    Operation,
+    Severity,
+    Source,
+    State,
+    Sync,
+)
+
+
+def _never(_day: int) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When one sync is expected to run, and what is tolerated of it.
+
+    `is_fallback` is True when neither configuration nor locations gave a usable zone.
+    `apart` are the expectations of reads and of writes, where these differ from the sync's.
+    `pattern` is what was learned, which knows their quiet stretches. `skips` tells on which
+    local days (since 1970) nothing is to be learned.
+    """
+
+    expectation: Expectation
+    allowance: AllowanceRules
+    is_fallback: bool
+    apart: tuple[Expectation, Expectation] | None = None
+    pattern: Pattern | None = None
+    skips: Callable[[int], bool] = _never
+
+    def of(self, operation: Operation) -> Expectation:
+        """The expectation of one direction."""
+        if self.apart is None:
+            return self.expectation
+        return self.apart[operation is Operation.WRITE]
+
+    def allowances(
+        self, kind: IntegrationType, operation: Operation, mark: float | None = None
+    ) -> dict[Severity, float]:
+        """Seconds of unexpected lag since `mark` that are tolerated of one direction."""
+        room = Room()
+        if self.pattern is not None:
+            way, expectation = int(operation is Operation.WRITE), self.of(operation)
+            is_learned = self.expectation.source is Source.LEARNED
+            began = hour_after(expectation, mark, kind) if is_learned else None
+            stretch = self.pattern.stretch(way, kind, began)
+            room = Room(stretch, self.pattern.patience(kind, began))
+            if mark is not None and is_learned:
+                room = room_after(expectation, mark, room, kind)
+        return allowances(kind, operation, self.expectation.source, self.allowance, room)
+
+
+SyncFacts = tuple[str, IntegrationType]
+"""What a group may depend on: a sync's product and its integration type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator and the defaults say, as the fleet needs it. Durations in seconds."""
+
+    hours: Callable[[Institution, Sync, IntegrationType, Pattern | None], Hours]
+    group: Callable[[Institution, Sequence[SyncFacts]], str]
+    stale_after: float
+    abandoned_after: float
+
+
+class SyncStanding(msgspec.Struct, frozen=True, gc=False):
+    """A sync with what was learned of it, and what follows from its marks."""
+
+    sync: Sync
+    integration_type: IntegrationType
+    learned: Learned
+    state: State
+    hours: Hours
+    read: Judgement
+    write: Judgement
+    settled_until: float
+    """Until this instant nothing changes but by news of its marks."""
+
+    @property
+    def first_seen(self) -> float:
+        """When it was met for the first time."""
+        return self.learned.first_seen
+
+    @property
+    def expectation(self) -> Expectation:
+        """When it is expected to run."""
+        return self.hours.expectation
+
+    @property
+    def judgements(self) -> tuple[Judgement, Judgement]:
+        """Both directions, read first."""
+        return (self.read, self.write)
+
+    def judgement(self, operation: Operation) -> Judgement:
+        """One direction."""
+        return self.read if operation is Operation.READ else self.write
+
+    def overdue(self, last_success: float | None) -> Severity | None:
+        """The worst severity that either direction has reached."""
+        for severity in (Severity.CRITICAL, Severity.WARNING):
+            if any(j.is_overdue(severity, last_success) for j in self.judgements):
+                return severity
+        return None
+
+    def silence(self, last_success: float) -> Silence:
+        """Since when both directions have used half of their warning allowance."""
+        read, write = self.read.half_used_at, self.write.half_used_at
+        since = None if read is None or write is None else max(read, write)
+        if since is not None and since > last_success:
+            since = None
+        return Silence(self.integration_type, since)
+
+
+class Kept(NamedTuple):
+    """What was learned of a sync that is not shown now, and when it was last looked at."""
+
+    learned: Learned
+    looked_at: float
+
+
+Memory = Mapping[str, Kept]
+"""What is remembered of an institution's syncs, by their names."""
+
+
+class Disturbance(NamedTuple):
+    """From when until when a fleet incident lasted; infinite while it does."""
+
+    start: float
+    end: float
+
+
+Disturbances = Mapping[IntegrationType, Disturbance]
+"""The latest of each type."""
+
+_NO_MEMORY: "Memory" = MappingProxyType({})
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """An institution and its syncs; `syncs` is None while no answer is known.
+
+    `last_poll` and `last_success` are instants of the latest poll and the latest good one;
+    `failure` is the reason's label if the latest poll failed. `kept` is what is remembered of
+    syncs that are not shown.
+    """
+
+    institution: Institution
+    group: str = ""
+    syncs: tuple[SyncStanding, ...] | None = None
+    last_poll: float | None = None
+    last_success: float | None = None
+    failure: str | None = None
+    kept: Memory = _NO_MEMORY
+
+    def memory(self) -> Memory:
+        """What is to be remembered of its syncs, those that are shown included."""
+        if self.syncs is None or self.last_success is None:
+            return self.kept
+        shown = {s.sync.name: Kept(s.learned, self.last_success) for s in self.syncs}
+        return {**self.kept, **shown} if self.kept else shown
