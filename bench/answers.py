@@ -6,6 +6,7 @@ Prints a line for each; every one is measured in a process of its own.
 """
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -53,6 +54,9 @@ async def _taken(institutions: int, rounds: int) -> tuple[list[float], list[floa
             await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
 
         ours.append(await stall(taken))
+        # As the program does after its first round.
+        gc.collect()
+        gc.freeze()
     # The first meets everybody for the first time, which no later one does.
     return ours[1:], theirs[1:]
 

@@ -32,9 +32,9 @@ class Size:
     page: int
 
 
-def figures(sizes: Sequence[Size]) -> list[Figure]:
-    """Whether twice the fleet costs twice."""
-    first = next(size for size in sizes if size.institutions >= LARGE)
+def figures(sizes: Sequence[Size], least: int = LARGE) -> list[Figure]:
+    """Whether twice the fleet costs twice, from `least` institutions on."""
+    first = next(size for size in sizes if size.institutions >= least)
     last = sizes[-1]
     times = last.institutions / first.institutions
     span = f"{first.institutions:,} to {last.institutions:,} institutions, each costs times"
