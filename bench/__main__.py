@@ -17,7 +17,7 @@ from bench.figures import Figure, table, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 MARGIN, MARGINS = 3.0, {"polling": 6.0, "fleet answer": 20.0}
-"""How many times as wide the bars of the small benchmark are; wider where the whole misses its own."""
+"""How many times as wide the small benchmark's bars are; more where the whole misses its own."""
 
 Row = Callable[[], list[Figure]]
 
