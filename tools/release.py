@@ -124,7 +124,8 @@ def ready(address: str) -> None:
     """Wait until it has polled, then read its page."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        with urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:  # noqa: S310
+        page = f"{address}/metrics"
+        with urllib.request.urlopen(page, timeout=30) as answer:  # noqa: S310 - our own program
             if b"\nnexhealth_up 1" in answer.read():
                 return
         time.sleep(0.5)
