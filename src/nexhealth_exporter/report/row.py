@@ -188,10 +188,9 @@ def _passed(sync: SyncStanding, severity: Severity) -> float:
 
 def _soonest(sync: SyncStanding) -> float:
     """The first of all deadlines; infinite without one."""
-    read, write = sync.read.deadline, sync.write.deadline
-    first_read = min(read.values()) if read else math.inf
-    first_write = min(write.values()) if write else math.inf
-    return min(first_read, first_write)
+    read, write = sync.read, sync.write
+    deadlines = (read.warning_at, read.critical_at, write.warning_at, write.critical_at)
+    return min((at for at in deadlines if at is not None), default=math.inf)
 
 
 def _condition(standing: Standing, sync: SyncStanding, piece: Segment, now: float) -> Condition:
