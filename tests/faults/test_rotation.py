@@ -19,11 +19,14 @@ from tests.web.test_plain import basic
 pytestmark = pytest.mark.e2e
 
 OLD_KEY, NEW_KEY = "old-key-0123456789", "new-key-9876543210"
-PASSWORD = "correct horse"
-WEB_CONFIG = (
-    "tls_server_config: {cert_file: tls/server.crt, key_file: tls/server.key}\n"
-    f'basic_auth_users: {{prometheus: "{hashed(PASSWORD)}"}}\n'
-)
+PASSWORD, NEW_PASSWORD = "correct horse", "battery staple"
+
+
+def web_config(password: str) -> str:
+    return (
+        "tls_server_config: {cert_file: tls/server.crt, key_file: tls/server.key}\n"
+        f'basic_auth_users: {{prometheus: "{hashed(password)}"}}\n'
+    )
 
 
 class Mounted:
@@ -102,7 +105,7 @@ async def test_everything_secret_is_rotated_without_a_restart(tmp_path: Path) ->
     key, tls = Mounted(tmp_path / "key"), Mounted(tmp_path / "tls")
     key.hold({"key": OLD_KEY.encode()})
     tls.hold(certificate(authority))
-    (tmp_path / "web.yaml").write_text(WEB_CONFIG)
+    (tmp_path / "web.yaml").write_text(web_config(PASSWORD))
     scraper = Scraper(port, authority)
     async with Simulator(plain_offices(3), api_key=OLD_KEY) as simulator:
         env = environment(simulator, tmp_path, port)
@@ -111,9 +114,10 @@ async def test_everything_secret_is_rotated_without_a_restart(tmp_path: Path) ->
             assert await scraper.page("wrong") == 401
             await _rotate_key(simulator, key, scraper, exporter)
             await _rotate_certificate(tls, authority, scraper, exporter)
+            await _rotate_password(tmp_path / "web.yaml", scraper, exporter)
             listed = Path(f"/proc/{exporter.pid}/cmdline").read_bytes().decode()
             assert await exporter.stop() == 0
-    for secret in (OLD_KEY, NEW_KEY, PASSWORD, "$2b$"):
+    for secret in (OLD_KEY, NEW_KEY, PASSWORD, NEW_PASSWORD, "$2b$"):
         assert secret not in exporter.said + listed
     assert "Traceback" not in exporter.said
 
@@ -134,6 +138,8 @@ async def _rotate_key(
     assert len(seen.samples["sync_read_lag_seconds"]) == 3
     key.hold({"key": f"{NEW_KEY}\n".encode()})
     await until(lambda: scraper.says("up", 1), why=exporter.said)
+    # It was read because it was sent, and not because files are looked at now and then.
+    assert "configuration reloaded" not in exporter.said
 
 
 async def _rotate_certificate(
@@ -156,3 +162,16 @@ async def _rotate_certificate(
 
     await until(is_new, why=exporter.said)
     await until(lambda: scraper.says("config_last_reload_successful", 1), why=exporter.said)
+
+
+async def _rotate_password(web: Path, scraper: Scraper, exporter: Process) -> None:
+    assert await scraper.page(NEW_PASSWORD) == 401
+    web.write_text(web_config(NEW_PASSWORD))
+    exporter.hang_up()
+
+    async def is_let_in() -> bool:
+        return isinstance(await scraper.page(NEW_PASSWORD), Seen)
+
+    await until(is_let_in, why=exporter.said)
+    # It was remembered as a good one.
+    assert await scraper.page(PASSWORD) == 401
