@@ -56,6 +56,12 @@ class Stuck(NexHealth):
         return await super().fleet(inventory)
 
 
+def simulated(clocks: Clocks) -> Simulator:
+    """Without limits: those are of real seconds, into which many compressed ones fit."""
+    offices = plain_offices(3)
+    return Simulator(offices, clock=clocks.world, per_second=None, per_minute=None)
+
+
 class Watched:
     """An exporter's poller and page, in compressed time."""
 
@@ -112,8 +118,7 @@ def test_a_question_that_is_never_over_is_noticed(what: str, scope: Scope) -> No
         loop = asyncio.get_running_loop()
         assert isinstance(loop, CompressedTime)
         clocks = Clocks(loop)
-        simulator = Simulator(plain_offices(3), clock=clocks.world)
-        async with simulator:
+        async with simulated(clocks) as simulator:
             watched = Watched(simulator, clocks, scope)
             async with watched.api:
                 polling = asyncio.create_task(watched.poller.run())
@@ -140,7 +145,7 @@ def test_a_fault_of_ours_spoils_its_own_poll_and_is_counted(
         loop = asyncio.get_running_loop()
         assert isinstance(loop, CompressedTime)
         clocks = Clocks(loop)
-        async with Simulator(plain_offices(3), clock=clocks.world) as simulator:
+        async with simulated(clocks) as simulator:
             watched = Watched(simulator, clocks, scope)
             async with watched.api:
                 polling = asyncio.create_task(watched.poller.run())
