@@ -142,8 +142,21 @@ class Alertmanager:
         async with self.session.post(f"{self.url}/api/v2/alerts", json=body) as answer:
             assert answer.status == 200, await answer.text()
 
+    async def settled(self, inhibited: Mapping[str, bool]) -> dict[str, bool]:
+        """Whether each alert is inhibited, by name and severity, at the latest after ten seconds.
+
+        Accepted alerts reach Alertmanager's inhibition a moment later, so it is asked until it
+        says what is awaited.
+        """
+        for _ in range(100):
+            found = await self.inhibited()
+            if found == inhibited:
+                break
+            await asyncio.sleep(0.1)
+        return found
+
     async def inhibited(self) -> dict[str, bool]:
-        """Whether each alert is inhibited, by name and severity."""
+        """Whether each alert is inhibited at this moment, by name and severity."""
         async with self.session.get(f"{self.url}/api/v2/alerts") as answer:
             found = await answer.json()
         return {
