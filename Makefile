@@ -4,6 +4,9 @@ RUN := .venv/bin
 PYTEST := $(RUN)/pytest
 FETCH := $(RUN)/python tools/fetch.py
 
+# Tests start this program a hundred times: what Python has compiled is kept, whoever forbids it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' Makefile)
 
@@ -52,9 +55,10 @@ audit: setup  ## careless code, and secrets that do not belong here
 	$(RUN)/gitleaks dir . --no-banner --redact --verbose
 
 # Three workers on two cores: much of the time is spent waiting, and long tests lie side by side.
+APART := alerts browser chart dashboards image
 test: setup  ## code alone and end to end; needs no root and no container
 	@$(FETCH) prometheus alertmanager
-	$(PYTEST) -n 3 --maxschedchunk 1 -m "not (alerts or browser or chart or dashboards or image)"
+	$(PYTEST) -n 3 --maxschedchunk 1 $(APART:%=--ignore=tests/%)
 
 alerts: NEEDS = prometheus alertmanager  ## rules, routes and texts, by both generations of servers
 browser: NEEDS = chromium  ## the pages and the site in a real Chromium
@@ -64,7 +68,7 @@ dashboards: NEEDS = prometheus  ## every query of every panel, on a real Prometh
 alerts browser chart: WORKERS = -n 2
 alerts browser chart dashboards: setup
 	@$(FETCH) $(NEEDS)
-	$(PYTEST) $(WORKERS) -m $@
+	$(PYTEST) $(WORKERS) tests/$@
 
 image: setup  ## the container image, built and run as users do
 	$(RUN)/python -m tests.image.containers

@@ -7,8 +7,6 @@ import pytest
 
 from tests.alerts.tools import ALERTMANAGER, alertmanager, configured, listening
 
-pytestmark = pytest.mark.alerts
-
 PAGER, CHAT = "/v2/enqueue", "/services/replace-with-your-hook"
 ANY_TIME = re.compile(r"\n +active_time_intervals: \[.*\]")
 

@@ -20,8 +20,6 @@ from tests.alerts.tools import (
     run,
 )
 
-pytestmark = pytest.mark.alerts
-
 CONFIGURATION = ALERTS / "alertmanager.yaml"
 EXAMPLE = ALERTS / "examples" / "office-hours.yaml"
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -22,8 +22,6 @@ from tests.alerts.tools import (
     run,
 )
 
-pytestmark = pytest.mark.alerts
-
 RUNBOOKS = ROOT / "docs" / "runbooks"
 NAMES = sorted({rule["alert"] for rule in alerts()})
 

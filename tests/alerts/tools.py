@@ -148,11 +148,12 @@ class Alertmanager:
         Accepted alerts reach Alertmanager's inhibition a moment later, so it is asked until it
         says what is awaited.
         """
+        found = await self.inhibited()
         for _ in range(100):
-            found = await self.inhibited()
             if found == inhibited:
                 break
             await asyncio.sleep(0.1)
+            found = await self.inhibited()
         return found
 
     async def inhibited(self) -> dict[str, bool]:

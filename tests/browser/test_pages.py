@@ -10,7 +10,6 @@ from tests.browser.conftest import HOSTILE, opened
 from tests.fleet.conftest import SERVER, marked
 from tests.web.conftest import NOON, Site
 
-pytestmark = pytest.mark.browser
 AUDIT = (Path(__file__).parent / "audit.js").read_text()
 PATHS = ("/", "/institutions/canyon", "/institutions/quiet", "/institutions/office-001")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Request
 
-pytestmark = pytest.mark.browser
 BUILT = Path(__file__).parents[2] / "build/site"
 PAGES = ("", "docs/concepts/", "docs/architecture/", "docs/settings/", "alerts/", "404.html")
 

@@ -5,8 +5,6 @@ import pytest
 
 from tests.chart.charts import CHART, ROOT, SCENARIOS, Helm, Refused
 
-pytestmark = pytest.mark.chart
-
 
 @pytest.mark.parametrize("values", SCENARIOS, ids=lambda path: path.name)
 def test_every_scenario_passes_lint(each_helm: Helm, values: Path) -> None:

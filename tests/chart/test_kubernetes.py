@@ -7,8 +7,6 @@ import pytest
 
 from tests.chart.charts import MONITORING, NEWEST, OLDEST
 
-pytestmark = pytest.mark.chart
-
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 def test_every_object_fits_the_strict_schemas_of_kubernetes(

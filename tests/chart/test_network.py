@@ -4,8 +4,6 @@ import pytest
 
 from tests.chart.charts import Helm, Object, exporter, one
 
-pytestmark = pytest.mark.chart
-
 
 @pytest.fixture(scope="module")
 def closed(scenarios: dict[str, list[Object]]) -> Object:

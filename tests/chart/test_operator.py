@@ -12,8 +12,6 @@ from cloudcoil.models.prometheus_operator import v1
 
 from tests.chart.charts import CHART, MONITORING, ROOT, TOOLS, Helm, Object, one
 
-pytestmark = pytest.mark.chart
-
 KINDS = ("ServiceMonitor", "PodMonitor", "PrometheusRule")
 
 

@@ -5,8 +5,6 @@ from nexhealth_exporter import rules
 from nexhealth_exporter.settings import load
 from tests.chart.charts import CHART, Helm, Object, environment, exporter, one, pod
 
-pytestmark = pytest.mark.chart
-
 POD_KINDS = {"StatefulSet", "Pod"}
 
 

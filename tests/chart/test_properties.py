@@ -13,8 +13,6 @@ from referencing import Registry, Resource
 from tests.chart.charts import MONITORING, NEWEST, Helm, Object, environment
 from tests.chart.values import chart_values
 
-pytestmark = pytest.mark.chart
-
 
 @functools.cache
 def validator(kind: str, api_version: str) -> Draft202012Validator:

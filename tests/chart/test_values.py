@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 import nexhealth_exporter
@@ -13,8 +12,6 @@ from nexhealth_exporter.rules import schema as rules
 from nexhealth_exporter.settings import Settings
 from nexhealth_exporter.webconfig import Http, Tls, WebConfigFile
 from tests.chart.charts import CHART, ROOT
-
-pytestmark = pytest.mark.chart
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())

@@ -21,7 +21,7 @@ from tests.dashboards.conftest import Site
 from tests.docs.pages import Example, examples
 
 # The first test waits for the demo's past.
-pytestmark = [pytest.mark.dashboards, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 OFFICE = "half-moon-dental"
 ANY: Mapping[str, str] = {"__rate_interval": "1m", "institution": OFFICE}

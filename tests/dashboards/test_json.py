@@ -24,8 +24,6 @@ from tests.dashboards.boards import (
     variables,
 )
 
-pytestmark = pytest.mark.dashboards
-
 DURATIONS = {"__rate_interval": "5m"}
 UNITS = {"short", "s", "dtdurations", "percentunit", "reqps", "cps", "bytes"}
 PALETTE = {"#D55E00", "#E69F00", "#F0E442", "#009E73", "#56B4E9", "#CC79A7", "#0072B2", "#888888"}

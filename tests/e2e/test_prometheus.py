@@ -43,50 +43,52 @@ async def demo_address(demo: Process) -> str:
     return address
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-async def test_prometheus_scrapes_the_lag_of_the_demos_fleet(
-    generation: str, tmp_path: Path
-) -> None:
+async def test_prometheus_scrapes_the_lag_of_the_demos_fleet(tmp_path: Path) -> None:
     async with running(*PROGRAM, "demo", "--poll-interval-seconds", "2") as demo:
         address = await demo_address(demo)
-        async with prometheus(generation, tmp_path, {"nexhealth": address}) as prom:
-            await until(lambda: prom.value('up{job="nexhealth"} == 1'))
-
-            for direction in ("read", "write"):
-                lag = f"nexhealth_sync_{direction}_lag_seconds"
-                found = await prom.query(f"count by (integration_type) ({lag})")
-                counts = {r["metric"]["integration_type"]: float(r["value"][1]) for r in found}
-                assert counts.keys() == {"server", "cloud", "unknown"}
-                assert counts["server"] > 20
-                assert counts["cloud"] > 20
-            assert await prom.value("nexhealth_up") == 1
-            assert await prom.value("count(nexhealth_sync_expected_downtime)") is not None
-
-            # An office that is down: its lag grows as fast as time passes.
-            found = await until(lambda: prom.query(OVERDUE), why="nothing is overdue in the demo")
-            labels = ",".join(f'{k}="{v}"' for k, v in found[0]["metric"].items())
-            lag = f"nexhealth_sync_read_lag_seconds{{{labels}}}[10s]"
-            await until(lambda: prom.value(f"count_over_time({lag}) >= 5"))
-            assert await prom.value(f"deriv({lag})") == pytest.approx(1, abs=0.05)
+        for generation in GENERATIONS:
+            await says_nothing(generation, (await get(f"http://{address}/metrics"))[1])
+        async with asyncio.TaskGroup() as both:
+            for generation in GENERATIONS:
+                both.create_task(scrapes(generation, tmp_path, address))
         assert await demo.stop() == 0
 
 
-async def test_promtool_has_nothing_to_say_about_the_page() -> None:
-    async with running(*PROGRAM, "demo") as demo:
-        address = await demo_address(demo)
-        _, page = await get(f"http://{address}/metrics")
+async def says_nothing(generation: str, page: str) -> None:
+    """That promtool finds nothing to complain about."""
+    check = await asyncio.create_subprocess_exec(
+        tool(generation, "promtool"),
+        "check",
+        "metrics",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await check.communicate(page.encode())
+    assert (check.returncode, said.decode()) == (0, "")
 
-    for generation in GENERATIONS:
-        check = await asyncio.create_subprocess_exec(
-            tool(generation, "promtool"),
-            "check",
-            "metrics",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said, _ = await check.communicate(page.encode())
-        assert (check.returncode, said.decode()) == (0, "")
+
+async def scrapes(generation: str, folder: Path, address: str) -> None:
+    """That a Prometheus reads what it should from the demo at that address."""
+    async with prometheus(generation, folder, {"nexhealth": address}) as prom:
+        await until(lambda: prom.value('up{job="nexhealth"} == 1'))
+
+        for direction in ("read", "write"):
+            lag = f"nexhealth_sync_{direction}_lag_seconds"
+            found = await prom.query(f"count by (integration_type) ({lag})")
+            counts = {r["metric"]["integration_type"]: float(r["value"][1]) for r in found}
+            assert counts.keys() == {"server", "cloud", "unknown"}
+            assert counts["server"] > 20
+            assert counts["cloud"] > 20
+        assert await prom.value("nexhealth_up") == 1
+        assert await prom.value("count(nexhealth_sync_expected_downtime)") is not None
+
+        # An office that is down: its lag grows as fast as time passes.
+        found = await until(lambda: prom.query(OVERDUE), why="nothing is overdue in the demo")
+        labels = ",".join(f'{k}="{v}"' for k, v in found[0]["metric"].items())
+        lag = f"nexhealth_sync_read_lag_seconds{{{labels}}}[10s]"
+        await until(lambda: prom.value(f"count_over_time({lag}) >= 5"))
+        assert await prom.value(f"deriv({lag})") == pytest.approx(1, abs=0.05)
 
 
 async def test_an_api_that_goes_away_leaves_the_series_and_nexhealth_up_tells(

@@ -55,7 +55,7 @@ def expectations(draw: st.DrawFn) -> Expectation:
 
 
 @given(expectations(), instants, st.integers(0, 40 * DAY))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_unexpected_lag_is_never_negative_and_never_more_than_lag(
     expectation: Expectation, mark: float, lag: int
 ) -> None:
@@ -65,7 +65,7 @@ def test_unexpected_lag_is_never_negative_and_never_more_than_lag(
 
 
 @given(expectations(), instants, st.integers(0, 20 * DAY), st.integers(0, 20 * DAY))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_unexpected_lag_adds_up_over_adjoining_intervals(
     expectation: Expectation, start: float, first: int, second: int
 ) -> None:
@@ -78,7 +78,7 @@ def test_unexpected_lag_adds_up_over_adjoining_intervals(
 
 
 @given(expectations(), instants)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_in_expected_downtime_nothing_adds_up(expectation: Expectation, now: float) -> None:
     segment = expectation.at(now)
 
@@ -93,7 +93,7 @@ def test_in_expected_downtime_nothing_adds_up(expectation: Expectation, now: flo
 
 
 @given(expectations(), instants, st.integers(1, 60 * HOUR))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_deadline_is_the_first_instant_at_which_the_allowance_is_used_up(
     expectation: Expectation, mark: float, allowance: int
 ) -> None:
@@ -107,7 +107,7 @@ def test_the_deadline_is_the_first_instant_at_which_the_allowance_is_used_up(
 
 
 @given(expectations(), instants, st.integers(0, 5 * DAY), st.integers(0, 2 * DAY))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_running_line_tells_what_the_sum_tells(
     expectation: Expectation, mark: float, lag: int, later: int
 ) -> None:
@@ -118,7 +118,7 @@ def test_the_running_line_tells_what_the_sum_tells(
 
 
 @given(schedules, st.sampled_from(ZONES), instants)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_server_is_expected_exactly_when_the_wall_clock_of_the_office_is_within_its_hours(
     schedule: Schedule, zone: str, now: float
 ) -> None:
@@ -195,7 +195,7 @@ def test_an_allowance_that_cannot_run_out_has_no_deadline(office: Office) -> Non
 
 
 @given(st.floats(-1e18, 1e18), st.sampled_from(ZONES))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_mark_from_anywhere_in_time_is_judged_without_failing(mark: float, zone: str) -> None:
     expectation = Expectation(
         source=Source.DEFAULT,

@@ -69,7 +69,7 @@ WAITS = st.sampled_from([0.0, 0.3, 61.0, 3600.0, 12 * 3600.0, 3 * DAY, 140 * DAY
     wait=WAITS,
     block_size=st.integers(1, 3),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_page_has_exactly_the_samples_that_prometheus_client_would_write(
     offices: dict[str, tuple[Sync, ...]], salt: int, wait: float, block_size: int
 ) -> None:
@@ -138,7 +138,7 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(EVENTS, min_size=2, max_size=12), st.integers(1, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_kept_between_pages_never_shows(
     events: list[Callable[[World], None]], block_size: int
 ) -> None:

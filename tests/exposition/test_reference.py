@@ -29,7 +29,7 @@ async def both(fleet: Fleet, now: float, **how: object) -> list[str]:
     wait=WAITS,
     openmetrics=st.booleans(),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_both_pages_hold_the_same_samples_whatever_the_labels_are(
     offices: dict[str, tuple[Sync, ...]], salt: int, wait: float, openmetrics: bool
 ) -> None:

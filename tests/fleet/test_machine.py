@@ -197,5 +197,5 @@ def replayed(past: Sequence[frozenset[str] | Poll], at_once: int) -> Fleet:
 
 
 def test_the_snapshot_keeps_its_laws_whatever_happens_in_whichever_order() -> None:
-    limits = settings(max_examples=40, stateful_step_count=25, deadline=None)
+    limits = settings(max_examples=40, stateful_step_count=25)
     run_state_machine_as_test(Snapshots, settings=limits)

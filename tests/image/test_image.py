@@ -10,7 +10,7 @@ import pytest
 from tests.image.conftest import Container, Runner
 from tests.image.containers import ROOT
 
-pytestmark = [pytest.mark.image, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.timeout(1200)
 
 PAGE = "http://127.0.0.1:10639/metrics"
 LONGEST_STOP = 5

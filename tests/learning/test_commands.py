@@ -153,7 +153,10 @@ async def recorded(folder: Path, history: str) -> None:
     path = folder / "history.om"
     path.write_text(history)
     blocks = str(folder / "prometheus-3")
-    command = (tool("prometheus-3", "promtool"), "tsdb", "create-blocks-from", "openmetrics")
+    command = (
+        tool("prometheus-3", "promtool"),
+        *("tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=30d"),
+    )
     async with running(*command, str(path), blocks) as made:
         assert await made.ended(60) == 0, made.said
 

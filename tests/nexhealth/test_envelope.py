@@ -188,7 +188,6 @@ def test_what_is_not_the_documented_json_is_malformed_and_never_quoted(answer: b
     assert len(str(caught.value)) < 200
 
 
-@settings(deadline=None)
 @given(st.binary() | JSON.map(msgspec.json.encode))
 def test_no_bytes_at_all_raise_anything_but_malformed(answer: bytes) -> None:
     try:
@@ -198,7 +197,7 @@ def test_no_bytes_at_all_raise_anything_but_malformed(answer: bytes) -> None:
     assert isinstance(found.ok, bool)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(JSON | st.dictionaries(st.sampled_from([*ENTRY]), JSON), max_size=6))
 def test_no_entries_at_all_harm_a_good_one(strange: list[Any]) -> None:
     rejected = Rejected()

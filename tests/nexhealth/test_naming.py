@@ -1,7 +1,7 @@
 """The names of the syncs of one institution."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nexhealth_exporter.nexhealth.naming import Source, names
@@ -50,7 +50,6 @@ def test_long_equal_names_stay_apart() -> None:
 PIECES = st.sampled_from(["A", "A ~2", "A #1", "", "unnamed", "x" * 199, "x" * 250, "\n", "é"])
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(PIECES | st.text(), st.none() | st.integers(0, 3)), max_size=30))
 def test_names_are_unique_short_stable_and_on_one_line(
     sources: list[tuple[str, int | None]],

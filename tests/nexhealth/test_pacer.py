@@ -45,7 +45,7 @@ class Caller:
         await asyncio.gather(*(self.call(**how) for _ in range(number)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32),
     per_second=st.integers(1, 60),

@@ -1,7 +1,7 @@
 """Single values of an answer: what is taken, and what makes no sense."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nexhealth_exporter.nexhealth.scalars import flag, instant, integer, text, words
@@ -123,7 +123,6 @@ def test_text_is_shown_without_what_a_terminal_or_a_browser_would_obey(
     assert text(told) == shown
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_no_value_at_all_makes_a_scalar_raise(value: object) -> None:
     for read in (instant, integer, text, flag, words):

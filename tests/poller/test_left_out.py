@@ -11,7 +11,7 @@ from nexhealth_exporter.poller.left_out import LeftOut
 ONE = (Sync("SD #1", None),)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     number=st.integers(1, 60),
     every=st.integers(60, 3600),

@@ -125,5 +125,5 @@ class Rounds(RuleBasedStateMachine):
 
 
 def test_rounds_keep_their_laws_whatever_breaks_in_whichever_order() -> None:
-    limits = settings(max_examples=15, stateful_step_count=25, deadline=None)
+    limits = settings(max_examples=15, stateful_step_count=25)
     run_state_machine_as_test(Rounds, settings=limits)

@@ -34,7 +34,7 @@ def local(zone: str, t: float) -> datetime:
     return datetime.fromtimestamp(t, ZoneInfo(zone))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     habit=st.sampled_from(HABITS),
     seed=st.integers(0, 10**6),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nexhealth_exporter.backtest import Replay, batches
+from nexhealth_exporter.cli.demo import LOOKS, WATCHED
 from nexhealth_exporter.fleet import Fleet, Policy, SyncStanding
 from nexhealth_exporter.model import Poll, Source, State
 from nexhealth_exporter.nexhealth.client import NexHealth
@@ -62,10 +63,11 @@ def policy_of(rules: Rules) -> Policy:
 
 
 def learned(made: Demo, rules: Rules, now: float, folder: Path) -> Fleet:
-    """A fleet that has watched for six weeks those that stand for a state and are known."""
+    """A fleet that has watched for weeks those that stand for a state and are known."""
     known = [office for office in made.learned if office.subdomain in made.shows]
     past = folder / "past.jsonl"
-    write_observations(known, past, start=now // 1800 * 1800 - 42 * 86400, end=now, step=1800)
+    start = (now - WATCHED) // LOOKS * LOOKS
+    write_observations(known, past, start=start, end=now, step=LOOKS)
     replay = Replay(policy_of(rules), rules.monitored)
     with past.open("rb") as lines:
         for batch in batches(lines, past.name):

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nexhealth_exporter import settings
-from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS
 from nexhealth_exporter.cli import DEMO_SETTINGS
 from nexhealth_exporter.cli.exporter import opened, policy_of, read_files
 from nexhealth_exporter.cli.history import write_history
@@ -26,6 +25,9 @@ from nexhealth_exporter.simulator.record import write_observations
 from nexhealth_exporter.state import State
 
 DAY = 86400.0
+WATCHED = 28 * DAY
+"""So long was watched before the demo begins: enough for a pattern, and made within seconds."""
+
 LOOKS = 1800.0
 """The past is looked at once in each slot of a pattern: oftener would teach the same hours."""
 
@@ -58,10 +60,10 @@ async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo)
 
 
 def _learned(given: Settings, rules: Rules, fleet: Demo, until: float) -> Fleet:
-    """What the six weeks before taught, learned as `learn` does."""
+    """What the weeks before taught, learned as `learn` does."""
     with TemporaryDirectory(prefix="nexhealth-demo-") as folder:
         past = Path(folder) / "past.jsonl"
-        start = (until - HISTORY_SECONDS) // LOOKS * LOOKS
+        start = (until - WATCHED) // LOOKS * LOOKS
         write_observations(fleet.learned, past, start=start, end=until, step=LOOKS)
         return from_observations(given, rules, past)
 

@@ -71,7 +71,7 @@ class Scene:
     """Its allowance is configured, so that learning does not move it."""
     own_schedule: Schedule | None = None
     is_learned: bool = False
-    """The exporter has watched it for six weeks when the demo begins."""
+    """The exporter has watched it for weeks when the demo begins."""
     is_new: bool = False
     """It was set up just now: nothing is known of its past."""
 
