@@ -54,11 +54,11 @@ audit: setup  ## careless code, and secrets that do not belong here
 	$(RUN)/bandit --quiet --configfile pyproject.toml --recursive src tools bench
 	$(RUN)/gitleaks dir . --no-banner --redact --verbose
 
-# Three workers on two cores: much of the time is spent waiting, and long tests lie side by side.
+# Four workers on two cores: much of the time is spent waiting, and long tests lie side by side.
 APART := alerts browser chart dashboards image
 test: setup  ## code alone and end to end; needs no root and no container
 	@$(FETCH) prometheus alertmanager
-	$(PYTEST) -n 3 --maxschedchunk 1 $(APART:%=--ignore=tests/%)
+	$(PYTEST) -n 4 --maxschedchunk 1 $(APART:%=--ignore=tests/%)
 
 alerts: NEEDS = prometheus alertmanager  ## rules, routes and texts, by both generations of servers
 browser: NEEDS = chromium  ## the pages and the site in a real Chromium

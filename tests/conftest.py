@@ -1,8 +1,10 @@
 """What all tests and the real binaries that they start can rely on."""
 
 import os
+from collections.abc import Iterator
 from importlib.resources import files
 
+import pytest
 from hypothesis import settings
 
 # A machine may be busy: no example fails because it took long.
@@ -11,3 +13,19 @@ settings.load_profile("patient")
 
 # Alertmanager and amtool, written in Go, take time zones from the system, which may have none.
 os.environ.setdefault("ZONEINFO", str(files("tzdata") / "zoneinfo"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread what runs real programs, and mostly waits, evenly among what only computes."""
+    waiting = [item for item in items if item.get_closest_marker("e2e")]
+    computing = [item for item in items if not item.get_closest_marker("e2e")]
+    items[:] = [item for _, item in sorted([*_spread(waiting), *_spread(computing)], key=_place)]
+
+
+def _spread(items: list[pytest.Item]) -> Iterator[tuple[float, pytest.Item]]:
+    """Each with its place between 0 and 1."""
+    return ((number / len(items), item) for number, item in enumerate(items))
+
+
+def _place(spread: tuple[float, pytest.Item]) -> float:
+    return spread[0]

@@ -32,7 +32,9 @@ pytestmark = pytest.mark.e2e
 async def demo_address(demo: Process) -> str:
     """Where the demo says it serves, once its first round is over."""
     found = await until(
-        lambda: re.search(r"http://localhost:(\d+)/metrics", demo.said), why="the demo never said"
+        lambda: re.search(r"http://localhost:(\d+)/metrics", demo.said),
+        seconds=90,
+        why="the demo never said",
     )
     address = f"127.0.0.1:{found[1]}"
 

@@ -290,21 +290,27 @@ class Soak:
     async def tokens_are_revoked(self) -> None:
         self.simulator.tokens.revoke()
 
+    def put(self, name: str, text: str) -> None:
+        """Write a file whole: another trouble may have it read at any moment."""
+        new = self.folder / f"{name}.new"
+        new.write_text(text)
+        new.replace(self.folder / name)
+
     async def the_key_is_rotated(self) -> None:
         self.simulator.api_key = f"key-{self.draw.getrandbits(64):016x}"
         self.simulator.tokens.revoke()
         await asyncio.sleep(self.fleet.interval / 8)
-        (self.folder / "key").write_text(self.simulator.api_key)
+        self.put("key", self.simulator.api_key)
         self.running.hang_up()
 
     async def a_broken_file_is_read(self) -> None:
-        (self.folder / "rules.yaml").write_text(BROKEN)
+        self.put("rules.yaml", BROKEN)
         self.running.hang_up()
         await self.until("refused", lambda seen: seen.one("config_last_reload_successful") == 0)
         await self.a_file_is_read_again()
 
     async def a_file_is_read_again(self) -> None:
-        (self.folder / "rules.yaml").write_text(f"{CONFIGURATION}# {self.draw.random()}\n")
+        self.put("rules.yaml", f"{CONFIGURATION}# {self.draw.random()}\n")
         self.running.hang_up()
         await self.until("in force", lambda seen: seen.one("config_last_reload_successful") == 1)
 

@@ -102,7 +102,7 @@ async def test_broken_offices_spoil_no_other_within_the_limits(polling: Open) ->
         assert healthy <= {s.institution.subdomain for s in fresh}
         assert polled.simulator.traffic.peak_concurrency <= 60
         # Arrivals are stamped by the loop that sends, too: where it stalls they bunch a little.
-        assert polled.simulator.traffic.busiest(0.9) <= 200
+        assert polled.simulator.traffic.busiest(0.75) <= 200
         assert fleet.round is not None
         assert fleet.round.duration < 300
         for reason in ("timeout", "server_error", "malformed"):
