@@ -30,7 +30,11 @@ setup: .venv/.dev  ## the virtual environment .venv, checked by hash
 tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
 	@$(FETCH)
 
-check: lint types audit test bench-small alerts site browser chart dashboards fuzz-briefly image  ## everything that can fail
+# Two at a time: what waits for a server or a download leaves a core to another. The measuring
+# comes before the tests fill both, and each part's words are kept together.
+PARTS := lint types audit bench-small tools test site alerts browser chart dashboards fuzz-briefly image
+check:  ## everything that can fail
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 
 lint: setup  ## style, spelling, import floors, and that nothing generated has drifted
 	$(RUN)/ruff check
