@@ -159,7 +159,7 @@ class Leaps:
                 shift = event.first - learned.base
                 moved = event.moved << shift if shift >= 0 else event.moved >> -shift
                 seen = at - self.step
-                learned = replace(
+                learned = altered(
                     learned, active=learned.active | moved, marks=event.before, seen=(seen, seen)
                 )
             told[sync.position] = altered(known, learned=learned)

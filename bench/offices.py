@@ -8,10 +8,12 @@ import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from nexhealth_exporter.expectation.learned import WEEKS, Learned, first_met, slot_of
 from nexhealth_exporter.expectation.pattern import Evidence, derived

@@ -23,6 +23,10 @@ class Operation(StrEnum):
     WRITE = "write"
 
 
+WAYS = (Operation.READ, Operation.WRITE)
+"""The directions in the order of every pair."""
+
+
 class Severity(StrEnum):
     """How loud an overdue sync is: a ticket or a page."""
 

@@ -1,15 +1,16 @@
 """Observations through the same fleet as the live exporter's, and the alerts that follow."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from nexhealth_exporter.backtest.observations import Batch, Seen, moment
 from nexhealth_exporter.backtest.simpler import DEFAULT_PLACE, Place, Simpler
 from nexhealth_exporter.expectation.incident import is_held_back
+from nexhealth_exporter.expectation.judgement import BOTH
 from nexhealth_exporter.expectation.zone import is_zone
-from nexhealth_exporter.fleet import Fleet, Policy, Standing, SyncStanding
+from nexhealth_exporter.fleet import Fleet, Policy, Standing
 from nexhealth_exporter.model import (
+    WAYS,
     Institution,
     IntegrationType,
     Inventory,
@@ -41,6 +42,10 @@ class Alert:
     severity: Severity
     fired_at: float
     resolved_at: float | None = None
+
+
+_Active = dict[tuple[str, Operation, Severity], Alert]
+"""The alerts of one institution that last, by sync, direction and severity."""
 
 
 @dataclass(slots=True)
@@ -93,7 +98,7 @@ class Replay:
         self._offices: dict[str, _Office] = {}
         # When each institution was observed last, the longest waiting first.
         self._looked_at: dict[str, float] = {}
-        self._active: dict[tuple[str, str, Operation, Severity], Alert] = {}
+        self._active: dict[str, _Active] = {}
         self._lasting: dict[IntegrationType, Lasted] = {}
 
     def feed(self, batch: Batch, *, is_reported: bool = True) -> None:
@@ -186,34 +191,27 @@ class Replay:
     def _follow(self, standing: Standing, at: float) -> None:
         """Open and close the alerts of an institution that was observed at `at`."""
         subdomain = standing.institution.subdomain
-        self._close_vanished(standing, at)
+        active = self._active.setdefault(subdomain, {})
+        self._close_vanished(standing, active, at)
         for sync in standing.syncs or ():
             begun = self.fleet.incidents.get(sync.integration_type)
-            for operation in Operation:
-                deadlines = sync.judgement(operation).deadline
-                for severity in Severity:
-                    due = deadlines.get(severity, math.inf)
-                    key = (subdomain, sync.sync.name, operation, severity)
-                    if due > at:
-                        if key in self._active:
-                            self._active.pop(key).resolved_at = at
-                    elif key not in self._active and not is_held_back(due, begun):
-                        self._fire(key, sync, at)
+            for operation, judgement in zip(WAYS, sync.judgements, strict=True):
+                deadlines = (judgement.warning_at, judgement.critical_at)
+                for severity, due in zip(BOTH, deadlines, strict=True):
+                    key = (sync.sync.name, operation, severity)
+                    if due is None or due > at:
+                        if key in active:
+                            active.pop(key).resolved_at = at
+                    elif key not in active and not is_held_back(due, begun):
+                        kind = sync.integration_type
+                        active[key] = Alert(subdomain, key[0], kind, operation, severity, at)
+                        self.alerts.append(active[key])
 
-    def _close_vanished(self, standing: Standing, at: float) -> None:
+    def _close_vanished(self, standing: Standing, active: _Active, at: float) -> None:
         """Close the alerts of syncs that the institution does not have any more."""
-        names = {sync.sync.name for sync in standing.syncs or ()}
-        for key in list(self._active):
-            if key[0] == standing.institution.subdomain and key[1] not in names:
-                self._active.pop(key).resolved_at = at
-
-    def _fire(
-        self, key: tuple[str, str, Operation, Severity], sync: SyncStanding, at: float
-    ) -> None:
-        subdomain, name, operation, severity = key
-        alert = Alert(subdomain, name, sync.integration_type, operation, severity, at)
-        self._active[key] = alert
-        self.alerts.append(alert)
+        names = {sync.sync.name for sync in standing.syncs or ()} if active else set()
+        for key in [key for key in active if key[0] not in names]:
+            active.pop(key).resolved_at = at
 
 
 def _differs(one: Seen, other: Seen) -> bool:

@@ -129,13 +129,12 @@ def allowances(
         usual = SERVER
     else:
         usual = CLOUD
-    own = {s: rules.get((integration_type, operation, s)) for s in Severity}
-    warning, critical = (
-        _bounded(room.allowed(severity, usual), own[severity])
-        for severity in (Severity.WARNING, Severity.CRITICAL)
-    )
+    own_warning = rules.get((integration_type, operation, Severity.WARNING))
+    own_critical = rules.get((integration_type, operation, Severity.CRITICAL))
+    warning = _bounded(room.allowed(Severity.WARNING, usual), own_warning)
+    critical = _bounded(room.allowed(Severity.CRITICAL, usual), own_critical)
     # A page must not come before the ticket: what is configured stays, the other one gives way.
-    if own[Severity.CRITICAL] is not None and own[Severity.WARNING] is None:
+    if own_critical is not None and own_warning is None:
         warning = min(warning, critical)
     return {Severity.WARNING: warning, Severity.CRITICAL: max(warning, critical)}
 

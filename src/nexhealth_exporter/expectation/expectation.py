@@ -191,15 +191,31 @@ class Expectation:
 
         None when it is not reached within `HORIZON`. A mark before 1970 counts from there.
         """
-        left, mark = allowance, clamped(mark)
-        for segment in self.segments(mark):
-            begin, end, value = max(segment.start, mark), segment.end, segment.value
-            if value > 0 and left <= value * (end - begin):
-                return begin + left / value
-            left -= value * (end - begin)
-            if end - mark > HORIZON:
-                return None
-        return None  # pragma: no cover - segments never end
+        return self.deadlines(mark, allowance)[0]
+
+    def deadlines(self, mark: float, *allowances: float) -> list[float | None]:
+        """The deadline of each of some allowances, the shortest first: one walk for all."""
+        lefts, reached = allowances, list[float | None]()
+        begin = clamped(mark)
+        horizon = begin + HORIZON
+        day = int(begin // DAY)
+        while True:
+            for segment in _segments_of_day(self, day):
+                end, value = segment.end, segment.value
+                if end <= begin:
+                    continue
+                if value > 0:
+                    seconds = value * (end - begin)
+                    while lefts[0] <= seconds:
+                        reached.append(begin + lefts[0] / value)
+                        lefts = lefts[1:]
+                        if not lefts:
+                            return reached
+                    lefts = tuple([left - seconds for left in lefts])
+                if end > horizon:
+                    return [*reached, *(None for _ in lefts)]
+                begin = end
+            day += 1
 
 
 @lru_cache(maxsize=16384)

@@ -2,16 +2,22 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from nexhealth_exporter.expectation.expectation import Expectation, Running
 from nexhealth_exporter.expectation.schedule import DAY
-from nexhealth_exporter.model import Operation, Severity, State, Sync
+from nexhealth_exporter.model import Severity, State, Sync
 
 NOT_IN_USE_AFTER = 14.0 * DAY
 """A direction that rests this long while the other moves is not in use: no page for it."""
 
+
+_T = TypeVar("_T")
+
+Pair = tuple[_T, _T]
+"""Of reads and of writes."""
 
 NONE: tuple[Severity, ...] = ()
 TICKET = (Severity.WARNING,)
@@ -95,38 +101,36 @@ def anchor_of(mark: float | None, first_seen: float, mark_seen: float) -> float:
     return min(mark, mark_seen)
 
 
-def state_of(sync: Sync, anchors: Mapping[Operation, float], at: float, after: float) -> State:
+def state_of(sync: Sync, anchors: Pair[float], at: float, after: float) -> State:
     """Whether the sync is judged at all, at the poll's instant `at`.
 
     `after` is the age in seconds at which a sync whose marks both rest is abandoned.
     """
     if sync.inactive:
         return State.INACTIVE
-    if all(at - anchor > after for anchor in anchors.values()):
+    if at - anchors[0] > after and at - anchors[1] > after:
         return State.ABANDONED
     return State.ACTIVE
 
 
 def settled_until(anchors: Iterable[float], at: float, abandoned_after: float) -> float:
     """The next instant after `at` at which state or severities may change by age alone."""
-    turns = (a + age for a in anchors for age in (NOT_IN_USE_AFTER, abandoned_after))
-    return min((turn for turn in turns if turn >= at), default=math.inf)
+    turns = [a + age for a in anchors for age in (NOT_IN_USE_AFTER, abandoned_after)]
+    return min([turn for turn in turns if turn >= at], default=math.inf)
 
 
 def severities_of(
-    operation: Operation,
-    anchors: Mapping[Operation, float],
-    marks: Mapping[Operation, float | None],
-    at: float,
+    way: int, anchors: Pair[float], marks: Pair[float | None], at: float
 ) -> tuple[Severity, ...]:
-    """Which severities this direction can reach: a direction not in use is a ticket at most.
+    """Which severities a direction (0 read, 1 write) can reach: one not in use is a ticket at most.
 
     It is not in use if it rests while the other did move: one without a mark never moved.
     """
-    other = next(op for op in Operation if op is not operation)
-    rests = at - anchors[operation] > NOT_IN_USE_AFTER
+    if at - anchors[way] <= NOT_IN_USE_AFTER:
+        return BOTH
+    other = 1 - way
     moves = marks[other] is not None and at - anchors[other] <= NOT_IN_USE_AFTER
-    return TICKET if rests and moves else BOTH
+    return TICKET if moves else BOTH
 
 
 def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
@@ -138,22 +142,22 @@ def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
     """
     if before is not None and before.basis == basis:
         return before
-    deadline, anchor = basis.expectation.deadline, _counted_from(basis)
-    tolerated = zip(BOTH, (basis.warning, basis.critical), strict=True)
-    warning_at, critical_at = (
-        deadline(anchor, seconds) if severity in basis.severities else None
-        for severity, seconds in tolerated
+    severities = basis.severities
+    if not severities:
+        return Judgement(basis, None, None, None)
+    half_used_at, warning_at, critical_at = basis.expectation.deadlines(
+        _counted_from(basis), basis.warning / 2, basis.warning, basis.critical
     )
     return Judgement(
         basis=basis,
         warning_at=warning_at,
-        critical_at=critical_at,
-        half_used_at=deadline(anchor, basis.warning / 2) if basis.severities else None,
+        critical_at=critical_at if Severity.CRITICAL in severities else None,
+        half_used_at=half_used_at,
     )
 
 
 def _counted_from(basis: Basis) -> float:
-    if basis.excuse is None or not basis.severities:
+    if basis.excuse is None:
         return basis.anchor
     start, end = basis.excuse
     due = basis.expectation.deadline(basis.anchor, basis.warning)

@@ -8,8 +8,10 @@ the vendor had an incident, or the silence was longer than a week.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from nexhealth_exporter.expectation.pattern import (
     DAYS_KEPT,
@@ -61,8 +63,11 @@ class Look(NamedTuple):
     kind: IntegrationType
     hours: tuple[Expecting, Expecting, Expecting]
     """Of the sync, of its reads, of its writes."""
-    tolerated: tuple[float, float]
-    """Beyond it a silence is critical."""
+    tolerated: Callable[[int], float]
+    """By direction (0 read, 1 write), beyond how many expected seconds a silence is critical.
+
+    Asked for silences only, which most looks do not end.
+    """
     skipped: Callable[[int], bool]
     """Tells of a local day (days since 1970) that it is not to be learned from."""
     disturbed: tuple[float, float] | None = None
@@ -71,8 +76,7 @@ class Look(NamedTuple):
     """Seconds after local midnight at which its pattern is made anew: not all at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(msgspec.Struct, frozen=True, gc=False):
     """The record of one sync. It changes only when a mark has moved.
 
     `marks` and `seen` are the marks (read, write) and when each was first met. Bit n of the
@@ -89,7 +93,7 @@ class Learned:
     pauses: tuple[int, int] = (0, 0)
     quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]] = ((), ())
     made_on: int = 0
-    pattern: Pattern | None = field(default=None)
+    pattern: Pattern | None = None
 
     def after_routine(
         self,
@@ -204,7 +208,8 @@ def _rested(record: Learned, look: Look) -> Learned:
     elif last - first < BRIDGED:
         return replace(record, active=record.active | _bits(record, first, last))
     slots = _bits(record, first, last) & ~record.active
-    if look.hours[0].unexpected(before, newest) <= max(TRUSTED, *look.tolerated):
+    seconds = look.hours[0].unexpected(before, newest)
+    if seconds <= TRUSTED or seconds <= max(look.tolerated(0), look.tolerated(1)):
         return replace(record, silent=record.silent | slots)
     return replace(record, suspect=record.suspect | slots)
 
@@ -222,7 +227,7 @@ def _quieted(record: Learned, look: Look) -> Learned:
         if end - before > LONGEST or _is_disturbed(look, before, end):
             continue
         seconds = look.hours[1 + way].unexpected(before, end)
-        if seconds > look.tolerated[way]:
+        if seconds > look.tolerated(way):
             continue
         pauses[way] |= _bits(record, slot_of(before, look.zone) + 1, slot_of(end, look.zone))
         day = slot_of(end, look.zone) // SLOTS

@@ -29,6 +29,7 @@ from nexhealth_exporter.fleet.standing import (
     SyncStanding,
 )
 from nexhealth_exporter.model import (
+    WAYS,
     Institution,
     IntegrationType,
     Operation,
@@ -145,10 +146,7 @@ class Judging:
                 zone=hours.expectation.timezone,
                 kind=kind,
                 hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
-                tolerated=(
-                    hours.allowances(kind, Operation.READ)[Severity.CRITICAL],
-                    hours.allowances(kind, Operation.WRITE)[Severity.CRITICAL],
-                ),
+                tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
                 skipped=hours.skips,
                 disturbed=self.disturbances.get(kind),
                 stagger=late,
@@ -169,38 +167,47 @@ class Judging:
         *,
         hours: Hours | None = None,
     ) -> SyncStanding:
+        """The sync judged; `hours` are given where those that it had still hold."""
         kind = _kind(sync, before)
         lasted = self.disturbances.get(kind)
-        hours = hours or self.policy.hours(institution, sync, kind, learned.pattern)
-        marks = {Operation.READ: sync.read_at, Operation.WRITE: sync.write_at}
-        known = dict(zip(Operation, learned.marks, strict=True))
-        anchors = {
-            op: anchor_of(known[op], learned.first_seen, seen)
-            for op, seen in zip(Operation, learned.seen, strict=True)
-        }
+        marks, known, seen = (sync.read_at, sync.write_at), learned.marks, learned.seen
+        anchors = (
+            anchor_of(known[0], learned.first_seen, seen[0]),
+            anchor_of(known[1], learned.first_seen, seen[1]),
+        )
         state = state_of(sync, anchors, at, self.policy.abandoned_after)
-        judgements = {}
-        for op in Operation:
-            allowance = hours.allowances(kind, op, anchors[op])
+        own = hours or self.policy.hours(institution, sync, kind, learned.pattern)
+
+        def judged(way: int, operation: Operation) -> Judgement:
+            anchor = anchors[way]
+            old = before.judgement(operation) if before is not None else None
+            if hours is not None and old is not None and old.basis.anchor == anchor:
+                warning, critical = old.basis.warning, old.basis.critical
+            else:
+                allowed = own.allowances(kind, operation, anchor)
+                warning, critical = allowed[Severity.WARNING], allowed[Severity.CRITICAL]
             basis = Basis(
-                mark=marks[op],
-                anchor=anchors[op],
-                expectation=hours.of(op),
-                warning=allowance[Severity.WARNING],
-                critical=allowance[Severity.CRITICAL],
-                severities=severities_of(op, anchors, known, at) if state is State.ACTIVE else NONE,
-                excuse=_excuse(lasted, anchors[op]),
+                mark=marks[way],
+                anchor=anchor,
+                expectation=own.of(operation),
+                warning=warning,
+                critical=critical,
+                severities=(
+                    severities_of(way, anchors, known, at) if state is State.ACTIVE else NONE
+                ),
+                excuse=_excuse(lasted, anchor),
             )
-            judgements[op] = judge(basis, before.judgement(op) if before else None)
+            return judge(basis, old)
+
         return SyncStanding(
             sync=sync,
             integration_type=kind,
             learned=learned,
             state=state,
-            hours=hours,
-            read=judgements[Operation.READ],
-            write=judgements[Operation.WRITE],
-            settled_until=settled_until(anchors.values(), at, self.policy.abandoned_after),
+            hours=own,
+            read=judged(0, Operation.READ),
+            write=judged(1, Operation.WRITE),
+            settled_until=settled_until(anchors, at, self.policy.abandoned_after),
         )
 
 
