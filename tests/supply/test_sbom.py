@@ -5,9 +5,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
-
 from tests.supply.test_pins import pins
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +15,10 @@ def test_the_bill_of_materials_is_valid_and_lists_every_package_with_its_hashes(
     make = [str(shutil.which("make")), "--old-file=setup", "sbom"]
     subprocess.run(make, cwd=ROOT, check=True, capture_output=True)
     text = (ROOT / "dist" / "sbom.json").read_text("utf-8")
+
+    # Imported here: jsonschema takes seconds, which each worker would pay while it collects.
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
 
     told = json.loads(text)
     version = SchemaVersion.from_version(told["specVersion"])
