@@ -57,7 +57,7 @@ def hour_of(expectation: Expecting, zone: str, mark: float, usual: float) -> int
 
 def are_near(one: int, other: int) -> bool:
     """Whether two silences began at about the same hour."""
-    if OVERNIGHT in {one, other}:
+    if one == OVERNIGHT or other == OVERNIGHT:  # noqa: PLR1714 - a set for each look is dear
         return one == other
     apart = abs(one - other)
     return min(apart, SLOTS - apart) <= NEAR
@@ -80,8 +80,12 @@ def usual_from(quiets: Sequence[Quiet], began: int | None) -> float:
     After a night it must have been twice, since one morning off is no habit. Without an hour,
     only what has come twice counts.
     """
-    near = [] if began is None else [q.seconds for q in quiets if are_near(q.began, began)]
     if began == OVERNIGHT:
-        return near[1] if len(near) > 1 else 0.0
-    twice = [q.seconds for q in quiets if q.began != OVERNIGHT][1:2]
-    return max([0.0, *near[:1], *twice])
+        nights = [q.seconds for q in quiets if q.began == OVERNIGHT]
+        return nights[1] if len(nights) > 1 else 0.0
+    days = [q for q in quiets if q.began != OVERNIGHT]
+    twice = days[1].seconds if len(days) > 1 else 0.0
+    for quiet in days:
+        if began is not None and are_near(quiet.began, began):
+            return max(quiet.seconds, twice)
+    return twice
