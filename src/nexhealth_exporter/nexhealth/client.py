@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -27,7 +28,7 @@ from nexhealth_exporter.model import Institution, Inventory, Sync
 from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.nexhealth.exchange import Call, Exchange, Meter, Response
 from nexhealth_exporter.nexhealth.pacer import Pacer
-from nexhealth_exporter.nexhealth.retry import Allowance, Limit, retrying
+from nexhealth_exporter.nexhealth.retry import Allowance, Limit, persist
 from nexhealth_exporter.nexhealth.text import scrubbed
 from nexhealth_exporter.nexhealth.token import Authenticator
 
@@ -212,10 +213,8 @@ class NexHealth:
         """The call, and its retries within one time limit."""
         seconds = self._timeout * (_SMALL_LIMIT if call.is_small else _LARGE_LIMIT)
         async with Limit(seconds) as limit:
-            law = retrying(limit, self._pacer, self._allowance)
-            answer: envelope.Answer = await law(self._once, call, authorization, limit)
-        self._allowance.succeeded()
-        return answer
+            ask = partial(self._once, call, authorization, limit)
+            return await persist(ask, limit, self._pacer, self._allowance)
 
     async def _once(self, call: Call, authorization: str, limit: Limit) -> envelope.Answer:
         response = await self._exchange.send(call, authorization, limit.start)

@@ -21,6 +21,9 @@ def names(sources: Sequence[Source]) -> list[str]:
     Equal source names get ` #<lowest location id>`; what is equal even then gets ` ~2`, ` ~3`.
     """
     plain = [clean(source.name) or "unnamed" for source in sources]
+    short = [shortened(name) for name in plain]
+    if len(set(short)) == len(short):
+        return short
     times = Counter(plain)
     numbered = [
         f"{name} #{source.lowest_location}"

@@ -1,14 +1,17 @@
 """Trying again: which failures may pass, after what wait, and how often at most."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from nexhealth_exporter.errors import ConnectionFailed, PollError, ServerError, Throttled, Timeout
 from nexhealth_exporter.nexhealth.pacer import Pacer
+
+_T = TypeVar("_T")
 
 SERVER_ERROR = 500
 
@@ -88,7 +91,33 @@ class Limit:
             raise (self.failure or Timeout(text)) from None
 
 
-def retrying(limit: Limit, pacer: Pacer, allowance: Allowance) -> AsyncRetrying:
+async def persist(
+    ask: Callable[[], Awaitable[_T]], limit: Limit, pacer: Pacer, allowance: Allowance
+) -> _T:
+    """What `ask` gives, at the first try or a later one. Raises the last failure.
+
+    The law is made only when the first try has failed, and is told of that failure as of any
+    other: nearly all first tries succeed.
+    """
+    try:
+        answer = await ask()
+    except PollError as error:
+        failures = [error]
+    else:
+        allowance.succeeded()
+        return answer
+
+    async def again() -> _T:
+        if failures:
+            raise failures.pop()
+        return await ask()
+
+    answer = await _law(limit, pacer, allowance)(again)
+    allowance.succeeded()
+    return answer
+
+
+def _law(limit: Limit, pacer: Pacer, allowance: Allowance) -> AsyncRetrying:
     """The law of retries for one question; `reraise` gives the last failure."""
 
     def is_over(state: RetryCallState) -> bool:
