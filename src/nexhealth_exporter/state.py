@@ -24,7 +24,9 @@ from nexhealth_exporter.model import IntegrationType
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = 1
+SCHEMA = 2
+"""Of tables and records. It rises with every change of either: an older file is set aside."""
+
 FORGOTTEN_AFTER = 120 * 86400.0
 """A sync that was not looked at for so many seconds is forgotten."""
 
@@ -38,7 +40,8 @@ CREATE TABLE IF NOT EXISTS look (
     PRIMARY KEY (institution, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS incident (
-    integration_type TEXT PRIMARY KEY, start REAL NOT NULL, ended REAL
+    integration_type TEXT NOT NULL, start REAL NOT NULL, ended REAL,
+    PRIMARY KEY (integration_type, start)
 ) WITHOUT ROWID;
 """
 
@@ -76,11 +79,15 @@ class Change(NamedTuple):
     kept: Kept
 
 
+class _OlderError(Exception):
+    """The file has an older schema, which is the argument."""
+
+
 class State:
     """An open database. Each method raises StateError if the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        """Open it. A damaged file is set aside and a new one begun; `was_lost` tells."""
+        """Open it. A damaged or older file is set aside, a new one begun; `was_lost` tells."""
         self.path = path
         self.was_lost = False
         self._saved: dict[tuple[str, str], Learned] = {}
@@ -92,10 +99,12 @@ class State:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise StateError(f"{path} cannot be opened: {error}.") from None
-            self._set_aside(error)
+            self._set_aside("damaged", f"it is damaged: {error}")
+        except _OlderError as error:
+            self._set_aside(f"schema-{error}", f"an older version wrote it (schema {error})")
 
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        aside = self.path.with_name(f"{self.path.name}.damaged-{time.time():.0f}")
+    def _set_aside(self, what: str, why: str) -> None:
+        aside = self.path.with_name(f"{self.path.name}.{what}-{time.time():.0f}")
         try:
             for suffix in ("", "-wal", "-shm"):
                 part = self.path.with_name(self.path.name + suffix)
@@ -103,11 +112,11 @@ class State:
                     part.rename(aside.with_name(aside.name + suffix))
             self._db = _opened(self.path)
         except (OSError, sqlite3.Error) as again:
-            raise StateError(f"{self.path} is damaged and cannot be replaced: {again}.") from None
+            raise StateError(f"{self.path} cannot be replaced: {again}; {why}.") from None
         self.was_lost = True
         logger.error(
-            "the state is damaged: it is set aside, and learning begins anew",
-            extra={"file": str(self.path), "set_aside": str(aside), "error": str(error)},
+            "the state cannot be used: it is set aside, and learning begins anew",
+            extra={"file": str(self.path), "set_aside": str(aside), "reason": why},
         )
 
     def fleet(self) -> Fleet:
@@ -166,6 +175,11 @@ def remembered(path: Path | None) -> Fleet:
             return _remembering(db, path)
     except sqlite3.Error as error:
         raise StateError(f"{path} cannot be read: {error}.") from None
+    except _OlderError as error:
+        raise StateError(
+            f"{path} was written by an older version (schema {error}); "
+            "the exporter sets it aside when it starts."
+        ) from None
 
 
 def _remembering(db: sqlite3.Connection, path: Path) -> Fleet:
@@ -179,14 +193,15 @@ def _remembering(db: sqlite3.Connection, path: Path) -> Fleet:
         )
         for institution, name, record, at in rows:
             remembered.setdefault(institution, {})[name] = Kept(_unpacked(record), at)
-        lasted = db.execute("SELECT integration_type, start, ended FROM incident")
-        disturbances = {
-            IntegrationType(kind): Disturbance(start, float("inf") if end is None else end)
-            for kind, start, end in lasted
-        }
+        disturbances: dict[IntegrationType, tuple[Disturbance, ...]] = {}
+        lasted = db.execute("SELECT integration_type, start, ended FROM incident ORDER BY start")
+        for word, start, end in lasted:
+            one = Disturbance(start, float("inf") if end is None else end)
+            kind = IntegrationType(word)
+            disturbances[kind] = (*disturbances.get(kind, ()), one)
     except (sqlite3.Error, msgspec.DecodeError, zlib.error, ValueError) as error:
         raise StateError(f"{path} cannot be read: {error}.") from None
-    lasting = {k: d.start for k, d in disturbances.items() if d.end == float("inf")}
+    lasting = {k: d[-1].start for k, d in disturbances.items() if d[-1].end == float("inf")}
     return Fleet(remembered=remembered, incidents=lasting, disturbances=disturbances)
 
 
@@ -212,6 +227,8 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
+    if 0 < version < SCHEMA:
+        raise _OlderError(version)
     if version > SCHEMA:
         raise StateError(
             f"{path} was written by a newer version (schema {version}, this one knows "
@@ -223,12 +240,14 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _save_incidents(
-    db: sqlite3.Connection, disturbances: Mapping[IntegrationType, Disturbance]
+    db: sqlite3.Connection, disturbances: Mapping[IntegrationType, tuple[Disturbance, ...]]
 ) -> None:
     rows = [
         (kind.value, lasted.start, None if lasted.end == float("inf") else lasted.end)
-        for kind, lasted in disturbances.items()
+        for kind, several in disturbances.items()
+        for lasted in several
     ]
+    db.execute("DELETE FROM incident")
     db.executemany("INSERT OR REPLACE INTO incident VALUES (?, ?, ?)", rows)
 
 

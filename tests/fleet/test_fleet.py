@@ -15,8 +15,9 @@ from nexhealth_exporter.model import (
     State,
     Sync,
 )
+from nexhealth_exporter.policy import policy
 from tests.expectation.conftest import at
-from tests.fleet.conftest import CLOUD, DAY, SERVER, World, marked, office
+from tests.fleet.conftest import CLOUD, DAY, DEFAULTS, SERVER, World, marked, office
 
 TEN = at("2026-03-04 10:00")  # a Wednesday
 ALWAYS_ON = """
@@ -396,6 +397,38 @@ institutions:
     assert world.sync("shut-1").read.deadline[Severity.WARNING] == morning
     poll(morning)
     assert world.overdue("shut-1") == Severity.WARNING
+
+
+def test_a_second_incident_does_not_take_the_excuse_of_the_first(world: World) -> None:
+    world.configure("""
+schedules:
+  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
+  office: {hours: {mon-fri: "08:00-17:00"}}
+institutions:
+  - {match: {subdomain: open-*}, schedule: always-on}
+  - {match: {}, schedule: office}
+""")
+    four = at("2026-03-04 16:10")
+    marks = {f"{kind}-{i}": four for kind in ("open", "shut") for i in range(15)}
+    world.watch(*(office(name) for name in marks))
+
+    def poll(clock: str, *, is_moving: bool) -> None:
+        now = at(f"2026-03-{clock}")
+        moved = {name: now - 60 for name in marks if is_moving and name.startswith("open")}
+        marks.update(moved)
+        for name, mark in marks.items():
+            world.poll(now, marked(SERVER, mark), institution=name)
+        world.fleet = world.fleet.with_incidents()
+
+    for evening, is_moving in (("04 16:50", False), ("04 18:00", True), ("04 23:00", False)):
+        poll(evening, is_moving=is_moving)
+    assert set(world.fleet.incidents) == {"server"}
+    world.fleet = world.fleet.rejudged(policy(world.rules, DEFAULTS))
+    poll("05 08:10", is_moving=True)
+    assert world.fleet.incidents == {}
+
+    # Of Wednesday's 50 open minutes nothing counts, nor do Thursday's before the second ended.
+    assert world.sync("shut-1").read.deadline[Severity.WARNING] == at("2026-03-05 08:55")
 
 
 def test_nine_silent_syncs_are_no_fleet_incident(world: World) -> None:

@@ -6,17 +6,19 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from nexhealth_exporter.errors import StateError
+from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.fleet import Disturbance, Fleet
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
-from nexhealth_exporter.state import State, remembered
+from nexhealth_exporter.state import _TABLES, SCHEMA, State, _Pattern, _Record, remembered
 
 DAY, STEP = 86400.0, 600.0
 POLICY = policy(Rules(), Defaults("America/New_York", "US", DAY, 30 * DAY))
@@ -107,7 +109,8 @@ def test_whoever_only_looks_leaves_a_damaged_file_where_it_is(tmp_path: Path) ->
 def test_running_incidents_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     started = {IntegrationType.CLOUD: 5.0}
-    lasting = {IntegrationType.CLOUD: Disturbance(5.0, float("inf"))}
+    over, lasts = Disturbance(1.0, 2.0), Disturbance(5.0, float("inf"))
+    lasting = {IntegrationType.CLOUD: (over, lasts), IntegrationType.SERVER: (over,)}
     state = State(path)
     state.save(Fleet(incidents=started, disturbances=lasting))
     state.close()
@@ -135,6 +138,46 @@ def test_a_damaged_file_is_set_aside(
     ]
     assert aside[0].read_bytes() == damage
     assert "set aside" in caplog.text
+
+
+def test_a_file_of_an_older_schema_is_set_aside(
+    tmp_path: Path, recently: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, names = tmp_path / "state.db", ["a"]
+    state = State(path)
+    state.save(lived(watching(Fleet(), names), names, recently, 1))
+    state.close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    with pytest.raises(StateError, match=r"older version \(schema 1\)"):
+        remembered(path)
+
+    state = State(path)
+
+    assert state.was_lost
+    assert not state.fleet().remembered
+    assert "older version wrote it (schema 1)" in str(caplog.records[0].__dict__)
+    aside = next(p for p in tmp_path.iterdir() if p.name.startswith("state.db.schema-1-"))
+    with sqlite3.connect(aside) as db:
+        assert db.execute("SELECT count(*) FROM sync").fetchone() == (1,)
+    db.close()
+    state.close()
+    again = State(path)
+    assert not again.was_lost
+    again.close()
+
+
+def test_the_layout_of_records_has_not_changed_without_a_new_schema() -> None:
+    known = (2, 2080915428)
+    assert (SCHEMA, zlib.crc32(_layout().encode())) == known, "raise SCHEMA, then set both here"
+
+
+def _layout() -> str:
+    """Names and types of all that a record is packed from, and the tables."""
+    kinds = (_Record, _Pattern, Quiet)
+    fields = [str(k.__annotations__) for k in kinds]
+    return "\n".join([*fields, _TABLES])
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

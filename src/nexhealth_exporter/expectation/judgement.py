@@ -32,7 +32,8 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
     `anchor` is what lag counts from: the mark, or when the sync (or a mark that lies in
     the future) was first seen. `warning` and `critical` are what is tolerated.
     `severities` are those that this direction can reach.
-    `excuse` is from when until when a fleet incident lasted that ended after the anchor.
+    `excuse` is from when until when fleet incidents lasted that ended after the anchor,
+    the oldest first.
     """
 
     mark: float | None
@@ -41,7 +42,7 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
     warning: float
     critical: float
     severities: tuple[Severity, ...]
-    excuse: tuple[float, float] | None = None
+    excuse: tuple[tuple[float, float], ...] = ()
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
@@ -157,8 +158,10 @@ def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
 
 
 def _counted_from(basis: Basis) -> float:
-    if basis.excuse is None:
-        return basis.anchor
-    start, end = basis.excuse
-    due = basis.expectation.deadline(basis.anchor, basis.warning)
-    return basis.anchor if due is not None and due <= start else end
+    since = basis.anchor
+    for start, end in basis.excuse:
+        due = basis.expectation.deadline(since, basis.warning)
+        if due is not None and due <= start:
+            break
+        since = end
+    return since

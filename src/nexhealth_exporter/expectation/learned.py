@@ -52,8 +52,7 @@ class Look(NamedTuple):
     """A successful poll of a sync. Instants are POSIX seconds; pairs are read, write.
 
     `before` is the poll before it, None if there was none. `hours` and `tolerated`
-    (seconds) were in force until now; `disturbed_until` is when the latest fleet incident of
-    its type ended, infinite while one lasts, and `disturbed_from` when that began.
+    (seconds) were in force until now.
     """
 
     at: float
@@ -70,8 +69,8 @@ class Look(NamedTuple):
     """
     skipped: Callable[[int], bool]
     """Tells of a local day (days since 1970) that it is not to be learned from."""
-    disturbed: tuple[float, float] | None = None
-    """From when until when the latest fleet incident of its type lasted."""
+    disturbed: Sequence[tuple[float, float]] = ()
+    """From when until when fleet incidents of its type lasted; infinite while one does."""
     stagger: int = 0
     """Seconds after local midnight at which its pattern is made anew: not all at once."""
 
@@ -247,7 +246,7 @@ def first_met(at: float, zone: str) -> Learned:
 
 
 def _is_disturbed(look: Look, start: float, end: float) -> bool:
-    return look.disturbed is not None and look.disturbed[0] < end and start < look.disturbed[1]
+    return any(begun < end and start < over for begun, over in look.disturbed)
 
 
 def slot_of(at: float, zone: str) -> int:

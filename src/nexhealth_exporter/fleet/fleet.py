@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from nexhealth_exporter.expectation.incident import incidents
 from nexhealth_exporter.fleet.judging import Judging, excused
 from nexhealth_exporter.fleet.standing import (
+    REMEMBERED,
     Disturbance,
     Disturbances,
     Memory,
@@ -31,7 +32,7 @@ class Fleet:
     """Every watched institution by subdomain, the fleet incidents that last, the latest round.
 
     `remembered` is what is known of institutions that are not watched (any more, or yet).
-    `disturbances` are the latest incidents of each type, those that lasted included.
+    `disturbances` are the latest incidents of each type, those that last included.
     """
 
     standings: Mapping[str, Standing] = field(default_factory=dict)
@@ -110,14 +111,14 @@ class Fleet:
         lasting = incidents(self.incidents, (silence for silence, _ in up), latest)
         if lasting == self.incidents:
             return self
-        ended = {
-            kind: Disturbance(start, latest)
-            for kind, start in self.incidents.items()
-            if kind not in lasting
-        }
-        present = {kind: Disturbance(start, math.inf) for kind, start in lasting.items()}
-        disturbances = {**self.disturbances, **ended, **present}
-        standings = {name: excused(s, ended) for name, s in self.standings.items()}
+        ended = self.incidents.keys() - lasting.keys()
+        disturbances = dict(self.disturbances)
+        for kind, start in {**self.incidents, **lasting}.items():
+            earlier = (d for d in disturbances.get(kind, ()) if d.end < math.inf)
+            present = Disturbance(start, latest if kind in ended else math.inf)
+            disturbances[kind] = (*earlier, present)[-REMEMBERED:]
+        over = {kind: disturbances[kind] for kind in ended}
+        standings = {name: excused(s, over) for name, s in self.standings.items()}
         return replace(self, standings=standings, incidents=lasting, disturbances=disturbances)
 
     def after_round(self, ended: Round) -> "Fleet":

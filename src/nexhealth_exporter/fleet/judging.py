@@ -148,7 +148,7 @@ class Judging:
                 hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
                 tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
                 skipped=hours.skips,
-                disturbed=self.disturbances.get(kind),
+                disturbed=self.disturbances.get(kind, ()),
                 stagger=late,
             )
             learned = learned.after(look)
@@ -169,7 +169,7 @@ class Judging:
     ) -> SyncStanding:
         """The sync judged; `hours` are given where those that it had still hold."""
         kind = _kind(sync, before)
-        lasted = self.disturbances.get(kind)
+        lasted = self.disturbances.get(kind, ())
         marks, known, seen = (sync.read_at, sync.write_at), learned.marks, learned.seen
         anchors = (
             anchor_of(known[0], learned.first_seen, seen[0]),
@@ -224,13 +224,13 @@ def excused(standing: Standing, ended: Disturbances) -> Standing:
     return altered(standing, syncs=syncs)
 
 
-def _lenient(judgement: Judgement, lasted: Disturbance) -> Judgement:
+def _lenient(judgement: Judgement, lasted: tuple[Disturbance, ...]) -> Judgement:
     basis = judgement.basis
     return judge(altered(basis, excuse=_excuse(lasted, basis.anchor)), judgement)
 
 
-def _excuse(lasted: Disturbance | None, anchor: float) -> Disturbance | None:
-    return lasted if lasted is not None and anchor < lasted.end < math.inf else None
+def _excuse(lasted: tuple[Disturbance, ...], anchor: float) -> tuple[Disturbance, ...]:
+    return tuple(one for one in lasted if anchor < one.end < math.inf) if lasted else ()
 
 
 def _kept_the_same(

@@ -153,8 +153,11 @@ class Disturbance(NamedTuple):
     end: float
 
 
-Disturbances = Mapping[IntegrationType, Disturbance]
-"""The latest of each type."""
+Disturbances = Mapping[IntegrationType, tuple[Disturbance, ...]]
+"""The latest of each type, the oldest first."""
+
+REMEMBERED = 20
+"""So many of each type: an office that was silent through several needs them all."""
 
 _NO_MEMORY: "Memory" = MappingProxyType({})
 
