@@ -281,7 +281,7 @@ def test_a_cloud_silence_from_closing_on_does_not_page_on_its_first_day(office: 
     ("last", "said"),
     [
         (weekdays(0, 0), "did not come back at opening on Monday, 07:"),
-        (weekdays(7, 7.5), "stopped at 07:20, in the middle of the day"),
+        (weekdays(7, 7.5), "stopped at 07:20, in the middle of open hours"),
     ],
 )
 def test_the_sentence_knows_that_a_learned_morning_counts_before_it_is_expected_in_full(

@@ -26,7 +26,7 @@ EVERY_FACT = {
     "next_deadline": None,
     "held_back_by_fleet_incident": False,
     "looks_closed": False,
-    "why": "Overdue since 10:35: reading stopped at 09:50, in the middle of the day; "
+    "why": "Overdue since 10:35: reading stopped at 09:50, in the middle of open hours; "
     "critical at 13:50 if it stays so.",
     "emr": "Dentrix",
     "state": "active",

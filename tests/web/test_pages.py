@@ -325,7 +325,7 @@ async def test_why_an_office_is_overdue(site: Site) -> None:
     verdict = page.one(class_="verdict")
     assert "is-overdue_warning" in (verdict.attributes["class"] or "")
     assert verdict.one(class_="sentence").text == (
-        "Overdue since 10:35: reading and writing stopped at 09:50, in the middle of the day; "
+        "Overdue since 10:35: reading and writing stopped at 09:50, in the middle of open hours; "
         "critical at 13:50 if it stays so."
     )
     assert "services are still installed" in verdict.one(class_="next").text
@@ -343,7 +343,7 @@ async def test_why_an_office_is_overdue(site: Site) -> None:
     assert facts["Allowance, warning"] == ["45 min"] * 2
     assert facts["Deadline, warning"] == ["Tue 3 Mar 10:35:00 15:35:00 UTC missed"] * 2
     assert facts["Deadline, critical"] == ["Tue 3 Mar 13:50:00 18:50:00 UTC"] * 2
-    assert facts["NexHealth's own colour"] == ["green"] * 2
+    assert facts["NexHealth's own colour, by age alone"] == ["green"] * 2
     hours = hours_of(page)
     assert hours["Expected now"] == "Yes, it should refresh"
     assert hours["Next change"] == "Tue 3 Mar 17:00:00 22:00:00 UTC"
@@ -385,6 +385,8 @@ async def test_where_one_direction_works_the_causes_are_not_those_of_a_dead_offi
     assert "Only writing has stopped" in causes
     assert "Reading works, so the server is on and NexHealth's services run." in causes
     assert "The server is off." not in causes
+    assert "Closed?" not in causes
+    assert "'--comment=NexHealth was asked'" in causes
 
 
 async def test_why_an_office_rests(site: Site) -> None:

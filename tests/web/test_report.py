@@ -55,7 +55,7 @@ def test_a_sync_that_stops_in_the_middle_of_the_day(world: World) -> None:
     assert found.condition == Condition.OVERDUE_CRITICAL
     assert (
         why(found) == "Overdue since 12:17, critical since 15:32: "
-        "reading and writing stopped at 11:32, in the middle of the day."
+        "reading and writing stopped at 11:32, in the middle of open hours."
     )
     assert at(f"{TUESDAY} 12:17") == found.due
     assert "services are still installed" in next_step(found)
@@ -95,7 +95,7 @@ def test_only_the_direction_that_is_silent_is_named(world: World) -> None:
 
     assert (
         why(found) == "Overdue since 12:17, critical since 15:32: "
-        "reading stopped at 11:32, in the middle of the day."
+        "reading stopped at 11:32, in the middle of open hours."
     )
 
 
@@ -105,14 +105,14 @@ def test_only_the_direction_that_is_silent_is_named(world: World) -> None:
         (
             "2026-03-03 10:32",
             "2026-03-03 10:36",
-            "reading stopped at 10:32 and writing at 10:36, in the middle of the day",
+            "reading stopped at 10:32 and writing at 10:36, in the middle of open hours",
         ),
         (
             "2026-03-02 16:50",
             "2026-03-03 08:31",
             (
                 "reading did not come back at opening on Tuesday, 08:00; "
-                "writing stopped at 08:31, in the middle of the day"
+                "writing stopped at 08:31, in the middle of open hours"
             ),
         ),
     ],

@@ -268,7 +268,7 @@ _WHAT_TO_DO = """
 
 1. Open [the office's page](${exporter}/institutions/${institution}): it says why, and has the
    ready commands to announce a closure and to set a silence.
-2. *Stopped in the middle of the day*: a server has restarted or lost its network, or a browser
+2. *Stopped in the middle of open hours*: a server has restarted or lost its network, or a browser
    was closed. Call the office. *Did not come back at opening*: ask whether they are closed.
 3. Several offices at once? See [the fleet](/d/nexhealth-fleet): it may be the vendor.
 4. Nothing was looked at lately? See [the exporter](/d/nexhealth-exporter): we may be blind.

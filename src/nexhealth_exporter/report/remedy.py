@@ -81,7 +81,9 @@ def silence_command(row: Row, sync: SyncStanding) -> str:
         _matcher("sync", sync.sync.name),
     ]
     words = ["amtool", "silence", "add", f"--end={rfc3339(_back_by(row, sync))}"]
-    return shlex.join([*words, "--comment=office is closed", *matchers])
+    # An office is open where one direction still works.
+    comment = "office is closed" if still_working(row) is None else "NexHealth was asked"
+    return shlex.join([*words, f"--comment={comment}", *matchers])
 
 
 def closure_line(row: Row, sync: SyncStanding) -> str:
