@@ -214,7 +214,9 @@ def _how(row: Row, sync: SyncStanding, operation: Operation) -> _Silence:
         return _Silence("never began", f"since this sync was first seen {first}")
     if stop.opening is None:
         is_always_on = stretch(sync.expectation, stop.at).end is None
-        around = ", though it runs day and night" if is_always_on else ", in the middle of open hours"
+        around = (
+            ", though it runs day and night" if is_always_on else ", in the middle of open hours"
+        )
         return _Silence("stopped", _at(stop.at, zone, now), around)
     back = _BREAKS.get(stop.rest) if stop.rest else None
     if back is not None and _same_day(stop.at, stop.opening, zone):
