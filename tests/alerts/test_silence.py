@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.report.remedy import silence_command
 from nexhealth_exporter.report.row import rows
@@ -21,7 +21,7 @@ async def test_it_silences_that_sync_and_no_other(tmp_path: Path, generation: st
     world = World()
     now = 4_000_000_000.0
     for number, name in enumerate(NAMES):
-        sync = replace(marked(SERVER, now - 9 * 86400), name=name)
+        sync = altered(marked(SERVER, now - 9 * 86400), name=name)
         world.poll(now, sync, institution=f"smiles-{number}")
     commands = [silence_command(row, row.sync) for row in rows(world.fleet, now) if row.sync]
     folder = binary(generation, "amtool").parent

@@ -1,8 +1,9 @@
 """A fleet under default hours, polled by hand: time is whatever a test says."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.fleet import Fleet, SyncStanding
 from nexhealth_exporter.model import (
@@ -70,9 +71,9 @@ def office(subdomain: str, zone: str | None = "America/New_York") -> Institution
 SERVER = Sync(
     "Main", IntegrationType.SERVER, "Dentrix", locations=(Location(1),), read_up=True, write_up=True
 )
-CLOUD = replace(SERVER, integration_type=IntegrationType.CLOUD)
+CLOUD = altered(SERVER, integration_type=IntegrationType.CLOUD)
 
 
 def marked(sync: Sync, read_at: float | None, write_at: float | None = None) -> Sync:
     """The sync with both marks; the write mark is the read mark unless it is given."""
-    return replace(sync, read_at=read_at, write_at=read_at if write_at is None else write_at)
+    return altered(sync, read_at=read_at, write_at=read_at if write_at is None else write_at)

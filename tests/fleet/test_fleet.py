@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter import report
 from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
@@ -82,7 +83,7 @@ def test_a_failing_institution_keeps_its_last_answer_until_it_is_stale(world: Wo
 def test_vanished_institutions_and_syncs_go_and_new_ones_come(world: World) -> None:
     world.poll(TEN, marked(SERVER, TEN), institution="molars")
     world.poll(TEN, marked(SERVER, TEN))
-    second = marked(replace(SERVER, name="Second"), TEN)
+    second = marked(altered(SERVER, name="Second"), TEN)
 
     world.poll(TEN + 300, second)
     assert [s.sync.name for _, s in world.fleet.syncs()] == ["Main", "Second"]
@@ -102,11 +103,11 @@ def test_a_poll_of_an_institution_that_is_no_longer_watched_changes_nothing(worl
 
 
 def test_an_answer_without_integration_type_keeps_the_last_known_one(world: World) -> None:
-    world.poll(TEN, marked(replace(SERVER, integration_type=None), TEN))
+    world.poll(TEN, marked(altered(SERVER, integration_type=None), TEN))
     assert world.sync().integration_type is IntegrationType.UNKNOWN
 
     world.poll(TEN + 300, marked(CLOUD, TEN + 300))
-    world.poll(TEN + 600, marked(replace(SERVER, integration_type=None), TEN + 600))
+    world.poll(TEN + 600, marked(altered(SERVER, integration_type=None), TEN + 600))
     assert world.sync().integration_type is IntegrationType.CLOUD
 
 
@@ -134,7 +135,7 @@ def test_an_answer_without_a_mark_changes_no_deadline_of_a_sync_that_had_one(
         world.poll(now, marked(SERVER, now))
     before = [judgement.deadline for judgement in world.sync().judgements]
 
-    for nothing in (replace(SERVER, read_at=None, write_at=None), marked(SERVER, None, days[-1])):
+    for nothing in (altered(SERVER, read_at=None, write_at=None), marked(SERVER, None, days[-1])):
         world.poll(days[-1] + MINUTE, nothing)
         sync = world.sync()
         assert sync.read.lag(days[-1] + MINUTE) is None
@@ -207,8 +208,8 @@ def test_the_other_direction_moves_as_long_as_it_did_in_14_days(world: World) ->
 
 def test_a_sync_of_which_all_locations_are_inactive_is_not_judged(world: World) -> None:
     closed = Location(1, inactive=True)
-    idle = replace(SERVER, locations=(closed,))
-    half = replace(SERVER, locations=(closed, Location(2)))
+    idle = altered(SERVER, locations=(closed,))
+    half = altered(SERVER, locations=(closed, Location(2)))
 
     world.poll(TEN, marked(idle, TEN - DAY))
     assert (world.sync().state, world.overdue()) == (State.INACTIVE, None)
@@ -232,7 +233,7 @@ def test_of_an_unfamiliar_office_four_and_nine_hours_are_tolerated(world: World)
     [
         (SERVER, {"warning": 45 * MINUTE, "critical": 4 * HOUR}),
         (CLOUD, {"warning": 150 * MINUTE, "critical": 6 * HOUR}),
-        (replace(SERVER, integration_type=None), {"warning": 150 * MINUTE, "critical": 6 * HOUR}),
+        (altered(SERVER, integration_type=None), {"warning": 150 * MINUTE, "critical": 6 * HOUR}),
     ],
 )
 def test_the_allowance_follows_the_integration_type(
@@ -275,8 +276,8 @@ def test_an_unusable_zone_falls_back_and_a_configured_one_wins(world: World) -> 
 def test_over_several_zones_that_of_most_active_locations_holds(world: World) -> None:
     zones = ("America/Chicago", "America/Denver", "America/Denver")
     places = tuple(Location(i, zone) for i, zone in enumerate(zones))
-    closed = (places[0], *(replace(place, inactive=True) for place in places[1:]))
-    served = replace(SERVER, locations=tuple(Location(i) for i in range(3)))
+    closed = (places[0], *(altered(place, inactive=True) for place in places[1:]))
+    served = altered(SERVER, locations=tuple(Location(i) for i in range(3)))
 
     world.watch(replace(office("smiles"), locations=places))
     world.poll(TEN, marked(served, TEN))
@@ -452,13 +453,13 @@ def test_a_page_never_comes_before_the_ticket_and_what_is_configured_stays(
 
 
 def test_a_direction_is_in_use_as_long_as_the_other_never_moved(world: World) -> None:
-    world.poll(TEN, replace(SERVER, read_at=TEN - 20 * DAY, write_at=None))
+    world.poll(TEN, altered(SERVER, read_at=TEN - 20 * DAY, write_at=None))
 
     assert set(world.sync().read.deadline) == {"warning", "critical"}
 
 
 def test_a_sync_at_locations_that_nobody_listed_is_in_the_offices_own_zone(world: World) -> None:
     world.watch(office("smiles", "America/Denver"))
-    world.poll(TEN, marked(replace(SERVER, locations=(Location(99),)), TEN))
+    world.poll(TEN, marked(altered(SERVER, locations=(Location(99),)), TEN))
 
     assert world.sync().expectation.timezone == "America/Denver"

@@ -1,7 +1,6 @@
 """Laws of the snapshot, whatever happens in whichever order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import settings
@@ -13,6 +12,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.fleet import Fleet, SyncStanding
 from nexhealth_exporter.model import Inventory, Poll, Severity, Sync
@@ -143,7 +143,7 @@ class Snapshots(RuleBasedStateMachine):
             for news, mark in zip((read, write), old, strict=True)
         )
         self.marks[office_name, name] = (marks[0], marks[1])
-        return replace(kind, name=name, read_at=marks[0], write_at=marks[1])
+        return altered(kind, name=name, read_at=marks[0], write_at=marks[1])
 
     def _syncs(self, name: str) -> dict[str, SyncStanding]:
         standing = self.fleet.standings.get(name)

@@ -1,8 +1,7 @@
 """The edges of judging, as they stand on the page that Prometheus reads."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace as altered
 from prometheus_client.parser import text_string_to_metric_families
 
 from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
@@ -122,7 +121,7 @@ async def test_an_office_of_unknown_zone_is_judged_in_the_default_zone_and_count
 
 async def test_unknown_marks_have_no_samples_and_still_a_deadline(world: World) -> None:
     first_seen = at("2026-03-04 10:00")
-    nameless = replace(SERVER, read_up=None, write_up=None)
+    nameless = altered(SERVER, read_up=None, write_up=None)
     world.poll(first_seen, marked(nameless, None, write_at=first_seen))
 
     page = await drawn(world, first_seen + HOUR)
@@ -151,7 +150,7 @@ async def test_an_abandoned_sync_is_listed_with_its_marks_and_without_a_deadline
 
 async def test_a_sync_at_inactive_locations_has_no_deadline(world: World) -> None:
     now = at("2026-03-04 10:00")
-    idle = replace(SERVER, locations=(Location(1, inactive=True),))
+    idle = altered(SERVER, locations=(Location(1, inactive=True),))
     world.poll(now, marked(idle, now))
 
     page = await drawn(world, now)

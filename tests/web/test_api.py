@@ -4,6 +4,8 @@ import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace as altered
+
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import IntegrationType, Location
 from nexhealth_exporter.report import Condition, Selection
@@ -71,7 +73,7 @@ def broken(site: Site) -> None:
         "schedules: {own: {hours: {mon-fri: '08:00-17:00'}}}\n"
         "institutions: [{match: {}, schedule: own, group: east}]\n"
     )
-    sync = replace(marked(SERVER, NOON - 4200, NOON - 90), write_up=False, read_up=True)
+    sync = altered(marked(SERVER, NOON - 4200, NOON - 90), write_up=False, read_up=True)
     site.world.poll(NOON, sync)
 
 
@@ -151,7 +153,7 @@ async def test_an_institution_without_a_sync_has_none(site: Site) -> None:
 
 async def test_no_address_of_a_location_is_told(site: Site) -> None:
     broken(site)
-    site.world.poll(NOON, replace(SERVER, locations=(Location(9, country="US", state="NY"),)))
+    site.world.poll(NOON, altered(SERVER, locations=(Location(9, country="US", state="NY"),)))
 
     assert "NY" not in await site.text("/api/v1/institutions/smiles")
 

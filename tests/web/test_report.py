@@ -4,6 +4,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
@@ -217,7 +218,7 @@ def test_no_answer_and_no_sync_are_told_apart(world: World) -> None:
 
 def test_abandoned_and_inactive_syncs_are_not_judged(world: World) -> None:
     dead = marked(SERVER, at(f"{TUESDAY} 10:00") - 92 * DAY)
-    unused = replace(dead, locations=(Location(1, inactive=True),))
+    unused = altered(dead, locations=(Location(1, inactive=True),))
 
     abandoned = seen(world, f"{TUESDAY} 10:00", dead)
     inactive = seen(world, f"{TUESDAY} 10:00", unused, "gone")
@@ -288,7 +289,7 @@ def test_the_silence_is_one_shell_command_until_the_office_had_time_to_come_back
     world: World,
 ) -> None:
     name = 'O\'Neil "main" \\ $(reboot)\nDB'
-    sync = replace(marked(SERVER, at("2026-03-06 08:30")), name=name)
+    sync = altered(marked(SERVER, at("2026-03-06 08:30")), name=name)
     found = seen(world, "2026-03-06 10:00", sync)
     assert found.sync is not None
 

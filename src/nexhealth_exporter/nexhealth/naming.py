@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from nexhealth_exporter.nexhealth.text import clean, shortened
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True, gc=False):
     """What a sync is named after: its source name, and the lowest id of its locations."""
 
     name: str

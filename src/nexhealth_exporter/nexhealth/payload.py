@@ -6,11 +6,12 @@ become values.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.errors import Malformed
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Sync
@@ -96,8 +97,7 @@ _token = msgspec.json.Decoder(_TokenEntry)
 # Syncs
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True, gc=False):
     """A sync that has no name of its own yet."""
 
     institution_id: int | None
@@ -143,7 +143,7 @@ def _named(entries: Sequence[_Entry], reject: Reject) -> tuple[Sync, ...]:
         entries = entries[:_MOST_SYNCS]
     unique = names([entry.source for entry in entries])
     return tuple(
-        replace(entry.sync, name=name) for entry, name in zip(entries, unique, strict=True)
+        altered(entry.sync, name=name) for entry, name in zip(entries, unique, strict=True)
     )
 
 
