@@ -50,7 +50,8 @@ async def _taken(institutions: int, rounds: int) -> tuple[list[float], list[floa
         theirs.append(time.process_time() - began)
 
         async def taken(now: float = now, body: bytearray = body) -> None:
-            found = await payload.fleet(envelope.answer(body), everybody, lambda _: None)
+            parts = await envelope.piecewise(body)
+            found = await payload.fleet(parts, everybody, lambda _: None)
             await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
 
         ours.append(await stall(taken))
@@ -90,7 +91,8 @@ async def _read(name: str) -> str:
     async def read() -> None:
         nonlocal outcome
         try:
-            found = await payload.fleet(envelope.answer(body), everybody, lambda _: None)
+            parts = await envelope.piecewise(body)
+            found = await payload.fleet(parts, everybody, lambda _: None)
             outcome = f"{sum(map(len, found.values()))} syncs"
         except PollError as error:
             outcome = error.reason

@@ -226,7 +226,7 @@ class NexHealth:
             raise self._refusal(response)
         if call.endpoint != "authenticates":
             self._blot_out_secrets(response.body, authorization)
-        answer = envelope.answer(response.body)
+        answer = await envelope.piecewise(response.body)
         if not answer.ok:
             said = self._scrubbed(answer.error) or "nothing more"
             raise ServerError(f"The API says code: false, and {said}.", response.status)

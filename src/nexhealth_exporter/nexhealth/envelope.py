@@ -5,7 +5,7 @@ An envelope that cannot be read is `Malformed`; an entry that cannot be read spo
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +15,7 @@ from msgspec import Raw
 
 from nexhealth_exporter.errors import Malformed, TooLarge
 from nexhealth_exporter.nexhealth.scalars import integer, words
+from nexhealth_exporter.nexhealth.splitting import DECODING, PIECE, split
 
 SLICE = 250
 SLICE_BYTES = 256 * 1024
@@ -31,6 +32,9 @@ MOST_ENTRY_BYTES = 1024 * 1024
 """An entry is decoded in one go; one that is as large as a whole answer may be is unreadable."""
 
 Bytes = bytes | bytearray
+
+MARKS = (b",", b"[", b"{")
+"""What stands before or after each value."""
 
 Reject = Callable[[int], None]
 """Told how many entries of an answer could not be read, if any."""
@@ -49,10 +53,6 @@ class Unreadable(Exception):
     """An entry that is JSON, but not what it should be."""
 
 
-DECODING = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""All that decoding raises, whatever the bytes are."""
-
-
 class _Envelope(msgspec.Struct):
     code: Raw = Raw(b"null")
     description: Raw = Raw(b"null")
@@ -64,6 +64,8 @@ class _Envelope(msgspec.Struct):
 _envelope = msgspec.json.Decoder(_Envelope)
 _anything = msgspec.json.Decoder()
 _raws = msgspec.json.Decoder(list[Raw])
+
+_NULL = Raw(b"null")  # a decoded Raw equals no bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +86,51 @@ class Answer:
 def answer(body: Bytes) -> Answer:
     """The envelope of an answer. Raises Malformed, and TooLarge for too many values."""
     if holds_more(body, MOST_VALUES):
-        raise TooLarge(f"The answer holds more than {MOST_VALUES} values.")
+        raise _too_many_values()
     try:
         found = _whole_or_mended(body)
     except DECODING as error:
         # The decoder's own words may quote the answer; its kind tells enough.
         kind = "too deeply nested" if isinstance(error, RecursionError) else "not readable as JSON"
         raise Malformed(f"The answer is {kind}.") from None
+    return _bounded(found)
+
+
+async def piecewise(body: Bytes) -> Answer:
+    """The same; others have their turn while a large answer is taken apart."""
+    if len(body) <= PIECE:
+        return answer(body)
+    for number in _counts(body, MARKS):
+        if number > MOST_VALUES:
+            raise _too_many_values()
+        await asyncio.sleep(0)
+    found = await split(body)
+    if found is None:
+        return answer(body)
+    return _bounded(_told(_envelope.decode(found.envelope), found.entries))
+
+
+def _bounded(found: Answer) -> Answer:
     if found.data is not None and len(found.data) > MOST_ENTRIES:
         raise TooLarge(f"The answer holds more than {MOST_ENTRIES} entries.")
     return found
 
 
-def holds_more(json: Bytes, values: int, marks: Sequence[bytes] = (b",", b"[", b"{")) -> bool:
+def _too_many_values() -> TooLarge:
+    return TooLarge(f"The answer holds more than {MOST_VALUES} values.")
+
+
+def holds_more(json: Bytes, values: int, marks: Sequence[bytes] = MARKS) -> bool:
     """Whether it may hold more values: by the marks before or after each, wherever they stand."""
+    return any(number > values for number in _counts(json, marks))
+
+
+def _counts(json: Bytes, marks: Sequence[bytes]) -> Iterator[int]:
+    """How many marks there are up to the end of each stretch."""
     number = 0
     for start in range(0, len(json), _COUNTED):
         number += sum(json.count(mark, start, start + _COUNTED) for mark in marks)
-        if number > values:
-            return True
-    return False
+        yield number
 
 
 def _whole_or_mended(body: Bytes) -> Answer:
@@ -118,7 +145,10 @@ def _whole_or_mended(body: Bytes) -> Answer:
 
 def _answer(body: Bytes) -> Answer:
     envelope = _envelope.decode(body)
-    data = _entries(envelope.data)
+    return _told(envelope, _entries(envelope.data))
+
+
+def _told(envelope: _Envelope, data: Sequence[Raw] | None) -> Answer:
     count = integer(_small(envelope.count))
     return Answer(
         ok=str(_small(envelope.code)).lower() not in {"false", "0"},
@@ -144,7 +174,7 @@ def _mended(found: re.Match[bytes]) -> bytes:
 
 def _entries(data: Raw) -> Sequence[Raw] | None:
     """The elements of `data`; an object counts as a list of one."""
-    if data == b"null":
+    if data == _NULL:
         return None
     try:
         return _raws.decode(data)

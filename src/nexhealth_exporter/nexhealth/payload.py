@@ -16,7 +16,6 @@ from msgspec.structs import replace as altered
 from nexhealth_exporter.errors import Malformed
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Sync
 from nexhealth_exporter.nexhealth.envelope import (
-    DECODING,
     SLICE,
     Answer,
     Reject,
@@ -25,12 +24,16 @@ from nexhealth_exporter.nexhealth.envelope import (
 )
 from nexhealth_exporter.nexhealth.naming import Source, names
 from nexhealth_exporter.nexhealth.scalars import flag, instant, integer, text
+from nexhealth_exporter.nexhealth.splitting import DECODING
 from nexhealth_exporter.nexhealth.text import shortened
 from nexhealth_exporter.nexhealth.zones import zone
 
 _MAX_SUBDOMAIN = 200
 _MOST_SYNCS = 1000
 """Syncs of one institution; what is more would be a flood of series, and is rejected."""
+
+_GROUPED = 10 * SLICE
+"""Entries that are grouped before others get their turn."""
 
 _COLOURS = {"green": True, "red": False}
 _TYPES = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
@@ -125,9 +128,11 @@ async def fleet(found: Answer, inventory: Inventory, reject: Reject) -> dict[str
     """
     subdomains = {i.id: i.subdomain for i in inventory if i.id is not None}
     groups: dict[str, list[_Entry]] = {}
-    for entry in await read(found, _entry_of_fleet, reject):
+    for number, entry in enumerate(await read(found, _entry_of_fleet, reject), 1):
         if entry.institution_id in subdomains:
             groups.setdefault(subdomains[entry.institution_id], []).append(entry)
+        if number % _GROUPED == 0:
+            await asyncio.sleep(0)
     named: dict[str, tuple[Sync, ...]] = {}
     for number, subdomain in enumerate(list(groups), 1):
         # Taken out: nameless and named syncs of the whole fleet need not be there together.

@@ -1,0 +1,81 @@
+"""The entries of a large answer, split off in pieces: others have their turn between.
+
+The decoder splits only whole JSON texts. So the body is cut where an entry seems to begin, and a
+cut is believed when the decoder reads what lies before it as whole entries: then the cut is
+between two entries, whatever they hold. Whoever writes answers in which none of this is so, or
+which are no JSON, gets None here, and has them read in one go.
+"""
+
+import asyncio
+import re
+
+import msgspec
+from msgspec import Raw
+
+PIECE = 256 * 1024
+"""Bytes that are split before others get their turn."""
+
+_MOST_TRIES = 3
+"""Cuts that turn out to be within an entry before the body is given up."""
+
+_FARTHEST = 64 * 1024
+"""Bytes within which `data` begins."""
+
+_BEGIN = re.compile(rb'"data"\s*:\s*(?=(\[)\s*(\{\s*"[^"\\]{1,50}"))')
+"""Before the array of entries, of which the first begins with that key."""
+
+_INSTEAD = b'"the entries were here"'
+
+
+_FIRST = b'{"data":'
+
+DECODING = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that decoding raises, whatever the bytes are."""
+
+
+class Split(msgspec.Struct):
+    """The envelope as JSON without its entries, and the entries."""
+
+    envelope: bytes | bytearray
+    entries: list[Raw]
+
+
+class _Data(msgspec.Struct):
+    data: Raw = Raw(b"null")
+
+
+_data = msgspec.json.Decoder(_Data)
+_raws = msgspec.json.Decoder(list[Raw])
+
+
+async def split(body: bytes | bytearray, piece: int = PIECE) -> Split | None:
+    """The body of an answer in two, or None where it cannot be told apart piece by piece."""
+    begin = _BEGIN.search(body, 0, _FARTHEST)
+    if begin is None:
+        return None
+    next_entry = re.compile(rb",\s*(?=" + re.escape(begin[2]) + rb")")
+    entries: list[Raw] = []
+    at, tries = begin.start(1) + 1, 0
+    try:
+        while cut := next_entry.search(body, at + piece * (1 + tries)):
+            try:
+                some = _raws.decode(b"[" + body[at : cut.start()] + b"]")
+            except DECODING:
+                tries += 1
+                if tries == _MOST_TRIES:
+                    return None
+                continue
+            entries += some
+            at, tries = cut.end(), 0
+            await asyncio.sleep(0)
+        rest = b"[" + body[at:]
+        last = bytes(_data.decode(_FIRST + rest).data)
+        if not rest.startswith(last):
+            return None  # there are two of `data`
+        entries += _raws.decode(last)
+        envelope = body[: begin.end()] + _INSTEAD + rest[len(last) :]
+        if _data.decode(envelope).data != Raw(_INSTEAD):
+            return None  # there are two, or it is not the envelope's own
+    except DECODING:
+        return None
+    return Split(envelope, entries)
