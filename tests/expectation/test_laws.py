@@ -94,7 +94,7 @@ def test_in_expected_downtime_nothing_adds_up(expectation: Expectation, now: flo
 
 @given(expectations(), instants, st.integers(1, 60 * HOUR))
 @settings(max_examples=100)
-def test_the_deadline_is_the_first_instant_at_which_the_allowance_is_used_up(
+def test_the_deadline_is_where_the_allowance_is_used_up(
     expectation: Expectation, mark: float, allowance: int
 ) -> None:
     deadline = expectation.deadline(mark, allowance)
@@ -103,7 +103,9 @@ def test_the_deadline_is_the_first_instant_at_which_the_allowance_is_used_up(
         assert expectation.unexpected(mark, mark + 399 * DAY) < allowance
     else:
         assert expectation.unexpected(mark, deadline) == pytest.approx(allowance, abs=1e-3)
-        assert expectation.unexpected(mark, deadline - 1) < allowance
+        # After a mark in a rest, it may have been used up at the closing before.
+        assert expectation.unexpected(mark, deadline - 1) <= allowance
+        assert expectation.unexpected(mark, deadline + 60) >= allowance
 
 
 @given(expectations(), instants, st.integers(0, 5 * DAY), st.integers(0, 2 * DAY))

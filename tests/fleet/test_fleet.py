@@ -229,6 +229,22 @@ def test_of_an_unfamiliar_office_four_and_nine_hours_are_tolerated(world: World)
 
 
 @pytest.mark.parametrize(
+    ("mark", "page"),
+    [
+        ("2026-03-05 17:00", "2026-03-06 17:00"),
+        ("2026-03-05 18:40", "2026-03-09 08:00"),  # it keeps other hours, and may rest on Fridays
+        ("2026-03-05 16:40", "2026-03-06 16:40"),
+    ],
+)
+def test_a_day_off_of_an_unfamiliar_office_that_keeps_other_hours_is_no_page_at_closing(
+    world: World, mark: str, page: str
+) -> None:
+    world.poll(at(mark), marked(SERVER, at(mark)))
+
+    assert world.sync().read.deadline[Severity.CRITICAL] == at(page)
+
+
+@pytest.mark.parametrize(
     ("sync", "expected"),
     [
         (SERVER, {"warning": 45 * MINUTE, "critical": 4 * HOUR}),

@@ -210,6 +210,23 @@ def test_after_a_night_a_server_has_twice_the_time(office: Make) -> None:
     assert smiles.expects(weeks(6), 9.2) == 1
 
 
+def test_a_server_may_go_off_early_and_be_restarted_in_the_morning(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    always_on = office()
+    always_on.live(FIRST, 42, always)
+
+    def allowed(of: Office, hour: float) -> float:
+        mark = at(weeks(5), hour)
+        return of.sync.hours.allowances(of.kind, Operation.READ, mark)[Severity.WARNING]
+
+    # An hour before the usual closing: no ticket before the next opening.
+    assert allowed(smiles, 16) > 80 * 60
+    assert allowed(smiles, 15.5) < 45 * 60
+    assert allowed(always_on, 16) == allowed(always_on, 2) < 45 * 60
+    assert 55 * 60 < allowed(always_on, 8) < 60 * 60
+
+
 def test_one_day_off_lowers_no_expectation(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 28, weekdays(8, 17))

@@ -49,6 +49,9 @@ NEXT_DAYS = 14
 CLOSING = 2 * HOUR
 """A last mark with so little left of the day's expected time is the usual closing."""
 
+EARLY = 75 * MINUTE
+"""A server with so little left of the day may have been switched off early."""
+
 
 class Room(NamedTuple):
     """What is to be added to a usual allowance, in seconds but for two factors.
@@ -65,7 +68,8 @@ class Room(NamedTuple):
     left: float = 0.0
     next_day: float = 0.0
     is_server: bool = False
-    """A server that stops at noon is a ticket all the same, but a page only after the day."""
+    """A server that stops at noon is a ticket all the same, but a page only after the day.
+    One that stops shortly before the usual closing is no ticket before the next opening."""
 
     def allowed(self, severity: Severity, all_usual: Mapping[Severity, float]) -> float:
         """The allowance: an afternoon off is no ticket, a first day away no page."""
@@ -76,7 +80,7 @@ class Room(NamedTuple):
             seconds = quiet
         if severity is Severity.CRITICAL and self.next_day:
             seconds = max(seconds, self.left + self.next_day + MINUTE)
-        elif severity is Severity.CRITICAL or not self.is_server:
+        elif severity is Severity.CRITICAL or not self.is_server or self.left <= EARLY:
             seconds += min(self.left, usual)
         return min(seconds, MOST * usual)
 

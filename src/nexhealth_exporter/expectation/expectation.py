@@ -31,6 +31,9 @@ _LATEST = 4_102_444_800.0
 _EVES = frozenset({(12, 24), (12, 31)})
 """Many go home at noon, and no pattern of weeks can know it."""
 
+_ANNOUNCED = frozenset({Reason.CLOSURE, Reason.HOLIDAY})
+"""Rests that say nothing of the hours that are kept else."""
+
 _A_DAY = timedelta(days=1)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -190,6 +193,8 @@ class Expectation:
         """The first instant at which the unexpected lag since `mark` reaches `allowance`.
 
         None when it is not reached within `HORIZON`. A mark before 1970 counts from there.
+        After a mark within a rest, an allowance that is used up at the very end of hours runs out
+        at the next opening: who works at other hours than these may just have had a day off.
         """
         return self.deadlines(mark, allowance)[0]
 
@@ -206,7 +211,9 @@ class Expectation:
                     continue
                 if value > 0:
                     seconds = value * (end - begin)
-                    while lefts[0] <= seconds:
+                    while lefts[0] < seconds or (
+                        lefts[0] == seconds and not self._rests_unannounced(mark)
+                    ):
                         reached.append(begin + lefts[0] / value)
                         lefts = lefts[1:]
                         if not lefts:
@@ -216,6 +223,11 @@ class Expectation:
                     return [*reached, *(None for _ in lefts)]
                 begin = end
             day += 1
+
+    def _rests_unannounced(self, at: float) -> bool:
+        """Whether an instant lies within a rest that is a matter of hours, not at its start."""
+        piece = self.piece(clamped(at))
+        return not piece.value and piece.start < at and piece.reason not in _ANNOUNCED
 
 
 @lru_cache(maxsize=16384)
