@@ -18,6 +18,7 @@ from nexhealth_exporter.model import Reason
 from nexhealth_exporter.plan import Pace, Scope, plan
 from nexhealth_exporter.report import story
 from nexhealth_exporter.settings import Settings, variable
+from tests.alerts.tools import binary
 from tests.docs.pages import PAGES, ROOT, Example, examples
 
 RULES = ("schedules:", "institutions:", "closures:")
@@ -25,7 +26,6 @@ WEB = ("basic_auth_users:", "tls_server_config:")
 PROMETHEUS, VALUES = "# prometheus.yml\n", "# my-values.yaml\n"
 TEXTS = {page: page.read_text("utf-8") for page in PAGES}
 CHART = ROOT / "helm/nexhealth-exporter"
-PROMTOOL = ROOT / ".tools/prometheus-3/promtool"
 
 EXPORTED = {family.name for family in (*table.OF_FLEET, *table.OWN)}
 SUFFIXES = ("", "_bucket", "_count", "_sum")
@@ -64,7 +64,7 @@ def test_every_file_is_accepted(example: Example, tmp_path: Path) -> None:
     elif example.text.startswith(PROMETHEUS):
         # Files are named as seen from the repository.
         (tmp_path / "alerts").symlink_to(ROOT / "alerts")
-        command = [str(PROMTOOL), "check", "config", str(file)]
+        command = [str(binary("prometheus-3", "promtool")), "check", "config", str(file)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -12,6 +12,7 @@ from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import IntegrationType, Operation, Poll, Sync
+from tests.alerts.tools import binary
 from tests.exposition.fleets import NOW, fleet_of
 from tests.exposition.reading import families, text_of
 
@@ -134,7 +135,7 @@ async def test_a_full_page_has_every_metric_with_the_labels_of_the_table(
 def test_promtool_has_nothing_to_say(generation: str) -> None:
     page = asyncio.run(full_page(openmetrics=False))
     checked = subprocess.run(
-        [ROOT / f".tools/prometheus-{generation}/promtool", "check", "metrics"],
+        [binary(f"prometheus-{generation}", "promtool"), "check", "metrics"],
         input=page,
         capture_output=True,
         text=True,
