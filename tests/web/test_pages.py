@@ -343,7 +343,7 @@ async def test_why_an_office_is_overdue(site: Site) -> None:
     assert facts["Allowance, warning"] == ["45 min"] * 2
     assert facts["Deadline, warning"] == ["Tue 3 Mar 10:35:00 15:35:00 UTC missed"] * 2
     assert facts["Deadline, critical"] == ["Tue 3 Mar 13:50:00 18:50:00 UTC"] * 2
-    assert facts["NexHealth's own colour, by age alone"] == ["green"] * 2
+    assert facts["NexHealth's own colour by age alone"] == ["green"] * 2
     hours = hours_of(page)
     assert hours["Expected now"] == "Yes, it should refresh"
     assert hours["Next change"] == "Tue 3 Mar 17:00:00 22:00:00 UTC"
