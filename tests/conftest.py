@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from importlib.resources import files
+from operator import itemgetter
 
 import pytest
 from hypothesis import settings
@@ -19,13 +20,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread what runs real programs, and mostly waits, evenly among what only computes."""
     waiting = [item for item in items if item.get_closest_marker("e2e")]
     computing = [item for item in items if not item.get_closest_marker("e2e")]
-    items[:] = [item for _, item in sorted([*_spread(waiting), *_spread(computing)], key=_place)]
+    spread = sorted([*_spread(waiting), *_spread(computing)], key=itemgetter(0))
+    items[:] = [item for _, item in spread]
 
 
 def _spread(items: list[pytest.Item]) -> Iterator[tuple[float, pytest.Item]]:
     """Each with its place between 0 and 1."""
     return ((number / len(items), item) for number, item in enumerate(items))
-
-
-def _place(spread: tuple[float, pytest.Item]) -> float:
-    return spread[0]

@@ -21,6 +21,11 @@
 
 from typing import ClassVar
 
+import msgspec
+
+DECODING = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that decoding JSON raises, whatever the bytes are."""
+
 
 class ExporterError(Exception):
     """The root; its text is a sentence for the person who must act, or one on each line.

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -49,7 +50,7 @@ def configure(
     logging.raiseExceptions = False
 
 
-class _Lines(logging.Formatter):
+class _Lines(logging.Formatter, ABC):
     """An event as one line; what its fields look like is for the subclass."""
 
     def __init__(self, secrets: Callable[[], Iterable[str]] = tuple) -> None:
@@ -60,9 +61,9 @@ class _Lines(logging.Formatter):
         """The event as one line."""
         return self._masked(self.line(dict(self._fields(record))))
 
+    @abstractmethod
     def line(self, fields: dict[str, Any]) -> str:
         """The fields as one line."""
-        raise NotImplementedError
 
     def _fields(self, record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
         at = datetime.fromtimestamp(record.created, UTC)

@@ -248,7 +248,7 @@ def _save_incidents(
         for lasted in several
     ]
     db.execute("DELETE FROM incident")
-    db.executemany("INSERT OR REPLACE INTO incident VALUES (?, ?, ?)", rows)
+    db.executemany("INSERT INTO incident VALUES (?, ?, ?)", rows)
 
 
 def _text(name: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import yaml
 
 from nexhealth_exporter.simulator.demo import demo
 from tests.dashboards.boards import ROOT
+from tests.e2e.processes import free_port
 
 DAY = 86400.0
 TOOLS = ROOT / ".tools/prometheus-3"
@@ -76,12 +76,6 @@ def _wait(holds: Callable[[], Any], seconds: float = 480) -> None:
         time.sleep(0.2)
 
 
-def _free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
-
-
 @contextmanager
 def _running(log: Path, *command: str | Path) -> Iterator[None]:
     with log.open("w") as out:
@@ -118,7 +112,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("dashboards")
     begun = time.time()
     days = math.ceil((begun - demo(begun).incident.start) / DAY)
-    exporter, prometheus = (f"127.0.0.1:{_free_port()}" for _ in range(2))
+    exporter, prometheus = (f"127.0.0.1:{free_port()}" for _ in range(2))
     program = (sys.executable, "-m", "nexhealth_exporter", "demo", "--history", folder / "past")
     options = ("--history-days", str(days), "--history-target", exporter)
     polls = ("--poll-interval-seconds", "2", "--listen-address", exporter)

@@ -1,12 +1,14 @@
 """Real processes for tests: the program itself, and Prometheus."""
 
 import asyncio
+import fcntl
 import json
 import os
 import random
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -27,12 +29,21 @@ def tool(folder: str, name: str) -> str:
 
 
 def free_port() -> int:
-    """Below the range from which the system serves connections, or one of them could take it."""
+    """A port that no other test process is given while this one lives.
+
+    Below the range from which the system serves connections, or one of them could take it.
+    """
+    folder = Path(tempfile.gettempdir()) / "nexhealth-exporter-ports"
+    folder.mkdir(exist_ok=True)
     while True:
-        port = random.randrange(20_001, 32_000, 2)
+        # Not from the generator that property tests seed alike in every worker.
+        port = random.SystemRandom().randrange(20_001, 32_000, 2)
+        lock = os.open(folder / str(port), os.O_CREAT | os.O_RDWR)
         with socket.socket() as trial, suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             trial.bind(("127.0.0.1", port))
-            return port
+            return port  # locked until this process ends
+        os.close(lock)
 
 
 class Process:

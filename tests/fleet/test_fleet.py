@@ -1,5 +1,6 @@
 """What polls do to the fleet, and the edges of judging."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,14 @@ schedules:
   always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
 institutions:
   - {match: {}, schedule: always-on}
+"""
+OPEN_AND_SHUT = """
+schedules:
+  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
+  office: {hours: {mon-fri: "08:00-17:00"}}
+institutions:
+  - {match: {subdomain: open-*}, schedule: always-on}
+  - {match: {}, schedule: office}
 """
 
 
@@ -382,49 +391,37 @@ def test_an_incident_lasts_over_the_night_in_which_every_office_is_closed(world:
     assert world.fleet.incidents == {}
 
 
+def look(world: World, now: float, marks: Mapping[str, float]) -> None:
+    """Poll institutions by name with their marks, and look for fleet incidents."""
+    for name, mark in marks.items():
+        world.poll(now, marked(SERVER, mark), institution=name)
+    world.fleet = world.fleet.with_incidents()
+
+
 def test_who_closed_during_an_incident_is_given_its_whole_allowance_again(world: World) -> None:
-    world.configure("""
-schedules:
-  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
-  office: {hours: {mon-fri: "08:00-17:00"}}
-institutions:
-  - {match: {subdomain: open-*}, schedule: always-on}
-  - {match: {}, schedule: office}
-""")
+    world.configure(OPEN_AND_SHUT)
     two = at("2026-03-04 14:00")
     marks = {f"{kind}-{i}": two for kind in ("open", "shut") for i in range(15)}
     marks |= {"dead": two - 2 * HOUR}
     world.watch(*(office(name) for name in marks))
 
-    def poll(now: float) -> None:
-        for name, mark in marks.items():
-            world.poll(now, marked(SERVER, mark), institution=name)
-        world.fleet = world.fleet.with_incidents()
-
-    poll(two + 30 * MINUTE)
+    look(world, two + 30 * MINUTE, marks)
     assert set(world.fleet.incidents) == {"server"}
     six = at("2026-03-04 18:00")
     marks |= {name: six - 60 for name in marks if name.startswith("open")}
-    poll(six)
+    look(world, six, marks)
     assert world.fleet.incidents == {}
 
     assert world.overdue("shut-1") is None
     assert world.overdue("dead") == Severity.CRITICAL
     morning = at("2026-03-05 08:45")
     assert world.sync("shut-1").read.deadline[Severity.WARNING] == morning
-    poll(morning)
+    look(world, morning, marks)
     assert world.overdue("shut-1") == Severity.WARNING
 
 
 def test_a_second_incident_does_not_take_the_excuse_of_the_first(world: World) -> None:
-    world.configure("""
-schedules:
-  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
-  office: {hours: {mon-fri: "08:00-17:00"}}
-institutions:
-  - {match: {subdomain: open-*}, schedule: always-on}
-  - {match: {}, schedule: office}
-""")
+    world.configure(OPEN_AND_SHUT)
     four = at("2026-03-04 16:10")
     marks = {f"{kind}-{i}": four for kind in ("open", "shut") for i in range(15)}
     world.watch(*(office(name) for name in marks))
@@ -433,9 +430,7 @@ institutions:
         now = at(f"2026-03-{clock}")
         moved = {name: now - 60 for name in marks if is_moving and name.startswith("open")}
         marks.update(moved)
-        for name, mark in marks.items():
-            world.poll(now, marked(SERVER, mark), institution=name)
-        world.fleet = world.fleet.with_incidents()
+        look(world, now, marks)
 
     for evening, is_moving in (("04 16:50", False), ("04 18:00", True), ("04 23:00", False)):
         poll(evening, is_moving=is_moving)

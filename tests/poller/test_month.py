@@ -90,9 +90,7 @@ class Case:
 
 
 CASES = {
-    "auto, few": Case(
-        offices(3), replace(PACE, interval=2 * HOUR), rounds={None: 0, "office-3": 360}
-    ),
+    "auto, few": Case(offices(3), rounds={None: 0, "office-3": 720}),
     "auto, many": Case(
         offices(40), replace(PACE, interval=2 * HOUR), rounds={None: 360, "office-3": 0}
     ),

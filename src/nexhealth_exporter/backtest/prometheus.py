@@ -7,8 +7,7 @@ import aiohttp
 import msgspec
 
 from nexhealth_exporter.backtest.observations import Batch, Seen
-from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.nexhealth.splitting import DECODING
+from nexhealth_exporter.errors import DECODING, ConfigError
 from nexhealth_exporter.nexhealth.text import clean
 
 HISTORY_SECONDS = 42 * 86400.0

@@ -13,9 +13,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw
 
-from nexhealth_exporter.errors import Malformed, TooLarge
+from nexhealth_exporter.errors import DECODING, Malformed, TooLarge
 from nexhealth_exporter.nexhealth.scalars import integer, words
-from nexhealth_exporter.nexhealth.splitting import DECODING, PIECE, split
+from nexhealth_exporter.nexhealth.splitting import PIECE, split
 
 SLICE = 250
 SLICE_BYTES = 256 * 1024

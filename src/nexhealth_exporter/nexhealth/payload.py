@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace as altered
 
-from nexhealth_exporter.errors import Malformed
+from nexhealth_exporter.errors import DECODING, Malformed
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Sync
 from nexhealth_exporter.nexhealth.envelope import (
     SLICE,
@@ -24,7 +24,6 @@ from nexhealth_exporter.nexhealth.envelope import (
 )
 from nexhealth_exporter.nexhealth.naming import Source, names
 from nexhealth_exporter.nexhealth.scalars import flag, instant, integer, text
-from nexhealth_exporter.nexhealth.splitting import DECODING
 from nexhealth_exporter.nexhealth.text import shortened
 from nexhealth_exporter.nexhealth.zones import zone
 

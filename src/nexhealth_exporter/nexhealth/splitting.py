@@ -12,6 +12,8 @@ import re
 import msgspec
 from msgspec import Raw
 
+from nexhealth_exporter.errors import DECODING
+
 PIECE = 256 * 1024
 """Bytes that are split before others get their turn."""
 
@@ -25,12 +27,7 @@ _BEGIN = re.compile(rb'"data"\s*:\s*(?=(\[)\s*(\{\s*"[^"\\]{1,50}"))')
 """Before the array of entries, of which the first begins with that key."""
 
 _INSTEAD = b'"the entries were here"'
-
-
 _FIRST = b'{"data":'
-
-DECODING = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""All that decoding raises, whatever the bytes are."""
 
 
 class Split(msgspec.Struct):

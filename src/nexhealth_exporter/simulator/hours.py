@@ -63,6 +63,7 @@ def holiday(country: str, day: int) -> tuple[str, bool] | None:
     try:
         name = _calendar(country, when.year).get(when)
     except NotImplementedError:
+        # The library's word for a country that it does not have.
         return None
     if name is None:
         return None
