@@ -203,6 +203,22 @@ def test_a_sync_is_abandoned_by_age_alone_while_every_answer_is_the_same(world: 
     assert states == [State.ACTIVE, State.ACTIVE, State.ACTIVE, State.ABANDONED]
 
 
+@pytest.mark.parametrize(("ahead", "met"), [(13 * DAY, State.ACTIVE), (40 * DAY, State.ABANDONED)])
+def test_a_clock_that_was_ahead_for_a_while_silences_no_outage(
+    world: World, ahead: float, met: State
+) -> None:
+    world.configure(ALWAYS_ON)
+    stopped = marked(SERVER, TEN - 2 * DAY, write_at=TEN)
+    world.poll(TEN + MINUTE, stopped)
+    world.poll(TEN + ahead, stopped)
+    assert world.sync().state is met
+    for minutes, severity in ((6, "critical"), (239, "critical")):
+        world.poll(TEN + minutes * MINUTE, stopped)
+        assert world.sync().state is State.ACTIVE
+        assert set(world.sync().read.deadline) == {"warning", "critical"}
+        assert world.overdue() == severity
+
+
 def test_a_direction_goes_out_of_use_to_the_second_after_14_days(world: World) -> None:
     for age, severities in ((14 * DAY, {"warning", "critical"}), (14 * DAY + 1, {"warning"})):
         world.poll(TEN + age, marked(SERVER, TEN, write_at=TEN + 10 * DAY))

@@ -264,6 +264,40 @@ def test_what_was_not_looked_at_teaches_nothing(office: Make) -> None:
     assert learned.silent >> (unseen - 10) > 0
 
 
+@pytest.mark.parametrize("ahead", [20 * DAY, 365 * DAY])
+def test_a_clock_that_is_ahead_for_a_while_takes_nothing_that_was_learned(
+    office: Make, ahead: float
+) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, weekdays(8, 17))
+    known = smiles.pattern
+    monday = weeks(4)
+    for now in (at(monday, 9 + number / 6) for number in range(30)):
+        smiles.read_at = smiles.write_at = now
+        smiles.look(now + ahead)
+    assert smiles.pattern.weeks >= known.weeks
+
+    # What is new is learned as before.
+    smiles.live(monday + timedelta(days=1), 27, weekdays(10, 19))
+    assert smiles.sync.expectation.source is Source.LEARNED
+    tuesday = weeks(8) + timedelta(days=1)
+    assert [smiles.expects(tuesday, hour) > 0.5 for hour in (9, 11)] == [False, True]
+
+
+@pytest.mark.parametrize("ahead", [20 * DAY, 365 * DAY])
+def test_a_sync_that_was_met_by_a_clock_that_was_ahead_is_learned_in_time(
+    office: Make, ahead: float
+) -> None:
+    smiles = office()
+    for now in (at(FIRST, 9), at(FIRST, 9.2)):
+        smiles.read_at = smiles.write_at = now
+        smiles.look(now + ahead)
+    smiles.live(FIRST + timedelta(days=1), 27, weekdays(8, 17))
+
+    assert smiles.sync.first_seen < at(FIRST + timedelta(days=2))
+    assert smiles.sync.expectation.source is Source.LEARNED
+
+
 @pytest.mark.parametrize("kind", list(IntegrationType))
 def test_a_pattern_is_used_only_when_it_is_sure(office: Make, kind: IntegrationType) -> None:
     smiles = office(kind)

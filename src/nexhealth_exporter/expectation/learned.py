@@ -124,8 +124,8 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
 
     def after(self, look: Look) -> "Learned":
         """The record after a look at which a mark had moved."""
-        now = slot_of(look.at, look.zone)
-        record = _shifted(self, now)
+        now = slot_of(_present(look), look.zone)
+        record = _shifted(_begun_in_time(self, look), now)
         record = replace(record, active=record.active | _moved(record, look))
         record = _quieted(_rested(record, look), look)
         seen = tuple(
@@ -152,6 +152,26 @@ def _remade(record: Learned, today: int, look: Look) -> Learned:
     )
     pattern = derived(evidence, today, look.skipped, look.kind, record.pattern)
     return replace(record, made_on=today, pattern=pattern)
+
+
+def _present(look: Look) -> float:
+    """Now; but by the marks where our clock is so far ahead of them that weeks would be dropped.
+
+    A mark that has just moved is not a week old.
+    """
+    newest = _newest(look.marks, look.at)
+    return look.at if newest is None or look.at - newest <= LONGEST else newest
+
+
+def _begun_in_time(record: Learned, look: Look) -> Learned:
+    """The same, or a new one where both clocks tell that it was begun by a clock that was ahead.
+
+    It would learn nothing until then.
+    """
+    newest = max((mark for mark in look.marks if mark is not None), default=look.at)
+    if max(newest, look.at) >= record.first_seen:
+        return record
+    return replace(first_met(look.at, look.zone), marks=record.marks, seen=record.seen)
 
 
 def _newest(marks: Sequence[float | None], at: float) -> float | None:

@@ -87,9 +87,13 @@ class Judging:
         if poll.syncs is None:
             return self._failed(before, poll)
         known = {standing.sync.name: standing for standing in before.syncs or ()}
+        # A clock that was ahead told ages that are not so: what followed from them is no longer.
+        is_later = before.last_success is None or before.last_success <= poll.at
         syncs = tuple(
             old
-            if (old := known.get(sync.name)) is not None and _says_nothing_new(sync, old, poll.at)
+            if (old := known.get(sync.name)) is not None
+            and is_later
+            and _says_nothing_new(sync, old, poll.at)
             else self._met(before, sync, old, poll.at)
             for sync in poll.syncs
         )
