@@ -16,6 +16,7 @@ from bench.measuring import apart, peak, ratios, stall
 from bench.offices import answer, inventory, standard_policy
 from bench.scrape import NOW
 from nexhealth_exporter.errors import PollError
+from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import Poll
 from nexhealth_exporter.nexhealth import envelope, payload
@@ -40,7 +41,7 @@ def _stalls(institutions: int, rounds: int) -> tuple[list[float], list[float]]:
 
 async def _taken(institutions: int, rounds: int) -> tuple[list[float], list[float]]:
     everybody, ours, theirs = inventory(institutions), [], []
-    latest = Latest(Fleet(), standard_policy())
+    latest = Latest(Fleet(), standard_policy(), OwnMetrics("bench"))
     latest.watch(everybody)
     for number in range(rounds + 1):
         now = NOW + 300 * number

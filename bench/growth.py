@@ -69,7 +69,7 @@ async def _rounds(institutions: int) -> Size:
     everybody, of = inventory(institutions), standard_policy()
     bodies = [answer(institutions, NOW + 300 * number) for number in range(ROUNDS)]
     page = Page(OwnMetrics("bench"))
-    latest = Latest(Fleet(), of)
+    latest = Latest(Fleet(), of, OwnMetrics("bench"))
     gc.collect()
     idle, size, taken = peak(), 0, []
     latest.watch(everybody)

@@ -114,7 +114,7 @@ async def _second(round_: Round) -> float:
 
 async def _ours(url: str, institutions: int) -> float:
     everybody, own = inventory(institutions), OwnMetrics("bench")
-    latest = Latest(Fleet(), standard_policy())
+    latest = Latest(Fleet(), standard_policy(), OwnMetrics("bench"))
     latest.watch(everybody)
     async with NexHealth(
         url,

@@ -42,7 +42,7 @@ class _Scraped:
     def __init__(self, institutions: int) -> None:
         self.institutions = institutions
         self.now = NOW
-        self.latest = Latest(fleet_after(institutions, NOW), standard_policy())
+        self.latest = Latest(fleet_after(institutions, NOW), standard_policy(), OwnMetrics("bench"))
         self.page = Page(OwnMetrics("bench"))
         self.metrics = list(Reference(self.latest.fleet, NOW).collect())
         self.gauges = _gauges(self.metrics)

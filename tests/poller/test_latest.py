@@ -1,8 +1,15 @@
 """The latest fleet under a policy that changes."""
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
-from nexhealth_exporter.model import IntegrationType, Poll, Sync
+import pytest
+from msgspec.structs import replace as altered
+
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.fleet import Hours, Policy
+from nexhealth_exporter.model import Institution, IntegrationType, Poll, Sync
 from nexhealth_exporter.poller.latest import BATCH, Latest
 from tests.exposition.fleets import NOW, fleet_of, policy
 
@@ -12,7 +19,7 @@ SYNC = Sync("Main", IntegrationType.SERVER, "Dentrix", read_at=NOW - 60, write_a
 
 async def test_a_new_policy_reaches_every_institution_and_lets_others_have_their_turn() -> None:
     polls = [Poll(f"office-{number}", NOW, (SYNC,)) for number in range(OFFICES)]
-    latest = Latest(fleet_of(polls), policy())
+    latest = Latest(fleet_of(polls), policy(), OwnMetrics("test"))
     expected = latest.fleet.rejudged(policy(7))
     assert expected != latest.fleet
 
@@ -28,7 +35,7 @@ async def test_a_new_policy_reaches_every_institution_and_lets_others_have_their
 
 async def test_what_is_answered_while_a_new_policy_spreads_is_judged_by_it() -> None:
     polls = [Poll(f"office-{number}", NOW, (SYNC,)) for number in range(OFFICES)]
-    latest = Latest(fleet_of(polls), policy())
+    latest = Latest(fleet_of(polls), policy(), OwnMetrics("test"))
     latest.judge_by(policy(7))
     await asyncio.sleep(0)
     moved = Sync("Main", IntegrationType.SERVER, "Dentrix", read_at=NOW, write_at=NOW)
@@ -39,3 +46,54 @@ async def test_what_is_answered_while_a_new_policy_spreads_is_judged_by_it() -> 
         await asyncio.sleep(0)
     expected = fleet_of(polls).after([Poll(last, NOW + 60, (moved,))], policy())
     assert latest.fleet.standings[last] == expected.rejudged(policy(7)).standings[last]
+
+
+FAULTY = "office-3"
+
+
+def faulty(salt: int = 0) -> Policy:
+    """A policy with a fault of ours, which one institution meets."""
+    sound = policy(salt)
+
+    def hours(institution: Institution, *others: Any) -> Hours:
+        if institution.subdomain == FAULTY:
+            raise LookupError("a fault of ours")
+        return sound.hours(institution, *others)
+
+    return replace(sound, hours=hours)
+
+
+async def test_a_fault_in_judging_spoils_the_poll_of_its_institution_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    own = OwnMetrics("test")
+    polls = [Poll(f"office-{number}", NOW, (SYNC,)) for number in range(OFFICES)]
+    known = fleet_of(polls)
+    latest = Latest(known, faulty(), own)
+    moved = altered(SYNC, read_at=NOW + 30, write_at=NOW + 30, emr="Another")
+    for poll in polls:
+        latest.record(Poll(poll.subdomain, NOW + 60, (moved,)))
+    latest.apply()
+
+    for standing in latest.fleet:
+        is_faulty = standing.institution.subdomain == FAULTY
+        assert standing.failure == ("other" if is_faulty else None)
+        assert [s.sync for s in standing.syncs or ()] == [SYNC if is_faulty else moved]
+    page = own.page(frozenset(), openmetrics=False).decode()
+    assert 'nexhealth_poll_failures_total{reason="other"} 1.0' in page
+    assert "LookupError: a fault of ours" in caplog.text
+
+
+async def test_a_fault_in_judging_anew_leaves_one_institution_as_it_was_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    polls = [Poll(f"office-{number}", NOW, (SYNC,)) for number in range(OFFICES)]
+    latest = Latest(fleet_of(polls), policy(), OwnMetrics("test"))
+    before, expected = latest.fleet, latest.fleet.rejudged(policy(7))
+    latest.judge_by(faulty(7))
+    for _ in range(OFFICES):
+        await asyncio.sleep(0)
+
+    for name, standing in latest.fleet.standings.items():
+        assert standing == (before if name == FAULTY else expected).standings[name]
+    assert "LookupError: a fault of ours" in caplog.text

@@ -1,12 +1,17 @@
 """From polls to the fleet: the one value that changes."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Inventory, Poll
+from nexhealth_exporter.poller.ports import Meter
 from nexhealth_exporter.poller.rest import now
+
+logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.1
 """Answers that come within this time change the fleet together: a copy for each would not scale."""
@@ -22,12 +27,17 @@ STALE_INTERVALS = 3
 
 
 class Latest:
-    """The latest `fleet`, judged by a policy; `interval` (seconds) is how often polls come."""
+    """The latest `fleet`, judged by a policy; `interval` (seconds) is how often polls come.
 
-    def __init__(self, fleet: Fleet, policy: Policy) -> None:
+    A fault of ours in judging one institution is logged with its traceback: it spoils the poll
+    of that institution, which counts as failed, and no other.
+    """
+
+    def __init__(self, fleet: Fleet, policy: Policy, meter: Meter) -> None:
         self.fleet = fleet
         self.interval = 0.0
         self._policy = policy
+        self._meter = meter
         self._pending: list[Poll] = []
         self._flush: asyncio.TimerHandle | None = None
         self._looked_for_incidents = 0.0
@@ -43,9 +53,19 @@ class Latest:
 
     async def _judge_anew(self) -> None:
         for some in _in_batches(list(self.fleet.standings)):
-            self.fleet = self.fleet.rejudged(self._policy, some)
+            self._rejudge(some)
             await asyncio.sleep(0)
         self.fleet = self.fleet.with_incidents()
+
+    def _rejudge(self, subdomains: Sequence[str]) -> None:
+        try:
+            self.fleet = self.fleet.rejudged(self._policy, subdomains)
+        except Exception:
+            if len(subdomains) > 1:
+                for one in subdomains:
+                    self._rejudge([one])
+            else:
+                logger.exception("judging failed", extra={"institution": subdomains[0]})
 
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
@@ -88,10 +108,24 @@ class Latest:
         if not self._pending:
             return
         polls, self._pending = self._pending, []
-        self.fleet = self.fleet.after(polls, self._lasting())
+        self._take(polls)
         if now() - self._looked_for_incidents > INCIDENT_SECONDS:
             self._looked_for_incidents = now()
             self.fleet = self.fleet.with_incidents()
+
+    def _take(self, polls: Sequence[Poll]) -> None:
+        try:
+            self.fleet = self.fleet.after(polls, self._lasting())
+        except Exception:
+            if len(polls) > 1:
+                for one in polls:
+                    self._take([one])
+                return
+            (poll,) = polls
+            logger.exception("judging failed", extra={"institution": poll.subdomain})
+            self._meter.poll_failed(OtherFailure.reason)
+            failed = Poll(poll.subdomain, poll.at, failure=OtherFailure.reason)
+            self.fleet = self.fleet.after([failed], self._lasting())
 
     def _lasting(self) -> Policy:
         """The policy under which an answer outlives a few polls, however far apart they are."""

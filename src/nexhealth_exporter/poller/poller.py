@@ -54,7 +54,7 @@ class Poller:
         self._watches = watches
         self._meter = meter
         self._clock = clock
-        self._latest = Latest(remembering or Fleet(), policy)
+        self._latest = Latest(remembering or Fleet(), policy, meter)
         self._rest = Rest()
         self._budget = Budget(pace.limit, lambda: api.calls_sent, self._rest)
         asking = Asking(
