@@ -261,3 +261,25 @@ async def test_key_and_token_are_never_shown(
     assert token not in text
     assert token.split(".")[1] not in text
     assert len(seen) > 3
+
+
+SPELLINGS = (
+    r"sk_live/planted+key&more=",
+    r"sk_live\/planted+key&more=",
+    r"sk_live/planted+key\u0026more=",
+    r"sk_live\/planted\u002Bkey\u0026more=",
+    r"sk_live/planted\u002bkey\u0026more\u003d",
+)
+
+
+@pytest.mark.parametrize("spelt", SPELLINGS)
+async def test_a_key_is_blotted_out_however_json_spells_it(client: Client, spelt: str) -> None:
+    key = SPELLINGS[0]
+    entry = b'{"code": true, "data": [{"institution_id": 1, "sync_source_name": "SD %b"}]}'
+    async with (
+        Simulator(plain_offices(1), api_key=key) as sim,
+        client(sim.url, api_key=lambda: key) as nexhealth,
+    ):
+        sim.faults["office-1"] = f.Body(entry % spelt.encode())
+        (sync,) = await nexhealth.syncs(OFFICES[0])
+    assert sync.name == "SD (secret)"

@@ -29,7 +29,7 @@ from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.nexhealth.exchange import Call, Exchange, Meter, Response
 from nexhealth_exporter.nexhealth.pacer import Pacer
 from nexhealth_exporter.nexhealth.retry import Allowance, Limit, persist
-from nexhealth_exporter.nexhealth.text import scrubbed
+from nexhealth_exporter.nexhealth.text import scrubbed, spellings
 from nexhealth_exporter.nexhealth.token import Authenticator
 
 logger = logging.getLogger(__name__)
@@ -259,9 +259,10 @@ class NexHealth:
     def _blot_out_secrets(self, body: bytearray, authorization: str) -> None:
         """An answer that repeats key or token, as a name maybe, must not bring them anywhere."""
         sent = authorization.removeprefix("Bearer ")
-        for secret in map(str.encode, {sent, *self._authenticator.secrets}):
-            if len(secret) >= _SHORTEST_SECRET and secret in body:
-                body[:] = body.replace(secret, b"(secret)")
+        for secret in {sent, *self._authenticator.secrets}:
+            for spelt in spellings(secret) if len(secret) >= _SHORTEST_SECRET else ():
+                if spelt in body:
+                    body[:] = body.replace(spelt, b"(secret)")
 
     def _scrubbed(self, words: str) -> str:
         return scrubbed(words, self._authenticator.secrets)

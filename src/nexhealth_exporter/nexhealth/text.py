@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 LABEL_LENGTH = 200
 """The longest name, in characters."""
@@ -34,6 +35,11 @@ _NO_NAME = re.compile(
 )
 """Words with a capital that an error is told with; any other may be of a person or a place."""
 
+_ESCAPED = tuple(map(re.compile, ("[&<>]", "[&<>'+]", "[&<>'+=]")))
+"""What one or another encoder escapes so that JSON may stand in a page."""
+
+_ESCAPE = re.compile(r"\\u([0-9a-f]{4})")
+
 _SPACED = ("Cc", "Zl", "Zp", "Cs")
 """Control characters, line and paragraph separators, lone surrogates: a space instead."""
 
@@ -52,6 +58,23 @@ def shortened(text: str) -> str:
         return text
     short_hash = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
     return f"{text[: LABEL_LENGTH - _HASH_LENGTH - 1]} {short_hash}"
+
+
+@lru_cache(maxsize=8)
+def spellings(secret: str) -> frozenset[bytes]:
+    """How JSON may spell it: as it is, or with what encoders escape though they need not."""
+    plain = secret.replace("\\", r"\\").replace('"', r"\"")
+    lower = {escaped.sub(_as_escape, plain) for escaped in _ESCAPED}
+    written = {plain, *lower, *(_ESCAPE.sub(_in_capitals, one) for one in lower)}
+    return frozenset(each.encode() for one in written for each in (one, one.replace("/", r"\/")))
+
+
+def _as_escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _in_capitals(found: re.Match[str]) -> str:
+    return f"\\u{found[1].upper()}"
 
 
 def scrubbed(words: str, secrets: Iterable[str]) -> str:
