@@ -259,6 +259,7 @@ CONFIGURED: dict[str, tuple[str, dict[str, Any] | None, bool]] = {
     ),
     "here, plain": ("127.0.0.1", None, False),
 }
+OPENLY = "listening beyond this machine"
 APIS = {"http://127.0.0.1:9": False, "http://api.invalid": True, "https://api.invalid": False}
 
 
@@ -281,7 +282,12 @@ async def test_who_listens_openly_is_warned(name: str, tmp_path: Path) -> None:
     settings = {f"NEXHEALTH_EXPORTER_{key}": value for key, value in env.items()}
     async with running(*PROGRAM, env=settings) as exporter:
         await until(lambda: "msg=listening" in exporter.said, why=exporter.said)
-    assert ("listening beyond this machine" in exporter.said) == is_warned
+        assert (OPENLY in exporter.said) == is_warned
+        if tls is not None and not is_warned:
+            # A file that asks nobody any more is as open as none.
+            (tmp_path / "web.yaml").write_text("{}\n")
+            exporter.hang_up()
+            await until(lambda: OPENLY in exporter.said, why=exporter.said)
 
 
 @pytest.mark.e2e

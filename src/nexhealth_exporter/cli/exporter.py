@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from nexhealth_exporter import __version__, logs, webconfig
+from nexhealth_exporter.cli.exposure import warn_of_open_port
 from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.errors import ConfigError, ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -215,6 +216,7 @@ class Exporter:
         if web.tls is not None or self.files.web.tls is not None:
             self._tls_changed.set()
         self.files = replace(self.files, web=web)
+        warn_of_open_port(self._settings, web)
 
     async def follow_files(self) -> None:
         """Reload whenever the content of a file has changed. Never ends."""

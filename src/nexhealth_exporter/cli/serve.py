@@ -1,13 +1,12 @@
 """`serve`: poll and serve until stopped."""
 
-import ipaddress
 import logging
 import signal
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from nexhealth_exporter import __version__
 from nexhealth_exporter.cli.exporter import Exporter, opened
+from nexhealth_exporter.cli.exposure import warn_of_open_port, warn_of_plain_key
 from nexhealth_exporter.cli.running import on_signal, until_stopped
 from nexhealth_exporter.cli.watchdog import watch_loop
 from nexhealth_exporter.settings import Settings
@@ -49,20 +48,5 @@ def _listening(settings: Settings, port: int) -> None:
 def _warn(settings: Settings, exporter: Exporter) -> None:
     if settings.state_file is None:
         logger.warning("STATE_FILE is not set: what is learned is kept in memory only")
-    api = urlsplit(settings.api_url)
-    if api.scheme == "http" and _is_public(api.hostname):
-        logger.warning("API_URL is plain http: whoever is on the way can read the key; use https")
-    web = exporter.files.web
-    if _is_public(settings.listen_address.host) and not (web.tls and web.asks_who):
-        logger.warning(
-            "listening beyond this machine without TLS and passwords or client certificates; "
-            "let only Prometheus reach this port, or set WEB_CONFIG_FILE"
-        )
-
-
-def _is_public(host: str | None) -> bool:
-    """Whether others than this machine reach the host; an empty one is every address."""
-    try:
-        return host is None or not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host != "localhost"
+    warn_of_plain_key(settings)
+    warn_of_open_port(settings, exporter.files.web)
