@@ -10,10 +10,16 @@ MONTH = 30 * 86400.0
 SPREAD = 0.75
 """The part of an interval over which a round's polls are spread; the rest is for retries."""
 
-EARNED = 0.95
+_EARNED = 0.95
 """The part of the budget that plans may spend; the rest is for bursts of retries."""
 
-SPENT = 0.9
+_LEAST_LEFT = 5.0
+"""Calls of which that rest consists at least, of a small budget too."""
+
+_LEAST_EARNED = 0.25
+"""The part of the budget that plans may spend however small it is: else nothing was asked."""
+
+_SPENT = 0.9
 """The part of the budget that a stretched plan spends, so that some retries do not slow it."""
 
 SELDOM = 0.25
@@ -90,6 +96,11 @@ class Plan:
         return replace(self, interval=interval, projected=projected)
 
 
+def earned(budget: float) -> float:
+    """How many calls plans may spend of a budget; the rest is for bursts of retries."""
+    return max(min(_EARNED * budget, budget - _LEAST_LEFT), _LEAST_EARNED * budget)
+
+
 @lru_cache(maxsize=64)
 def plan(
     pace: Pace,
@@ -111,7 +122,7 @@ def plan(
     by_institution = costs.priced(_plan(pace, Scope.INSTITUTION, institutions))
     if pace.scope is Scope.INSTITUTION:
         return by_institution
-    is_affordable = not pace.budget or by_institution.projected <= EARNED * pace.budget
+    is_affordable = not pace.budget or by_institution.projected <= earned(pace.budget)
     if fleet_refused or (pace.scope is Scope.AUTO and is_affordable):
         return _within_budget(pace, by_institution, costs)
     by_fleet = costs.priced(_plan(pace, Scope.FLEET, 1 + alone, seldom))
@@ -146,14 +157,15 @@ def _inventory_interval(pace: Pace) -> float:
 
 def _within_budget(pace: Pace, found: Plan, costs: "_Costs") -> Plan:
     """The same plan with rounds as frequent as the budget allows."""
-    if not pace.limit or found.projected <= EARNED * pace.limit:
+    if not pace.limit or found.projected <= earned(pace.limit):
         return found
+    spent = min(_SPENT * pace.limit, _EARNED * earned(pace.limit))
     low = found.interval
     high = max(2 * low, MONTH * found.calls_per_round / (_LEAST * pace.limit))
     while high - low > _PRECISION * high:
         middle = (low + high) / 2
         made = costs.priced(replace(found, interval=middle))
-        low, high = (middle, high) if made.projected > SPENT * pace.limit else (low, middle)
+        low, high = (middle, high) if made.projected > spent else (low, middle)
     return replace(costs.priced(replace(found, interval=high)), stretched_by="budget")
 
 

@@ -200,3 +200,12 @@ def test_auto_keeps_to_its_budget_while_all_fails_and_never_gives_up(happen: Hap
     assert spent.counted == spent.seen
     assert 700 < spent.total <= 1000
     assert spent.last_days > 60
+
+
+@pytest.mark.parametrize("happen", [nothing, many_things_fail, every_call_is_throttled])
+@pytest.mark.parametrize("budget", [20.0, 60.0])
+def test_auto_keeps_to_a_budget_of_a_few_calls_as_well(budget: float, happen: Happen) -> None:
+    spent = month(offices(10), replace(PACE, budget=budget), happen)
+
+    assert spent.counted == spent.seen
+    assert budget / 2 < spent.total <= budget

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from nexhealth_exporter.plan import EARNED, MONTH
+from nexhealth_exporter.plan import MONTH, earned
 from nexhealth_exporter.poller.rest import Rest, now
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 SAVED = 0.03
 """The part of the budget that can be saved up, for retries and for a start.
 
-What it and EARNED leave of the whole is for the retries of questions that are on their way.
+What it and what is earned leave of the whole is for the retries of questions that are on their way.
 """
 
 _LEAST_SAVED = 3.0
@@ -36,7 +36,7 @@ class Budget:
 
     def __init__(self, calls: float, sent: Callable[[], int], rest: Rest) -> None:
         self._most = max(SAVED * calls, _LEAST_SAVED) if calls else math.inf
-        self._per_second = EARNED * calls / MONTH
+        self._per_second = earned(calls) / MONTH
         self._sent = sent
         self._rest = rest
         self._seen = sent()
