@@ -101,3 +101,19 @@ async def test_a_large_answer_gives_what_it_gives_in_one_go() -> None:
     assert same.data is not None
     assert [bytes(raw) for raw in found.data] == [bytes(raw) for raw in same.data]
     assert (found.ok, found.description, found.is_cut) == (True, "late", True)
+
+
+async def test_others_have_their_turn_while_there_is_nothing_to_cut() -> None:
+    text = b'{"data":[{"a":1}' + (b"," + b" " * 999) * 8000 + b"]}"
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.ensure_future(others())
+    assert await split(text) is None
+    beside.cancel()
+    assert turns >= len(text) // 2**20

@@ -17,6 +17,9 @@ from nexhealth_exporter.errors import DECODING
 PIECE = 256 * 1024
 """Bytes that are split before others get their turn."""
 
+_STRETCH = 1024 * 1024
+"""Bytes in which a cut is looked for before others get their turn."""
+
 _MOST_TRIES = 3
 """Cuts that turn out to be within an entry before the body is given up."""
 
@@ -50,11 +53,11 @@ async def split(body: bytes | bytearray, piece: int = PIECE) -> Split | None:
     begin = _BEGIN.search(body, 0, _FARTHEST)
     if begin is None:
         return None
-    next_entry = re.compile(rb",\s*(?=" + re.escape(begin[2]) + rb")")
+    next_entry = re.compile(rb",\s*+(?=" + re.escape(begin[2]) + rb")")
     entries: list[Raw] = []
     at, tries = begin.start(1) + 1, 0
     try:
-        while cut := next_entry.search(body, at + piece * (1 + tries)):
+        while cut := await _cut(next_entry, body, at + piece * (1 + tries)):
             try:
                 some = _raws.decode(b"[" + body[at : cut.start()] + b"]")
             except DECODING:
@@ -67,12 +70,28 @@ async def split(body: bytes | bytearray, piece: int = PIECE) -> Split | None:
             await asyncio.sleep(0)
         rest = b"[" + body[at:]
         last = bytes(_data.decode(_FIRST + rest).data)
+        await asyncio.sleep(0)
         if not rest.startswith(last):
             return None  # there are two of `data`
         entries += _raws.decode(last)
+        await asyncio.sleep(0)
         envelope = body[: begin.end()] + _INSTEAD + rest[len(last) :]
         if _data.decode(envelope).data != Raw(_INSTEAD):
             return None  # there are two, or it is not the envelope's own
     except DECODING:
         return None
     return Split(envelope, entries)
+
+
+async def _cut(
+    next_entry: re.Pattern[bytes], body: bytes | bytearray, start: int
+) -> re.Match[bytes] | None:
+    """The first cut from `start` on that lies within one stretch; others have their turn between.
+
+    One that lies across two is missed, and the piece is larger for it.
+    """
+    for at in range(start, len(body), _STRETCH):
+        if cut := next_entry.search(body, at, at + _STRETCH):
+            return cut
+        await asyncio.sleep(0)
+    return None
