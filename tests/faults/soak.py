@@ -108,12 +108,17 @@ def quarters(sizes: Sequence[Size]) -> tuple[list[Size], list[Size]]:
     return second, [s for s in sizes if (s.at - first) / length >= 0.75]
 
 
+def is_long(sizes: Sequence[Size]) -> bool:
+    """Whether there was time to see something grow."""
+    return sizes[-1].at - sizes[0].at >= 4 * QUARTER
+
+
 def grown(sizes: Sequence[Size]) -> list[str]:
     """Whatever grew from the second to the last quarter, in sentences.
 
     Where a quarter is not longer than connections are kept idle there is nothing to tell.
     """
-    if sizes[-1].at - sizes[0].at < 4 * QUARTER:
+    if not is_long(sizes):
         return []
     found = []
     second, last = quarters(sizes)
@@ -380,8 +385,17 @@ class Soak:
         while time.monotonic() < end:
             await self.storm()
         await self.until("every failure counted", self._is_counted)
+        await self.until("as few file descriptors as before", self._has_few)
         if wrong := grown(self.sizes):
             raise Wrong("; ".join(wrong))
+
+    def _has_few(self, seen: Seen) -> bool:
+        """Connections that storms have called for are kept for a while, and end in a calm."""
+        if not is_long(self.sizes):
+            return True
+        before, _ = quarters(self.sizes)
+        now = seen.one("process_open_fds")
+        return now is not None and now <= min(s.descriptors for s in before) + DESCRIPTORS
 
     # Counting
 
