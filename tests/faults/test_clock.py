@@ -1,17 +1,18 @@
 """The wall clock is set: nothing waits for it to come round again, and nothing asks in a storm."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.exposition.own import OwnMetrics
-from nexhealth_exporter.model import Institution
+from nexhealth_exporter.model import Institution, Severity
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.plan import Scope
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from tests.compressed import compressed
-from tests.faults.chaos import DAY, HOUR, chaos
+from tests.faults.chaos import DAY, HOUR, INTERVAL, chaos
 from tests.faults.truth import office
 
 NOW = 1_790_000_000.0
@@ -65,3 +66,23 @@ def test_offices_without_a_sync_are_asked_as_seldom_as_before(set_by: float) -> 
 
     # Forty offices, each once an hour.
     assert 230 <= compressed(watched()) <= 255
+
+
+def test_a_clock_that_was_ahead_puts_no_deadline_off() -> None:
+    async def latest_deadline() -> float:
+        async with chaos(1, 80, Scope.INSTITUTION) as world:
+            await world.is_well_again()
+            world.clocks.skew += 6 * HOUR
+            await world.some_rounds(2)
+            assert world.poller.latest.incidents
+            world.clocks.skew -= 6 * HOUR
+            await asyncio.sleep(4 * INTERVAL)
+            assert not world.poller.latest.incidents
+            return max(
+                sync.read.deadline[Severity.CRITICAL] - world.clocks.world()
+                for standing, sync in world.poller.latest.syncs()
+                if standing.institution.subdomain.startswith("always")
+            )
+
+    # What is always open has four hours.
+    assert 3 * HOUR < compressed(latest_deadline()) <= 4 * HOUR

@@ -1,5 +1,6 @@
 """What polls do to the fleet, and the edges of judging."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -457,6 +458,29 @@ def test_a_second_incident_does_not_take_the_excuse_of_the_first(world: World) -
 
     # Of Wednesday's 50 open minutes nothing counts, nor do Thursday's before the second ended.
     assert world.sync("shut-1").read.deadline[Severity.WARNING] == at("2026-03-05 08:55")
+
+
+def test_a_clock_that_was_ahead_for_a_while_excuses_nobody(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    names = [f"office-{i}" for i in range(12)]
+    world.watch(*(office(name) for name in names))
+
+    def poll(now: float, ahead: float = 0.0, stopped: float = math.inf) -> None:
+        for name in names:
+            mark = min(now, stopped) if name == names[3] else now
+            world.poll(now + ahead, marked(SERVER, mark), institution=name)
+            world.fleet = world.fleet.with_incidents(now + ahead)
+
+    poll(TEN)
+    poll(TEN + 5 * MINUTE, ahead=6 * HOUR)
+    assert set(world.fleet.incidents) == {"server"}
+    poll(TEN + 10 * MINUTE)
+    assert world.fleet.incidents == {}
+    for minutes in (15, 60, 254):
+        poll(TEN + minutes * MINUTE, stopped=TEN + 15 * MINUTE)
+    assert world.overdue(names[3]) == "warning"
+    poll(TEN + 255 * MINUTE, stopped=TEN + 15 * MINUTE)
+    assert world.overdue(names[3]) == "critical"
 
 
 def test_nine_silent_syncs_are_no_fleet_incident(world: World) -> None:

@@ -94,11 +94,12 @@ class Fleet:
                 standings[subdomain] = judging.rejudged(standings[subdomain])
         return replace(self, standings=standings)
 
-    def with_incidents(self) -> "Fleet":
+    def with_incidents(self, now: float = math.inf) -> "Fleet":
         """The fleet with its incidents as they follow from the marks.
 
         Each sync counts as of the latest good poll of its institution, so that while we
-        are blind no incident begins or ends.
+        are blind no incident begins or ends. None ends after `now`, which a clock that was
+        ahead at some of the polls would have it: nobody is excused for time that is to come.
         """
         up = [
             (sync.silence(standing.last_success), standing.last_success)
@@ -107,7 +108,7 @@ class Fleet:
             and standing.last_success is not None
             and sync.expectation.piece(standing.last_success).is_expected
         ]
-        latest = max((at for _, at in up), default=0.0)
+        latest = min(max((at for _, at in up), default=0.0), now)
         lasting = incidents(self.incidents, (silence for silence, _ in up), latest)
         if lasting == self.incidents:
             return self
@@ -123,4 +124,4 @@ class Fleet:
 
     def after_round(self, ended: Round) -> "Fleet":
         """The fleet with the latest round's facts and incidents."""
-        return replace(self.with_incidents(), round=ended)
+        return replace(self.with_incidents(ended.ended_at), round=ended)

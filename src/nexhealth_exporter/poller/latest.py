@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -41,6 +42,7 @@ class Latest:
         self._pending: list[Poll] = []
         self._flush: asyncio.TimerHandle | None = None
         self._looked_for_incidents = 0.0
+        self._polled_at = math.inf
         self._judging: asyncio.Task[None] | None = None
 
     def judge_by(self, policy: Policy) -> None:
@@ -55,7 +57,7 @@ class Latest:
         for some in _in_batches(list(self.fleet.standings)):
             self._rejudge(some)
             await asyncio.sleep(0)
-        self.fleet = self.fleet.with_incidents()
+        self.fleet = self.fleet.with_incidents(self._polled_at)
 
     def _rejudge(self, subdomains: Sequence[str]) -> None:
         try:
@@ -70,7 +72,7 @@ class Latest:
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
         self.apply()
-        self.fleet = self.fleet.recalling(memories, self._policy).with_incidents()
+        self.fleet = self.fleet.recalling(memories, self._policy).with_incidents(self._polled_at)
 
     def watch(self, inventory: Inventory) -> None:
         """Know exactly these institutions."""
@@ -85,6 +87,7 @@ class Latest:
     def record(self, poll: Poll) -> None:
         """Take note of a poll; the fleet follows within a moment."""
         self._pending.append(poll)
+        self._polled_at = poll.at
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.apply)
 
@@ -111,7 +114,7 @@ class Latest:
         self._take(polls)
         if now() - self._looked_for_incidents > INCIDENT_SECONDS:
             self._looked_for_incidents = now()
-            self.fleet = self.fleet.with_incidents()
+            self.fleet = self.fleet.with_incidents(self._polled_at)
 
     def _take(self, polls: Sequence[Poll]) -> None:
         try:
