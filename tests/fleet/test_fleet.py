@@ -171,6 +171,15 @@ def test_a_mark_in_the_future_has_no_negative_lag_and_hides_no_outage(world: Wor
     assert world.overdue() == Severity.CRITICAL
 
 
+def test_a_clock_that_was_behind_for_a_while_makes_nothing_overdue(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    for minutes in (-5, 0):
+        world.poll(TEN + minutes * MINUTE - 6 * HOUR, marked(SERVER, TEN - 6 * MINUTE))
+    for minutes, severity in ((5, None), (38, None), (40, "warning"), (235, "critical")):
+        world.poll(TEN + minutes * MINUTE, marked(SERVER, TEN - 6 * MINUTE))
+        assert world.overdue() == severity
+
+
 @pytest.mark.parametrize(
     ("age_of_other", "severities"), [(0.0, {"warning"}), (15 * DAY, {"warning", "critical"})]
 )

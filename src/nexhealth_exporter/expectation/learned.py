@@ -122,6 +122,20 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
             seen = (seen[0], at) if way else (at, seen[1])
         return replace(self, marks=marks, seen=seen)
 
+    def caught_up(self, before: float, at: float) -> "Learned":
+        """The record at a look after a long time in which no poll was, the last at `before`.
+
+        A mark that was ahead of our clock then and is not any more counts as met when it was
+        made: either our clock was behind, or nobody looked.
+        """
+        if at - before <= BLIND:
+            return self
+        read, write = (
+            mark if mark is not None and before < mark <= at else seen
+            for mark, seen in zip(self.marks, self.seen, strict=True)
+        )
+        return self if (read, write) == self.seen else replace(self, seen=(read, write))
+
     def after(self, look: Look) -> "Learned":
         """The record after a look at which a mark had moved."""
         now = slot_of(_present(look), look.zone)

@@ -87,13 +87,10 @@ class Judging:
         if poll.syncs is None:
             return self._failed(before, poll)
         known = {standing.sync.name: standing for standing in before.syncs or ()}
-        # A clock that was ahead told ages that are not so: what followed from them is no longer.
-        is_later = before.last_success is None or before.last_success <= poll.at
         syncs = tuple(
             old
             if (old := known.get(sync.name)) is not None
-            and is_later
-            and _says_nothing_new(sync, old, poll.at)
+            and _says_nothing_new(sync, old, before.last_success, poll.at)
             else self._met(before, sync, old, poll.at)
             for sync in poll.syncs
         )
@@ -138,6 +135,8 @@ class Judging:
             read if sync.read_at is None else sync.read_at,
             write if sync.write_at is None else sync.write_at,
         )
+        if looked_at is not None:
+            learned = learned.caught_up(looked_at, at)
         late = stagger(institution, sync.name)
         routine = learned.after_routine(marks, at, hours.expectation.timezone, late)
         if routine is not None:
@@ -259,7 +258,13 @@ def _kind(sync: Sync, before: SyncStanding | None) -> IntegrationType:
     return sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
 
 
-def _says_nothing_new(sync: Sync, before: SyncStanding, at: float) -> bool:
+def _says_nothing_new(sync: Sync, before: SyncStanding, since: float | None, at: float) -> bool:
+    """Whether all that followed at the last good poll, `since`, still does.
+
+    A clock that was ahead told ages that are not so, one that was behind met marks too early.
+    """
+    if since is None or at < since or before.learned.caught_up(since, at) is not before.learned:
+        return False
     return at < before.settled_until and (sync is before.sync or sync == before.sync)
 
 
