@@ -138,8 +138,9 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
 
     def after(self, look: Look) -> "Learned":
         """The record after a look at which a mark had moved."""
-        now = slot_of(_present(look), look.zone)
-        record = _shifted(_begun_in_time(self, look), now)
+        record = _begun_in_time(self, look)
+        now = slot_of(_present(record, look), look.zone)
+        record = _shifted(record, now)
         record = replace(record, active=record.active | _moved(record, look))
         record = _quieted(_rested(record, look), look)
         seen = tuple(
@@ -168,13 +169,15 @@ def _remade(record: Learned, today: int, look: Look) -> Learned:
     return replace(record, made_on=today, pattern=pattern)
 
 
-def _present(look: Look) -> float:
+def _present(record: Learned, look: Look) -> float:
     """Now; but by the marks where our clock is so far ahead of them that weeks would be dropped.
 
     A mark that has just moved is not a week old.
     """
     newest = _newest(look.marks, look.at)
-    return look.at if newest is None or look.at - newest <= LONGEST else newest
+    if newest is None or look.at - newest <= LONGEST:
+        return look.at
+    return max(newest, min(record.first_seen, look.at))
 
 
 def _begun_in_time(record: Learned, look: Look) -> Learned:
