@@ -122,6 +122,12 @@ def parse(text: str, name: str) -> Document:
         ) from None
     except YAMLError as e:
         raise ConfigError(f"{name}: is not YAML: {str(e).splitlines()[0]}.") from None
+    except (AssertionError, ValueError):
+        # What is raised for a version that is not known, or not a number of any size.
+        number = 1 + text[: text.find("%YAML")].count("\n")
+        raise ConfigError(
+            f"{name}:{number}: names a version of YAML that is not known; remove the line."
+        ) from None
     reading = _Reading(name)
     value = {} if node is None else reading.value(node, (), 1)
     document = Document(name, value if isinstance(value, dict) else {}, {(): 1} | reading.lines)
