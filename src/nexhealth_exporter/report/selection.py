@@ -44,7 +44,7 @@ class Selection:
         if state != OVERDUE:
             state = _word(query, "state", Condition, also=(OVERDUE,))
         return cls(
-            text=query.get("text", "").strip()[:LONGEST_TEXT],
+            text=query.get("text", "").strip()[:LONGEST_TEXT].rstrip(),
             integration_type=_word(query, "integration_type", IntegrationType),
             state=state,
             reason=_word(query, "reason", Reason),
