@@ -31,7 +31,7 @@ def test_hours_are_near_around_the_clock_and_a_night_is_near_itself_alone(
     assert are_near(one, other) is are_near(other, one) is near
 
 
-def test_once_at_this_hour_counts_and_twice_at_any_but_a_night() -> None:
+def test_once_at_this_hour_counts_and_at_two_hours_for_any_but_a_night() -> None:
     quiets = longest(
         [Quiet(1, 9000, OVERNIGHT), Quiet(1, 5000, 6), Quiet(2, 4000, 30), Quiet(3, 3000, 40)]
     )
@@ -41,6 +41,14 @@ def test_once_at_this_hour_counts_and_twice_at_any_but_a_night() -> None:
     assert usual_from(quiets, OVERNIGHT) == 0
     assert usual_from([*quiets, Quiet(2, 2000, OVERNIGHT)], OVERNIGHT) == 2000
     assert usual_from(longest([Quiet(1, 5000, 0)]), None) == 0
+
+
+def test_what_comes_again_at_one_hour_says_nothing_of_the_others() -> None:
+    nightly = longest([Quiet(1, 5000, 6), Quiet(2, 4800, 7)])
+
+    assert usual_from(nightly, 6) == 5000
+    assert usual_from(nightly, 20) == usual_from(nightly, None) == 0
+    assert usual_from([*nightly, Quiet(3, 1500, 30)], 20) == 1500
 
 
 def test_the_longest_of_each_hour_are_kept() -> None:

@@ -47,6 +47,12 @@ TRUSTED = 10 * 3600.0
 PAUSE = 40 * 60.0
 """A direction that rests for so long while the sync moves has paused."""
 
+NOTABLE = 25 * 60.0
+"""A direction that rests for a shorter time has just not moved."""
+
+LITTLE = 0.55
+"""A rest of less of the quiet that its type is allowed anyway could widen no allowance."""
+
 
 class Look(NamedTuple):
     """A successful poll of a sync. Instants are POSIX seconds; pairs are read, write.
@@ -117,7 +123,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
                 continue
             if mark is None or known is None or not known <= self.seen[way] <= at or mark > at:
                 return None
-            if abs(mark - known) >= SLOT or slot_of(mark, zone) != slot_of(known, zone):
+            if abs(mark - known) >= NOTABLE or slot_of(mark, zone) != slot_of(known, zone):
                 return None
             seen = (seen[0], at) if way else (at, seen[1])
         return replace(self, marks=marks, seen=seen)
@@ -253,9 +259,10 @@ def _rested(record: Learned, look: Look) -> Learned:
 def _quieted(record: Learned, look: Look) -> Learned:
     """With the quiet stretches that each direction has just ended."""
     pauses, quiets = list(record.pauses), list(record.quiets)
+    usual = usual_of(look.kind)
     for way in (0, 1):
         before, mark = record.marks[way], look.marks[way]
-        if before is None or mark is None or mark - before < PAUSE:
+        if before is None or mark is None or mark - before < NOTABLE:
             continue
         end = min(mark, look.at)
         if look.before is not None and look.at - look.before > BLIND:
@@ -265,10 +272,13 @@ def _quieted(record: Learned, look: Look) -> Learned:
         seconds = look.hours[1 + way].unexpected(before, end)
         if seconds > look.tolerated(way):
             continue
-        pauses[way] |= _bits(record, slot_of(before, look.zone) + 1, slot_of(end, look.zone))
+        if mark - before >= PAUSE:
+            pauses[way] |= _bits(record, slot_of(before, look.zone) + 1, slot_of(end, look.zone))
+        if seconds < LITTLE * usual:
+            continue
         day = slot_of(end, look.zone) // SLOTS
         recent = [q for q in quiets[way] if day - q.day <= DAYS_KEPT]
-        began = hour_of(look.hours[1 + way], look.zone, before, usual_of(look.kind))
+        began = hour_of(look.hours[1 + way], look.zone, before, usual)
         quiets[way] = longest([*recent, Quiet(day, round(seconds), began)])
     return replace(
         record, pauses=(pauses[0], pauses[1]), quiets=(tuple(quiets[0]), tuple(quiets[1]))

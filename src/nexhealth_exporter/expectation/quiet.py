@@ -75,16 +75,17 @@ def longest(quiets: Iterable[Quiet]) -> tuple[Quiet, ...]:
 
 
 def usual_from(quiets: Sequence[Quiet], began: int | None) -> float:
-    """Seconds for which it has rested before: once at this hour, or twice at any of the day.
+    """Seconds for which it has rested before: at this hour, or at two other hours of the day.
 
     After a night it must have been twice, since one morning off is no habit. Without an hour,
-    only what has come twice counts.
+    only what has come at two hours counts.
     """
     if began == OVERNIGHT:
         nights = [q.seconds for q in quiets if q.began == OVERNIGHT]
         return nights[1] if len(nights) > 1 else 0.0
     days = [q for q in quiets if q.began != OVERNIGHT]
-    twice = days[1].seconds if len(days) > 1 else 0.0
+    # What rests again and again at one hour, as for a backup, says nothing of the other hours.
+    twice = next((q.seconds for q in days if not are_near(q.began, days[0].began)), 0.0)
     for quiet in days:
         if began is not None and are_near(quiet.began, began):
             return max(quiet.seconds, twice)

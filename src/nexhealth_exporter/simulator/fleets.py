@@ -87,6 +87,8 @@ class Mix:
     """Of the vendor, per integration type."""
     struck: float = 0.8
     """Share of the syncs that an incident stops."""
+    stray_minutes: tuple[float, float] = (450.0, 630.0)
+    """Between which minutes of the day servers are restarted, now and then."""
     vagaries: Vagaries = field(default_factory=Vagaries)
 
 
@@ -186,6 +188,7 @@ def _server(draw: list[float], mix: Mix) -> Server:
         backup=backup if draw[14] < 0.5 else None,  # noqa: PLR2004
         reboot=reboot if draw[15] < 0.3 else None,  # noqa: PLR2004
         stray_reboot=0.02 * draw[2],
+        stray_minutes=mix.stray_minutes,
         read_cell=300 + 300 * draw[1],
         write_cell=60 + 240 * draw[0],
     )

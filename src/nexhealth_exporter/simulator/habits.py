@@ -100,7 +100,9 @@ class Server:
     backup: Backup | None = None
     reboot: Reboot | None = None
     stray_reboot: float = 0.01
-    """Chance a day of 15 to 50 minutes without the machine in the morning."""
+    """Chance a day of 15 to 50 minutes without the machine."""
+    stray_minutes: tuple[float, float] = (450.0, 630.0)
+    """Local minutes after midnight between which such a restart begins."""
     read_cell: float = 600.0
     write_cell: float = 300.0
 
@@ -110,7 +112,8 @@ class Server:
         on = self._on(site, day, draw)
         zone = site.timezone
         if draw[1] < self.stray_reboot:
-            down = instant(zone, day, 450 + 180 * draw[2])
+            earliest, latest = self.stray_minutes
+            down = instant(zone, day, earliest + (latest - earliest) * draw[2])
             on = without(on, down, down + _MINUTE * (15 + 35 * draw[3]))
         if self.reboot is not None and (day + 6) % 7 == self.reboot.weekday:
             down = instant(zone, day, self.reboot.minute)
