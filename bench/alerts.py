@@ -187,6 +187,7 @@ UNLIKE = Mix(
     few_a_day=0.06,
     power=(0.2, 0.6, 0.2),
     interactions=(1.5, 10.0),
+    stray_minutes=(0.0, 1440.0),
     outages_a_year=2.0,
     incidents_a_year=6.0,
     vagaries=Vagaries(
