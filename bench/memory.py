@@ -27,8 +27,11 @@ from nexhealth_exporter.state import State
 ROUNDS = 3
 """After so many the program's memory has settled."""
 
-CHURNED = 300
-"""Institutions whose fleet changes from round to round."""
+INTERVAL = 5
+"""Seconds from round to round: a large fleet's is over before the next begins, as in real life."""
+
+CHURNED = 20
+"""Institutions whose fleet changes from round to round: what grows is what rounds leave behind."""
 
 
 def figures(syncs: int, rounds: int) -> list[Figure]:
@@ -58,7 +61,7 @@ async def _settled(institutions: int, *, is_learned: bool) -> tuple[int, int]:
             await asyncio.to_thread(write_past, state, institutions, time.time())
         async with (
             simulated(institutions) as api,
-            exporter(api, state_file=state) as program,
+            exporter(api, state_file=state, poll_interval_seconds=INTERVAL) as program,
         ):
             series = await program.scrape()
             for _ in range(ROUNDS):

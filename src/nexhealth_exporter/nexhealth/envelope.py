@@ -96,7 +96,7 @@ def answer(body: Bytes) -> Answer:
     return _bounded(found)
 
 
-async def piecewise(body: Bytes) -> Answer:
+async def piecewise(body: bytearray) -> Answer:
     """The same; others have their turn while a large answer is taken apart."""
     if len(body) <= PIECE:
         return answer(body)

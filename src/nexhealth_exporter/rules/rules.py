@@ -14,6 +14,10 @@ SyncFacts = tuple[str, IntegrationType]
 """What a match may ask of a sync: its product's display name and its integration type."""
 
 
+_NO_ALLOWANCE: AllowanceRules = {}
+"""One for all the syncs of which nothing is configured."""
+
+
 @dataclass(frozen=True, slots=True)
 class SyncRules:
     """What is configured for one sync; None and empty leave it to learning and defaults.
@@ -62,7 +66,7 @@ class Rules:
         return SyncRules(
             self.schedules[schedule] if schedule else None,
             timezone,
-            allowance,
+            allowance or _NO_ALLOWANCE,
             tuple(sorted(closures)),
         )
 
