@@ -76,8 +76,11 @@ def _resident_now() -> int:
 
 
 def _flat(rounds: int) -> list[Figure]:
-    """Rounds in which offices come and go, each followed by a scrape."""
-    settled = max(rounds // 4, 1)
+    """Rounds in which offices come and go, each followed by a scrape.
+
+    Memory is settled once the first patterns are learned, of which a bounded cache is full at once.
+    """
+    settled = rounds // 2
 
     async def work() -> tuple[int, int]:
         everybody = inventory(2 * CHURNED)
@@ -119,7 +122,7 @@ def _pauses(syncs: int) -> list[Figure]:
     gc.freeze()
     at_once = [_collected() for _ in range(5)]
     later = []
-    for number in range(1, 6):
+    for number in range(1, 3):
         fleet = fleet.after(polls(range(count), time.time() + 300 * number), of)
         later.append(_collected())
         gc.freeze()
