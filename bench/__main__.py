@@ -17,7 +17,7 @@ from bench import answers, growth, memory, pacing, plot, polling, scrape, seen, 
 from bench.figures import HEAD, Figure, line, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
-MARGIN, MARGINS = 3.0, {"polling": 6.0, "fleet answer": 10.0}
+MARGIN, MARGINS = 3.0, {"polling": 4.0, "fleet answer": 10.0}
 """How many times as wide the small benchmark's bars are; more where the whole misses its own."""
 
 Row = Callable[[], list[Figure]]
