@@ -32,7 +32,7 @@ def _growth() -> list[Figure]:
 WHOLE: dict[str, Row] = {
     "scrape": lambda: scrape.figures(series=100_000, rounds=7),
     "prometheus": lambda: seen.figures(series=100_000, scrapes=6),
-    "polling": lambda: polling.figures(institutions=1000, rounds=5),
+    "polling": lambda: polling.figures(institutions=800, rounds=5),
     "pacing": lambda: pacing.figures(seconds=66, per_second=50, per_minute=1000),
     "memory": lambda: memory.figures(syncs=10_000, rounds=2000),
     "start": lambda: start.figures(syncs=10_000, rounds=9),
