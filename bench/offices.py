@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from nexhealth_exporter.expectation.learned import WEEKS, Learned, first_met, slot_of
 from nexhealth_exporter.expectation.pattern import Evidence, derived
 from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
+from nexhealth_exporter.expectation.record import Record
 from nexhealth_exporter.fleet import Fleet, Kept, Policy
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
@@ -204,7 +205,7 @@ def _records(at: float) -> list[Learned]:
 
 def _record(draw: random.Random, at: float) -> Learned:
     met = first_met(at - WEEKS * 7 * DAY, ZONES[0])
-    base = first_met(at, ZONES[0]).base
+    base = first_met(at, ZONES[0]).record.base
     now = slot_of(at, ZONES[0])
     kind = draw.choice((IntegrationType.SERVER, IntegrationType.CLOUD))
     opens, closes, is_always_on = (
@@ -230,13 +231,10 @@ def _record(draw: random.Random, at: float) -> Learned:
     evidence = Evidence(
         base // SLOTS, active, silent, 0, (reads, writes), quiets, seen_for=WEEKS * 7 * DAY
     )
+    record = Record(base, active, silent, 0, (reads, writes), (quiets[0], quiets[1]))
     return replace(
         met,
-        base=base,
-        active=active,
-        silent=silent,
-        pauses=(reads, writes),
-        quiets=(quiets[0], quiets[1]),
+        packed=record.packed(),
         made_on=today,
         pattern=derived(evidence, today, lambda _: False, kind, None),
     )

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from bench.figures import Figure, median
 from bench.measuring import ratios
-from bench.offices import inventory, offices, standard_policy
+from bench.offices import ZONES, inventory, offices, standard_policy
 from bench.programs import KEY
 from nexhealth_exporter.expectation.schedule import HOUR
 from nexhealth_exporter.exposition import table
@@ -189,20 +189,23 @@ class _Gauges:
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
+        # By name: what looking a family up would cost is none of the usual way's.
         self._gauges = {
-            family: Gauge(family.name, family.help, family.labels, registry=registry)
+            family.name: Gauge(family.name, family.help, family.labels, registry=registry)
             for family in table.OF_FLEET
         }
 
     def set(self, family: Family, value: float, *labels: str) -> None:
         """Set one series."""
-        self._gauges[family].labels(*labels).set(value)
+        self._gauges[family.name].labels(*labels).set(value)
 
     def take(self, institution: str, found: _Answer, now: float) -> None:
         """Set what an answer tells of an institution."""
         self.set(table.POLL_SUCCESS, 1, institution)
         self.set(table.LAST_POLL, now, institution)
         self.set(table.INSTITUTION_SYNCS, len(found.data), institution)
+        number = str(found.data[0].institution_id) if found.data else ""
+        self.set(table.INSTITUTION_INFO, 1, institution, number, institution, "")
         for entry in found.data:
             labels = (institution, entry.sync_source_name, entry.emr.type)
             for way in Operation:
@@ -215,6 +218,9 @@ class _Gauges:
                     self.set(table.ALLOWANCE[way], HOUR, *labels, severity)
                     self.set(table.DEADLINE[way], mark + HOUR, *labels, severity)
             self.set(table.EXPECTED_UP, 1, *labels)
+            emr, sites = entry.emr.display_name, str(len(entry.locations))
+            info = (number, emr, ZONES[0], "default", "", "active", sites)
+            self.set(table.SYNC_INFO, 1, *labels, *info)
 
 
 async def _conventional(url: str, institutions: int) -> float:

@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -43,13 +45,18 @@ def _bare() -> float:
 
 
 async def _first_byte() -> float:
-    """CPU seconds until the program has answered a first scrape."""
+    """CPU seconds until the program has answered a first scrape; the API has not answered yet."""
     port = free_port()
-    env = {
-        "NEXHEALTH_EXPORTER_API_URL": "http://127.0.0.1:9",
-        "NEXHEALTH_EXPORTER_API_KEY": "bench",
-        "NEXHEALTH_EXPORTER_LISTEN_ADDRESS": f"127.0.0.1:{port}",
-    }
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env = {
+            "NEXHEALTH_EXPORTER_API_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "NEXHEALTH_EXPORTER_API_KEY": "bench",
+            "NEXHEALTH_EXPORTER_LISTEN_ADDRESS": f"127.0.0.1:{port}",
+        }
+        return await _answered(port, env)
+
+
+async def _answered(port: int, env: Mapping[str, str]) -> float:
     async with running(*PROGRAM, "serve", env=env) as process:
         while True:
             try:

@@ -10,12 +10,11 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, Union, get_args, get_orig
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.composer import MaxDepthExceededError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from nexhealth_exporter.errors import ConfigError
+
+Node = Any
+"""A node as ruamel.yaml composes it; its `id` tells of which kind it is."""
 
 Place = tuple[str | int, ...]
 """Where a value stands: the keys and indexes that lead to it."""
@@ -109,16 +108,21 @@ def parse(text: str, name: str) -> Document:
     YAML 1.2, so that 08:00 and no are text. Raises ConfigError for bad syntax, keys given
     twice and keys without value.
     """
+    # Imported late: it takes long, and most exporters start without a file.
+    from ruamel.yaml import YAML  # noqa: PLC0415
+    from ruamel.yaml.composer import MaxDepthExceededError  # noqa: PLC0415
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
     try:
         yaml = YAML(typ="safe", pure=True)
         yaml.max_depth = DEEPEST
         node = yaml.compose(text)
     except MaxDepthExceededError as e:
-        raise _too_much(name, _line_of(e)) from None
+        raise _too_much(name, _line_of(e.problem_mark)) from None
     except MarkedYAMLError as e:
         what = ", ".join(part for part in (e.context, e.problem) if part)
         raise ConfigError(
-            f"{name}:{_line_of(e)}: is not YAML: {what}; check indentation and quotes."
+            f"{name}:{_line_of(e.problem_mark)}: is not YAML: {what}; check indentation and quotes."
         ) from None
     except YAMLError as e:
         raise ConfigError(f"{name}: is not YAML: {str(e).splitlines()[0]}.") from None
@@ -138,8 +142,8 @@ def parse(text: str, name: str) -> Document:
     return document
 
 
-def _line_of(error: MarkedYAMLError) -> int:
-    return error.problem_mark.line + 1 if error.problem_mark else 1
+def _line_of(mark: Any) -> int:  # noqa: ANN401 - a mark of ruamel.yaml, or None
+    return int(mark.line) + 1 if mark else 1
 
 
 def _too_much(name: str, line: int) -> ConfigError:
@@ -170,17 +174,17 @@ class _Reading:
         self.lines[place] = line
         if len(place) > DEEPEST or len(self.lines) > MOST_VALUES:
             raise _too_much(self.name, line)
-        if isinstance(node, MappingNode):
+        if node.id == "mapping":
             return dict(self._pairs(node, place))
-        if isinstance(node, SequenceNode):
+        if node.id == "sequence":
             return [self.value(item, (*place, i), _line(item)) for i, item in enumerate(node.value)]
         return self._scalar(node, place, str(node.tag).removeprefix(_YAML))
 
-    def _pairs(self, node: MappingNode, place: Place) -> Iterator[tuple[str, Any]]:
+    def _pairs(self, node: Node, place: Place) -> Iterator[tuple[str, Any]]:
         seen: dict[str, int] = {}
         for key, value in node.value:
             name, line = str(key.value), _line(key)
-            if not isinstance(key, ScalarNode) or key.tag == _YAML + "merge":
+            if key.id != "scalar" or key.tag == _YAML + "merge":
                 self.lines[(*place, "<<")] = line
                 self._wrong((*place, "<<"), "is not a plain key; write out the keys that it means")
                 continue
@@ -211,7 +215,7 @@ class _Reading:
 
 
 def _line(node: Node) -> int:
-    return int(node.start_mark.line) + 1
+    return _line_of(node.start_mark)
 
 
 def _number(text: str, read: Callable[[str], float]) -> float | str:

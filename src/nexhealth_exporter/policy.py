@@ -1,10 +1,10 @@
 """From what the operator configured and the defaults to the hours of one sync."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import date
-from weakref import WeakKeyDictionary
 
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.expectation import Expectation
@@ -18,7 +18,6 @@ from nexhealth_exporter.rules import Rules, SyncRules
 
 DateRange = tuple[date, date]
 
-_Triple = tuple[Expectation, Expectation, Expectation]
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -34,14 +33,12 @@ class Defaults:
 
 @dataclass(slots=True)
 class _Hours:
-    """Finds the hours of a sync; syncs with equal hours share one expectation."""
+    """Finds the hours of a sync; syncs without a pattern that have equal hours share them."""
 
     rules: Rules
     defaults: Defaults
-    shared: dict[Hashable, Expectation] = field(default_factory=dict)
-    learned: "WeakKeyDictionary[Pattern, tuple[Hashable, _Triple]]" = field(
-        default_factory=WeakKeyDictionary
-    )
+    expectations: dict[Hashable, Expectation] = field(default_factory=dict)
+    shared: dict[Hashable, Hours] = field(default_factory=dict)
     skips: dict[Hashable, Callable[[int], bool]] = field(default_factory=dict)
 
     def __call__(
@@ -54,52 +51,18 @@ class _Hours:
         own = self.rules.for_sync(institution, (sync.emr, kind))
         zone = own.timezone or _zone_of(institution, sync)
         timezone = zone or self.defaults.timezone
-        country = (institution.country or self.defaults.country).upper()
+        country = sys.intern((institution.country or self.defaults.country).upper())
         apart: tuple[Expectation, Expectation] | None = None
         if own.schedule is None and pattern is not None:
-            expectation, *ways = self._of_pattern(pattern, timezone, country, own.closures)
-            apart = (ways[0], ways[1])
+            expectation, apart = _of_pattern(pattern, timezone, country, own.closures)
         else:
             expectation = self._expectation(kind, own, timezone, country)
-        return Hours(
-            expectation=expectation,
-            allowance=own.allowance,
-            is_fallback=zone is None,
-            apart=apart,
-            pattern=pattern,
-            skips=self._skips(country, own),
-        )
-
-    def _of_pattern(
-        self,
-        pattern: Pattern,
-        timezone: str,
-        country: str,
-        closures: tuple[DateRange, ...],
-    ) -> "_Triple":
-        """The expectations of a sync, its reads and its writes; equal ones are one."""
-        key = (timezone, country, closures)
-        made = self.learned.get(pattern)
-        if made is None or made[0] != key:
-            holidays = () if pattern.is_always_on else (country,)
-            back, gone = beside_rest(pattern)
-
-            def expectation(pauses: int) -> Expectation:
-                return Expectation(
-                    source=Source.LEARNED,
-                    schedule="",
-                    timezone=timezone,
-                    days=LearnedWeek(pattern.values, pauses),
-                    holidays=holidays,
-                    closures=closures,
-                    back_at=back,
-                    gone_from=gone,
-                )
-
-            whole = expectation(0)
-            read, write = (expectation(mask) if mask else whole for mask in pattern.pauses)
-            made = self.learned[pattern] = (key, (whole, read, write))
-        return made[1]
+        skips = self._skips(country, own)
+        hours = Hours(expectation, own.allowance, zone is None, apart, pattern, skips)
+        if pattern is not None:
+            return hours
+        key = (expectation, zone is None, frozenset(own.allowance.items()), skips)
+        return self.shared.setdefault(key, hours)
 
     def _skips(self, country: str, own: SyncRules) -> Callable[[int], bool]:
         """On which local days nothing is to be learned: holidays and announced closures."""
@@ -120,9 +83,37 @@ class _Hours:
     ) -> Expectation:
         rests_over_lunch = kind is not IntegrationType.SERVER
         key = (own.schedule, timezone, rests_over_lunch, country, own.closures)
-        if key not in self.shared:
-            self.shared[key] = expectation_of(own.schedule, timezone, kind, country, own.closures)
-        return self.shared[key]
+        if key not in self.expectations:
+            made = expectation_of(own.schedule, timezone, kind, country, own.closures)
+            self.expectations[key] = made
+        return self.expectations[key]
+
+
+def _of_pattern(
+    pattern: Pattern, timezone: str, country: str, closures: tuple[DateRange, ...]
+) -> tuple[Expectation, tuple[Expectation, Expectation] | None]:
+    """The expectation of a sync; those of its reads and its writes, if either differs."""
+    holidays = () if pattern.is_always_on else (country,)
+    week = pattern.week
+    back, gone = beside_rest(week)
+
+    def expectation(pauses: int) -> Expectation:
+        return Expectation(
+            source=Source.LEARNED,
+            schedule="",
+            timezone=timezone,
+            days=LearnedWeek(pattern.packed, pauses),
+            holidays=holidays,
+            closures=closures,
+            back_at=back,
+            gone_from=gone,
+        )
+
+    whole = expectation(0)
+    if not any(week.pauses):
+        return whole, None
+    read, write = (expectation(mask) if mask else whole for mask in week.pauses)
+    return whole, (read, write)
 
 
 def expectation_of(

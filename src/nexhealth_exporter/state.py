@@ -1,10 +1,11 @@
 """What was learned, in a small SQLite database: it outlives restarts, and kills at any moment.
 
-A row holds one sync's record, packed. Saving may be done from any thread.
+A row holds what is known of one sync. Saving may be done from any thread.
 """
 
 import logging
 import sqlite3
+import sys
 import threading
 import time
 import zlib
@@ -17,14 +18,14 @@ import msgspec
 
 from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.expectation.learned import Learned
-from nexhealth_exporter.expectation.pattern import Pattern
-from nexhealth_exporter.expectation.quiet import Quiet
+from nexhealth_exporter.expectation.pattern import week_of
+from nexhealth_exporter.expectation.record import unpacked
 from nexhealth_exporter.fleet import Disturbance, Fleet, Kept
 from nexhealth_exporter.model import IntegrationType
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = 2
+SCHEMA = 3
 """Of tables and records. It rises with every change of either: an older file is set aside."""
 
 FORGOTTEN_AFTER = 120 * 86400.0
@@ -46,29 +47,8 @@ CREATE TABLE IF NOT EXISTS incident (
 """
 
 
-class _Pattern(msgspec.Struct, array_like=True):
-    values: bytes
-    pauses: tuple[int, int]
-    quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]]
-    sure: float
-    weeks: int
-    since: int
-    activity: bytes
-
-
-class _Record(msgspec.Struct, array_like=True):
-    first_seen: float
-    marks: tuple[float | None, float | None]
-    seen: tuple[float, float]
-    base: int
-    masks: tuple[bytes, bytes, bytes, bytes, bytes]
-    quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]]
-    made_on: int
-    pattern: _Pattern | None
-
-
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Record).decode
+_decode = msgspec.msgpack.Decoder(Learned).decode
 
 
 class Change(NamedTuple):
@@ -90,7 +70,8 @@ class State:
         """Open it. A damaged or older file is set aside, a new one begun; `was_lost` tells."""
         self.path = path
         self.was_lost = False
-        self._saved: dict[tuple[str, str], Learned] = {}
+        self._saved: dict[tuple[str, str], tuple[float, float]] = {}
+        """When the marks in the database were met: a record changes with them only."""
         self._writing = threading.Lock()
         try:
             self._db = _opened(path)
@@ -123,7 +104,7 @@ class State:
         """A fleet that remembers everything in the database and watches nothing yet."""
         fleet = _remembering(self._db, self.path)
         self._saved = {
-            (institution, name): kept.learned
+            (institution, name): kept.learned.seen
             for institution, memory in fleet.memory()
             for name, kept in memory.items()
         }
@@ -136,12 +117,12 @@ class State:
             for institution, memory in fleet.memory()
             for name, kept in memory.items()
         ]
-        news = [c for c in changes if self._saved.get(c[:2]) is not c.kept.learned]
+        news = [c for c in changes if self._saved.get(c[:2]) is not c.kept.learned.seen]
         try:
             with self._writing, self._db as db:
                 db.executemany(
                     "INSERT OR REPLACE INTO sync VALUES (?, ?, ?)",
-                    ((_text(c.institution), _text(c.name), _packed(c.kept.learned)) for c in news),
+                    ((_text(c.institution), _text(c.name), _encode(c.kept.learned)) for c in news),
                 )
                 db.executemany(
                     "INSERT OR REPLACE INTO look VALUES (?, ?, ?)",
@@ -150,7 +131,7 @@ class State:
                 _save_incidents(db, fleet.disturbances)
         except sqlite3.Error as error:
             raise StateError(f"{self.path} cannot be written: {error}.") from None
-        self._saved.update({c[:2]: c.kept.learned for c in news})
+        self._saved.update({c[:2]: c.kept.learned.seen for c in news})
         return len(news)
 
     def close(self) -> None:
@@ -192,7 +173,8 @@ def _remembering(db: sqlite3.Connection, path: Path) -> Fleet:
             (oldest,),
         )
         for institution, name, record, at in rows:
-            remembered.setdefault(institution, {})[name] = Kept(_unpacked(record), at)
+            memory = remembered.setdefault(sys.intern(institution), {})
+            memory[sys.intern(name)] = Kept(_read(record), at)
         disturbances: dict[IntegrationType, tuple[Disturbance, ...]] = {}
         lasted = db.execute("SELECT integration_type, start, ended FROM incident ORDER BY start")
         for word, start, end in lasted:
@@ -256,52 +238,10 @@ def _text(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _packed(learned: Learned) -> bytes:
-    pattern = learned.pattern
-    record = _Record(
-        first_seen=learned.first_seen,
-        marks=learned.marks,
-        seen=learned.seen,
-        base=learned.base,
-        masks=tuple(  # type: ignore[arg-type]
-            _bytes(mask)
-            for mask in (learned.active, learned.silent, learned.suspect, *learned.pauses)
-        ),
-        quiets=learned.quiets,
-        made_on=learned.made_on,
-        pattern=None
-        if pattern is None
-        else _Pattern(
-            pattern.values, pattern.pauses, pattern.quiets, pattern.sure,
-            pattern.weeks, pattern.since, pattern.activity,
-        ),
-    )  # fmt: skip
-    return zlib.compress(_encode(record), 1)
-
-
-def _unpacked(packed: bytes) -> Learned:
-    record = _decode(zlib.decompress(packed))
-    active, silent, suspect, reads, writes = (int.from_bytes(mask) for mask in record.masks)
-    found = record.pattern
-    if found is not None:
-        # The pattern's are the record's own: one object serves both, as before the restart.
-        same = {quiet: quiet for way in record.quiets for quiet in way}
-        read, write = (tuple(same.get(quiet, quiet) for quiet in way) for way in found.quiets)
-        found.quiets = (read, write)
-    return Learned(
-        first_seen=record.first_seen,
-        marks=record.marks,
-        seen=record.seen,
-        base=record.base,
-        active=active,
-        silent=silent,
-        suspect=suspect,
-        pauses=(reads, writes),
-        quiets=record.quiets,
-        made_on=record.made_on,
-        pattern=None if found is None else Pattern(*msgspec.structs.astuple(found)),
-    )
-
-
-def _bytes(mask: int) -> bytes:
-    return mask.to_bytes((mask.bit_length() + 7) // 8)
+def _read(packed: bytes) -> Learned:
+    """What is known of a sync; whatever is packed within can be unpacked."""
+    learned = _decode(packed)
+    unpacked(learned.packed)
+    if learned.pattern is not None:
+        week_of(learned.pattern.packed)
+    return learned

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-import bcrypt
 from pydantic import AfterValidator, Field, model_validator
 
 from nexhealth_exporter.document import Document, Problem, Table, parse, read_text
@@ -204,6 +203,9 @@ def _bytes(text: str) -> bytes:
 
 
 def _fits(password: bytes, shown: str) -> bool:
+    # Imported late: few have passwords to check, and all wait for the start.
+    import bcrypt  # noqa: PLC0415
+
     return bcrypt.checkpw(password, shown.encode())
 
 

@@ -274,10 +274,10 @@ def test_what_was_not_looked_at_teaches_nothing(office: Make) -> None:
     smiles.read_at = smiles.write_at = at(weeks(4) + timedelta(days=2), 8)
     smiles.look(at(weeks(4) + timedelta(days=2), 8.1))
 
-    learned = smiles.sync.learned
-    unseen = slot_of(at(weeks(4), 1), ZONE.key) - learned.base
-    assert (learned.silent | learned.suspect) >> unseen == 0
-    assert learned.silent >> (unseen - 10) > 0
+    record = smiles.sync.learned.record
+    unseen = slot_of(at(weeks(4), 1), ZONE.key) - record.base
+    assert (record.silent | record.suspect) >> unseen == 0
+    assert record.silent >> (unseen - 10) > 0
 
 
 @pytest.mark.parametrize("ahead", [20 * DAY, 365 * DAY])

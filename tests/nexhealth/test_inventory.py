@@ -152,7 +152,7 @@ async def test_others_have_their_turn_while_a_large_fleet_answer_is_read() -> No
             await asyncio.sleep(0)
 
     beside = asyncio.ensure_future(others())
-    pieces = await envelope.piecewise(answer)
+    pieces = await envelope.piecewise(bytearray(answer))
     assert turns >= len(answer) // PIECE
     turns = 0
     found = await payload.fleet(pieces, inventory, Rejected())

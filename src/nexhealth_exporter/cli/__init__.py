@@ -99,7 +99,7 @@ def _between(least: int, most: int) -> Callable[[str], int]:
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:
-    # Only the chosen command's module tells its words: the others need not be imported.
+    # Only the chosen command tells its words and settings: making all of them takes long.
     parser = _Parser(
         prog="nexhealth-exporter",
         description="Watch whether the syncs of medical and dental offices with NexHealth still "
@@ -117,6 +117,8 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
             description=purpose[0].upper() + purpose[1:] + ".",
             allow_abbrev=False,
         )
+        if name != chosen:
+            continue
         if name == "simulate":
             _simulate_arguments(command)
             continue
@@ -129,7 +131,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
                 default="table",
                 help="a table for people (the default), or `syncs` of /api/v1/syncs as JSON",
             )
-        if name in WITH_WORDS and name == chosen:
+        if name in WITH_WORDS:
             module = import_module(f"nexhealth_exporter.cli.{name}")
             module.add_arguments(command)
         settings.add_arguments(command, DEMO_HELP if name == "demo" else None)
@@ -189,34 +191,39 @@ def _demo_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    command = _imported(arguments)
+    # What was imported until here stays, and need not be searched for garbage again.
+    gc.freeze()
+    gc.enable()
+    return command()
+
+
+def _imported(arguments: argparse.Namespace) -> Callable[[], int]:
+    """The command, ready to be run."""
     # Imported late: --help and a wrong setting should not wait for what they do not need.
     from nexhealth_exporter.cli.running import run
 
     if arguments.command == "simulate":
         from nexhealth_exporter.cli.simulate import simulate
 
-        return run(simulate(arguments))
+        return lambda: run(simulate(arguments))
     if arguments.command == "demo":
         from nexhealth_exporter.cli.demo import demo
 
-        return run(demo(arguments))
+        return lambda: run(demo(arguments))
     given = settings.load(settings.overrides(arguments), os.environ)
     if arguments.command == "check":
         from nexhealth_exporter.cli.check import check
 
-        return run(check(given))
+        return lambda: run(check(given))
     if arguments.command == "status":
         from nexhealth_exporter.cli.status import status
 
-        return run(status(given, arguments.format))
+        return lambda: run(status(given, arguments.format))
     if arguments.command in WITH_WORDS:
         module = import_module(f"nexhealth_exporter.cli.{arguments.command}")
-        code: int = getattr(module, arguments.command)(given, arguments)
-        return code
-    # What is imported stays: to search it for garbage would take a good part of the start.
-    gc.disable()
+        command: Callable[[Any, Any], int] = getattr(module, arguments.command)
+        return lambda: command(given, arguments)
     from nexhealth_exporter.cli.serve import serve
 
-    gc.freeze()
-    gc.enable()
-    return run(serve(given))
+    return lambda: run(serve(given))

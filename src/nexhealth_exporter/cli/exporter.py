@@ -15,7 +15,6 @@ from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.errors import ConfigError, ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
-from nexhealth_exporter.exposition.reference import ReferencePage
 from nexhealth_exporter.fleet import Fleet, Policy
 from nexhealth_exporter.model import Institution
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
@@ -272,6 +271,8 @@ class Exporter:
     def _page(self) -> MetricsPage:
         if self._settings.exposition is Exposition.FAST:
             return Page(self._own)
+        from nexhealth_exporter.exposition.reference import ReferencePage  # noqa: PLC0415
+
         logger.warning("metrics are drawn slowly: EXPOSITION is reference, for diagnosis")
         return ReferencePage(self._own)
 

@@ -43,8 +43,9 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _chart(pattern: Pattern) -> Iterator[str]:
     yield f"      {_HOURS}"
+    week = pattern.week
     for day, word in enumerate(DAYS):
-        values = pattern.values[day * SLOTS : (day + 1) * SLOTS]
+        values = week.values[day * SLOTS : (day + 1) * SLOTS]
         yield f"  {word} {''.join(_SHADES[(value + 24) // 25] for value in values)}"
 
 

@@ -134,6 +134,8 @@ def allowances(
     """
     room = room or Room()
     if source is Source.DEFAULT:
+        if not rules:
+            return dict(UNFAMILIAR)
         usual, room = UNFAMILIAR, Room()
     elif integration_type is IntegrationType.SERVER:
         usual = SERVER

@@ -123,7 +123,7 @@ class Expectation:
         """Adjoining segments from `start` on, for as long as they are asked for."""
         day = int(clamped(start) // DAY)
         while True:
-            for segment in _segments_of_day(self, day):
+            for segment in _day_of(self, day).segments:
                 if segment.end > start:
                     yield segment
             day += 1
@@ -138,7 +138,7 @@ class Expectation:
             end = piece.end
         day = int(start // DAY)
         while start > now - HORIZON:
-            earlier = [p for p in _segments_of_day(self, day) if p.end <= start]
+            earlier = [p for p in _day_of(self, day).segments if p.end <= start]
             for piece in reversed(earlier):
                 if not _alike(piece, first):
                     return Segment(start, end, first.value, first.reason)
@@ -149,7 +149,7 @@ class Expectation:
     def piece(self, now: float) -> Segment:
         """The part of that segment within the UTC day of `now`: cheap, for value and reason."""
         now = clamped(now)
-        for segment in _segments_of_day(self, int(now // DAY)):
+        for segment in _day_of(self, int(now // DAY)).segments:
             if segment.end > now:
                 return segment
         raise ValueError(now)  # pragma: no cover - segments cover the day
@@ -163,13 +163,13 @@ class Expectation:
         if start >= now:
             return 0.0
         first, last = int(start // DAY), int(now // DAY)
-        whole = sum(_sum_of_day(self, day) for day in range(first, last))
+        whole = sum(_day_of(self, day).total for day in range(first, last))
         return whole - self._sum_until(start) + self._sum_until(now)
 
     def _sum_until(self, t: float) -> float:
         """The sum from the start of the UTC day of `t` to `t`."""
         total = 0.0
-        for segment in _segments_of_day(self, int(t // DAY)):
+        for segment in _day_of(self, int(t // DAY)).segments:
             if t <= segment.start:
                 break
             total += segment.value * (min(segment.end, t) - segment.start)
@@ -205,7 +205,7 @@ class Expectation:
         horizon = begin + HORIZON
         day = int(begin // DAY)
         while True:
-            for segment in _segments_of_day(self, day):
+            for segment in _day_of(self, day).segments:
                 end, value = segment.end, segment.value
                 if end <= begin:
                     continue
@@ -230,9 +230,20 @@ class Expectation:
         return not piece.value and piece.start < at and piece.reason not in _ANNOUNCED
 
 
-@lru_cache(maxsize=16384)
-def _segments_of_day(expectation: Expectation, day: int) -> tuple[Segment, ...]:
-    segments: list[Segment] = []
+class _Day(msgspec.Struct, frozen=True, gc=False):
+    """The segments of one UTC day, and what the expectation adds up to over it, in seconds."""
+
+    segments: tuple[Segment, ...]
+    total: float
+
+
+@lru_cache(maxsize=4096)
+def _day_of(expectation: Expectation, number: int) -> _Day:
+    segments = tuple(_segments(expectation, number))
+    return _Day(segments, sum(s.value * (s.end - s.start) for s in segments))
+
+
+def _segments(expectation: Expectation, day: int) -> Iterator[Segment]:
     for start, end, offset in pieces_of_day(expectation.timezone, day):
         first = int((start + offset) // DAY)
         last = int((end + offset - 1) // DAY)
@@ -242,14 +253,8 @@ def _segments_of_day(expectation: Expectation, day: int) -> tuple[Segment, ...]:
             for span in expectation.day_plan(date.fromordinal(_EPOCH_ORDINAL + local)):
                 until = min(end, midnight + span.end)
                 if at < until:
-                    segments.append(Segment(at, until, span.value, span.reason))
+                    yield Segment(at, until, span.value, span.reason)
                     at = until
-    return tuple(segments)
-
-
-@lru_cache(maxsize=16384)
-def _sum_of_day(expectation: Expectation, day: int) -> float:
-    return sum(s.value * (s.end - s.start) for s in _segments_of_day(expectation, day))
 
 
 def _silenced(plan: DayPlan, start: int, end: int) -> DayPlan:

@@ -21,6 +21,7 @@ from nexhealth_exporter.expectation.pattern import (
     usual_of,
 )
 from nexhealth_exporter.expectation.quiet import SLOT, SLOTS, Expecting, Quiet, hour_of, longest
+from nexhealth_exporter.expectation.record import Record, unpacked
 from nexhealth_exporter.expectation.schedule import DAY
 from nexhealth_exporter.expectation.zone import pieces_of_day
 from nexhealth_exporter.model import IntegrationType
@@ -54,6 +55,10 @@ LITTLE = 0.55
 """A rest of less of the quiet that its type is allowed anyway could widen no allowance."""
 
 
+Marks = tuple[float | None, float | None]
+"""Of reads and of writes."""
+
+
 class Look(NamedTuple):
     """A successful poll of a sync. Instants are POSIX seconds; pairs are read, write.
 
@@ -63,7 +68,7 @@ class Look(NamedTuple):
 
     at: float
     before: float | None
-    marks: tuple[float | None, float | None]
+    marks: Marks
     zone: str
     kind: IntegrationType
     hours: tuple[Expecting, Expecting, Expecting]
@@ -81,28 +86,28 @@ class Look(NamedTuple):
     """Seconds after local midnight at which its pattern is made anew: not all at once."""
 
 
-class Learned(msgspec.Struct, frozen=True, gc=False):
-    """The record of one sync. It changes only when a mark has moved.
+class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What is known of one sync. It changes only when a mark has moved.
 
-    `marks` and `seen` are the marks (read, write) and when each was first met. Bit n of the
-    masks stands for the slot `base` + n. `pauses` has the slots in which that direction paused.
+    `marks` and `seen` are the marks (read, write) and when each was first met. `packed` is the
+    record of its weeks, `made_on` the local day (since 1970) on which `pattern` was made of it.
     """
 
     first_seen: float
-    marks: tuple[float | None, float | None]
+    marks: Marks
     seen: tuple[float, float]
-    base: int
-    active: int = 0
-    silent: int = 0
-    suspect: int = 0
-    pauses: tuple[int, int] = (0, 0)
-    quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]] = ((), ())
+    packed: bytes
     made_on: int = 0
     pattern: Pattern | None = None
 
+    @property
+    def record(self) -> Record:
+        """When it moved, week by week; unpacked each time."""
+        return unpacked(self.packed)
+
     def after_routine(
         self,
-        marks: tuple[float | None, float | None],
+        marks: Marks,
         at: float,
         zone: str,
         stagger: int,
@@ -143,23 +148,30 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
         return self if (read, write) == self.seen else replace(self, seen=(read, write))
 
     def after(self, look: Look) -> "Learned":
-        """The record after a look at which a mark had moved."""
-        record = _begun_in_time(self, look)
-        now = slot_of(_present(record, look), look.zone)
-        record = _shifted(record, now)
-        record = replace(record, active=record.active | _moved(record, look))
-        record = _quieted(_rested(record, look), look)
+        """What is known after a look at which a mark had moved."""
+        old = _begun_in_time(self, look)
+        now = slot_of(_present(old, look), look.zone)
+        record = _shifted(old.record, now)
+        record = replace(record, active=record.active | _moved(record, old.marks, look))
+        record = _quieted(_rested(record, old.marks, look), old.marks, look)
         seen = tuple(
             at if mark == known else look.at
-            for at, mark, known in zip(self.seen, look.marks, self.marks, strict=True)
+            for at, mark, known in zip(old.seen, look.marks, old.marks, strict=True)
         )
-        record = replace(record, marks=look.marks, seen=(seen[0], seen[1]))
+        made_on, pattern = old.made_on, old.pattern
         today = (now * SLOT - look.stagger) // DAY
-        return record if today == self.made_on else _remade(record, today, look)
+        if today != made_on:
+            seen_for = look.at - old.first_seen
+            made_on, pattern = today, _derived(record, seen_for, today, look, pattern)
+        return Learned(
+            old.first_seen, look.marks, (seen[0], seen[1]), record.packed(), made_on, pattern
+        )
 
 
-def _remade(record: Learned, today: int, look: Look) -> Learned:
-    seen_for = look.at - record.first_seen
+def _derived(
+    record: Record, seen_for: float, today: int, look: Look, before: Pattern | None
+) -> Pattern | None:
+    """The pattern of that day."""
     evidence = Evidence(
         record.base // SLOTS,
         record.active,
@@ -171,8 +183,7 @@ def _remade(record: Learned, today: int, look: Look) -> Learned:
         ),
         seen_for,
     )
-    pattern = derived(evidence, today, look.skipped, look.kind, record.pattern)
-    return replace(record, made_on=today, pattern=pattern)
+    return derived(evidence, today, look.skipped, look.kind, before)
 
 
 def _present(record: Learned, look: Look) -> float:
@@ -202,7 +213,7 @@ def _newest(marks: Sequence[float | None], at: float) -> float | None:
     return max((min(mark, at) for mark in marks if mark is not None), default=None)
 
 
-def _shifted(record: Learned, now: int) -> Learned:
+def _shifted(record: Record, now: int) -> Record:
     """The same with the oldest weeks dropped, so that the present one has room."""
     monday = now - (now - _MONDAY) % WEEK
     oldest = monday - (WEEKS - 1) * WEEK
@@ -219,24 +230,24 @@ def _shifted(record: Learned, now: int) -> Learned:
     )
 
 
-def _bits(record: Learned, first: int, last: int) -> int:
+def _bits(record: Record, first: int, last: int) -> int:
     """The slots from first to last, without last."""
     first, last = max(first - record.base, 0), last - record.base
     return ((1 << (last - first)) - 1) << first if last > first else 0
 
 
-def _moved(record: Learned, look: Look) -> int:
+def _moved(record: Record, known_marks: Marks, look: Look) -> int:
     moved = 0
-    for mark, known in zip(look.marks, record.marks, strict=True):
+    for mark, known in zip(look.marks, known_marks, strict=True):
         if mark is not None and mark != known and mark > look.at - WEEKS * LONGEST:
             slot = slot_of(min(mark, look.at), look.zone)
             moved |= _bits(record, slot, slot + 1)
     return moved
 
 
-def _rested(record: Learned, look: Look) -> Learned:
+def _rested(record: Record, known: Marks, look: Look) -> Record:
     """With the silence between two moves entered."""
-    before, newest = _newest(record.marks, look.at), _newest(look.marks, look.at)
+    before, newest = _newest(known, look.at), _newest(look.marks, look.at)
     if before is None or newest is None or newest <= before:
         return record
     if newest - before > LONGEST or _is_disturbed(look, before, newest):
@@ -256,12 +267,12 @@ def _rested(record: Learned, look: Look) -> Learned:
     return replace(record, suspect=record.suspect | slots)
 
 
-def _quieted(record: Learned, look: Look) -> Learned:
+def _quieted(record: Record, known: Marks, look: Look) -> Record:
     """With the quiet stretches that each direction has just ended."""
     pauses, quiets = list(record.pauses), list(record.quiets)
     usual = usual_of(look.kind)
     for way in (0, 1):
-        before, mark = record.marks[way], look.marks[way]
+        before, mark = known[way], look.marks[way]
         if before is None or mark is None or mark - before < NOTABLE:
             continue
         end = min(mark, look.at)
@@ -289,7 +300,8 @@ def first_met(at: float, zone: str) -> Learned:
     """The record of a sync that was never seen before."""
     slot = slot_of(at, zone)
     monday = slot - (slot - _MONDAY) % WEEK
-    return Learned(at, (None, None), (at, at), monday - (WEEKS - 1) * WEEK)
+    record = Record(monday - (WEEKS - 1) * WEEK)
+    return Learned(at, (None, None), (at, at), record.packed())
 
 
 def _is_disturbed(look: Look, start: float, end: float) -> bool:

@@ -5,7 +5,7 @@ from functools import lru_cache
 import msgspec
 
 from nexhealth_exporter.expectation.expectation import EXPECTED
-from nexhealth_exporter.expectation.pattern import SATURDAY, Pattern
+from nexhealth_exporter.expectation.pattern import SATURDAY, Week, week_of
 from nexhealth_exporter.expectation.quiet import SLOT, SLOTS
 from nexhealth_exporter.expectation.schedule import DayPlan, Span, joined
 from nexhealth_exporter.model import Reason
@@ -18,23 +18,25 @@ _NOON = (22, 30)
 
 
 class LearnedWeek(msgspec.Struct, frozen=True, gc=False):
-    """The seven ordinary days of a pattern's `values`. Slots of the day in `pauses` rest on each.
+    """The seven ordinary days of a pattern, by its `packed` week.
 
-    Plans are made when asked for: ready, they would be many times as large as the values.
+    Slots of the day in `pauses` rest on each.
+
+    Plans are made when asked for: ready, they would be many times as large.
     """
 
-    values: bytes
+    packed: bytes
     pauses: int = 0
 
     def __getitem__(self, weekday: int, /) -> DayPlan:
         """The plan of that weekday; 0 is Monday."""
-        values = self.values[weekday * SLOTS : (weekday + 1) * SLOTS]
+        values = week_of(self.packed).values[weekday * SLOTS : (weekday + 1) * SLOTS]
         return _plan(values, self.pauses, is_weekend=weekday >= SATURDAY)
 
 
-def beside_rest(pattern: Pattern) -> tuple[int, int]:
+def beside_rest(week: Week) -> tuple[int, int]:
     """Until when it rests after a day of rest, and from when before one; seconds of the day."""
-    days = [pattern.values[day * SLOTS : (day + 1) * SLOTS] for day in range(7)]
+    days = [week.values[day * SLOTS : (day + 1) * SLOTS] for day in range(7)]
     back, gone = 0, SLOTS
     for day, values in enumerate(days):
         running = [n for n, value in enumerate(values) if value]

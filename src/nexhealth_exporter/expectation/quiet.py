@@ -28,7 +28,7 @@ class Quiet(NamedTuple):
 
     day: int
     """The local day (days since 1970) on which it ended."""
-    seconds: float
+    seconds: int
     """Of expected time."""
     began: int = OVERNIGHT
     """The slot of the day in which it began, or OVERNIGHT."""

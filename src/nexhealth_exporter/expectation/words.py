@@ -20,7 +20,8 @@ class Stretch(NamedTuple):
 
 def stretches(pattern: Pattern) -> Iterator[Stretch]:
     """The week, equal neighbours joined."""
-    days = [_windows(pattern.values[day * SLOTS : (day + 1) * SLOTS]) for day in range(7)]
+    values = pattern.week.values
+    days = [_windows(values[day * SLOTS : (day + 1) * SLOTS]) for day in range(7)]
     first = 0
     for day in range(1, 8):
         if day == len(days) or days[day] != days[first]:

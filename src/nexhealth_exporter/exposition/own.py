@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Protocol
 
 from prometheus_client import (
@@ -75,8 +75,13 @@ class OwnMetrics:
 
     def called(self, endpoint: str, code: str, seconds: float) -> None:
         """One HTTP call ended, with that status or "none"."""
-        self._requests.labels(endpoint, code).inc()
-        self._durations.labels(endpoint).observe(seconds)
+        request, duration = self._of_call(endpoint, code)
+        request.inc()
+        duration.observe(seconds)
+
+    @cache  # noqa: B019 - it lives as long as the process; looking labels up takes long
+    def _of_call(self, endpoint: str, code: str) -> tuple[Counter, Histogram]:
+        return self._requests.labels(endpoint, code), self._durations.labels(endpoint)
 
     def throttled(self, seconds: float) -> None:
         """A call waited that long for the limiter or a Retry-After."""

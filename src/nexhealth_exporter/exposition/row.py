@@ -22,7 +22,7 @@ from nexhealth_exporter.model import Institution, Operation, Reason, Severity
 OPEN = b","
 
 Cell = float | bytes | None
-"""A value, or as bytes the end of a line that has labels of its own."""
+"""A value, which may be a truth, or as bytes the end of a line that has labels of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,15 +51,6 @@ def _severities(family: Family, path: str) -> Iterator[Column]:
     for severity in Severity:
         tail = f',severity="{severity}"}} '.encode()
         yield _column(family, path.format(severity=severity), tail)
-
-
-def _colour(operation: Operation) -> Column:
-    is_up = attrgetter(f"standing.sync.{operation}_up")
-    return Column(table.UP[operation], cell=lambda row: _number(is_up(row)))
-
-
-def _number(told: bool | None) -> int | None:  # noqa: FBT001 - it is what becomes a number
-    return None if told is None else int(told)
 
 
 class SyncRow:
@@ -170,7 +161,7 @@ SYNC_COLUMNS = (
     *chain.from_iterable(
         _severities(table.ALLOWANCE[op], f"standing.{op}.basis.{{severity}}") for op in Operation
     ),
-    *map(_colour, Operation),
+    *(_column(table.UP[op], f"standing.sync.{op}_up") for op in Operation),
     _column(table.SYNC_INFO, "info", OPEN),
 )
 OFFICE_COLUMNS = (

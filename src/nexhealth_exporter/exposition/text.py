@@ -35,8 +35,11 @@ def numbers(values: Sequence[float]) -> list[bytes]:
 def numbered(
     labelled: Sequence[bytes], values: Sequence[float | None]
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """Label pairs and number of each line that has a number; one value for each label pairs."""
-    text = _numbers.encode(values)[1:-1]
+    """Label pairs and number of each line that has a number; one value for each label pairs.
+
+    A truth is 1 or 0.
+    """
+    text = _numbers.encode(values)[1:-1].replace(b"true", b"1").replace(b"false", b"0")
     ends = text.split(b",") if values else []
     if _NOTHING not in text:
         return labelled, ends

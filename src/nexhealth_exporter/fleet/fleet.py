@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from nexhealth_exporter.expectation.incident import incidents
 from nexhealth_exporter.fleet.judging import Judging, excused
 from nexhealth_exporter.fleet.standing import (
+    NO_MEMORY,
     REMEMBERED,
     Disturbance,
     Disturbances,
@@ -56,7 +57,9 @@ class Fleet:
         known, judging = self.standings, Judging(policy, self.disturbances)
         remembered = {**self.remembered, **{s: known[s].memory() for s in known}}
         standings = {
-            i.subdomain: judging.renamed(known.get(i.subdomain), i, remembered.pop(i.subdomain, {}))
+            i.subdomain: judging.renamed(
+                known.get(i.subdomain), i, remembered.pop(i.subdomain, NO_MEMORY)
+            )
             for i in inventory
         }
         return replace(self, standings=standings, remembered=remembered)

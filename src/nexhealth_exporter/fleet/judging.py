@@ -19,6 +19,7 @@ from nexhealth_exporter.expectation.judgement import (
 )
 from nexhealth_exporter.expectation.learned import Learned, Look, first_met
 from nexhealth_exporter.fleet.standing import (
+    NO_MEMORY,
     Disturbance,
     Disturbances,
     Hours,
@@ -97,7 +98,8 @@ class Judging:
         kept = before.kept
         if kept or len(syncs) != len(known) or known.keys() != {s.sync.name for s in syncs}:
             shown = {s.sync.name for s in syncs}
-            kept = {name: k for name, k in before.memory().items() if name not in shown}
+            memory = before.memory().items()
+            kept = {name: k for name, k in memory if name not in shown} or NO_MEMORY
         after = Standing(before.institution, before.group, syncs, poll.at, poll.at, kept=kept)
         if before.syncs is not None and _facts(syncs) == _facts(before.syncs):
             return after
@@ -155,9 +157,10 @@ class Judging:
                 stagger=late,
             )
             learned = learned.after(look)
-        is_same = before is not None and _kept_the_same(sync, kind, learned, before)
+        is_same = before is None or _described_alike(sync, kind, before)
+        still_hold = is_same and learned.pattern is hours.pattern
         return self._standing(
-            institution, sync, learned, before, at, hours=hours if is_same else None
+            institution, sync, learned, before, at, hours=hours if still_hold else None
         )
 
     def _standing(
@@ -236,13 +239,10 @@ def _excuse(lasted: tuple[Disturbance, ...], anchor: float) -> tuple[Disturbance
     return tuple(one for one in lasted if anchor < one.end < math.inf) if lasted else ()
 
 
-def _kept_the_same(
-    sync: Sync, kind: IntegrationType, learned: Learned, before: SyncStanding
-) -> bool:
-    """Whether everything is as it was from which its hours follow, under the same policy."""
+def _described_alike(sync: Sync, kind: IntegrationType, before: SyncStanding) -> bool:
+    """Whether the answer says the same of it from which its hours follow beside its pattern."""
     return (
-        learned.pattern is before.learned.pattern
-        and kind is before.integration_type
+        kind is before.integration_type
         and sync.emr == before.sync.emr
         and sync.locations == before.sync.locations
     )

@@ -159,7 +159,7 @@ Disturbances = Mapping[IntegrationType, tuple[Disturbance, ...]]
 REMEMBERED = 20
 """So many of each type: an office that was silent through several needs them all."""
 
-_NO_MEMORY: "Memory" = MappingProxyType({})
+NO_MEMORY: "Memory" = MappingProxyType({})
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -176,7 +176,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     last_poll: float | None = None
     last_success: float | None = None
     failure: str | None = None
-    kept: Memory = _NO_MEMORY
+    kept: Memory = NO_MEMORY
 
     def memory(self) -> Memory:
         """What is to be remembered of its syncs, those that are shown included."""

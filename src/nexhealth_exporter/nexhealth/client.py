@@ -269,6 +269,8 @@ class NexHealth:
 
     def _tell(self, endpoint: str, answer: envelope.Answer) -> None:
         """Log what an answer warns of, each warning once."""
+        if not (answer.description or answer.is_cut):
+            return
         warnings = [self._scrubbed(answer.description)] if endpoint != "authenticates" else []
         if answer.is_cut:
             warnings.append("the API counts more entries than it sent: the answer is truncated")

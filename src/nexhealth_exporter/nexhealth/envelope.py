@@ -96,7 +96,7 @@ def answer(body: Bytes) -> Answer:
     return _bounded(found)
 
 
-async def piecewise(body: Bytes) -> Answer:
+async def piecewise(body: bytearray) -> Answer:
     """The same; others have their turn while a large answer is taken apart."""
     if len(body) <= PIECE:
         return answer(body)
@@ -122,7 +122,7 @@ def _too_many_values() -> TooLarge:
 
 def holds_more(json: Bytes, values: int, marks: Sequence[bytes] = MARKS) -> bool:
     """Whether it may hold more values: by the marks before or after each, wherever they stand."""
-    return any(number > values for number in _counts(json, marks))
+    return len(json) > values and any(number > values for number in _counts(json, marks))
 
 
 def _counts(json: Bytes, marks: Sequence[bytes]) -> Iterator[int]:
@@ -183,6 +183,8 @@ def _entries(data: Raw) -> Sequence[Raw] | None:
 
 
 def _small(value: Raw) -> object:
+    if value == _NULL:
+        return None
     return _anything.decode(value) if memoryview(value).nbytes <= _MAX_WORDS_BYTES else None
 
 

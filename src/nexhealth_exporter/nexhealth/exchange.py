@@ -4,8 +4,9 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Protocol, Self
 
 import aiohttp
@@ -96,7 +97,9 @@ class Exchange:
             "Nex-Api-Version": version,
             "User-Agent": f"nexhealth-exporter/{__version__}",
         }
-        self._timeout = timeout
+        # A limit of the whole holds for each part: aiohttp is asked to watch no more than it must.
+        self._small = aiohttp.ClientTimeout(total=timeout)
+        self._large = aiohttp.ClientTimeout(total=None, connect=timeout, sock_read=timeout)
         self._max_concurrency = max_concurrency
         self._permits = asyncio.Semaphore(max_concurrency)
         self._pacer = pacer
@@ -104,15 +107,13 @@ class Exchange:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(_on_headers_sent)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._max_concurrency, keepalive_timeout=KEEP_ALIVE
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
-            trace_configs=[trace],
+            request_class=_Request,
             middlewares=[_only_once],
         )
         return self
@@ -150,30 +151,34 @@ class Exchange:
         if self._session is None:
             message = "the exchange is not open"
             raise RuntimeError(message)
-        limit = aiohttp.ClientTimeout(
-            total=self._timeout if call.is_small else None,
-            connect=self._timeout,
-            sock_read=self._timeout,
-        )
+        _FLIGHT.set(flight)
         async with self._session.request(
             call.method,
             call.url,
             headers={"Authorization": authorization},
             allow_redirects=False,
-            timeout=limit,
-            trace_request_ctx=flight,
+            timeout=self._small if call.is_small else self._large,
         ) as response:
             flight.code = str(response.status)
             body = await _body(response, call.max_bytes)
             return Response(response.status, body, response.headers.get("Retry-After"))
 
 
-async def _on_headers_sent(
-    session: aiohttp.ClientSession,  # noqa: ARG001 -- aiohttp's signature
-    context: SimpleNamespace,
-    params: aiohttp.TraceRequestHeadersSentParams,  # noqa: ARG001
-) -> None:
-    context.trace_request_ctx.sent()
+class _Request(aiohttp.ClientRequest):
+    """Tells its flight when its headers have been written.
+
+    aiohttp's tracing tells it as well, with nine other things: it costs as much as reading an
+    answer.
+    """
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        response = await super().send(conn)
+        _FLIGHT.get().sent()
+        return response
+
+
+_FLIGHT: ContextVar[_Flight] = ContextVar("flight")
+"""Of the call that this task makes."""
 
 
 async def _only_once(

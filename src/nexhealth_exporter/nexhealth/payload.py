@@ -1,10 +1,11 @@
 """NexHealth's entries and the house's values: the only module that knows the API's words.
 
 Addresses, telephone numbers and e-mail addresses of locations are skipped as bytes and never
-become values.
+become values. Names and words are interned: a fleet holds each once, however often it is told.
 """
 
 import asyncio
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -147,7 +148,8 @@ def _named(entries: Sequence[_Entry], reject: Reject) -> tuple[Sync, ...]:
         entries = entries[:_MOST_SYNCS]
     unique = names([entry.source for entry in entries])
     return tuple(
-        altered(entry.sync, name=name) for entry, name in zip(entries, unique, strict=True)
+        altered(entry.sync, name=sys.intern(name))
+        for entry, name in zip(entries, unique, strict=True)
     )
 
 
@@ -184,12 +186,12 @@ def _product(emr: object) -> tuple[str, IntegrationType | None]:
     """The product's display name, and where it runs."""
     if not isinstance(emr, dict):
         name = text(emr)
-        return shortened(name), _TYPES_BY_PRODUCT.get(name.lower())
+        return sys.intern(shortened(name)), _TYPES_BY_PRODUCT.get(name.lower())
     name = text(emr.get("name"))
     display_name = text(emr.get("display_name")) or name
     kind = text(emr.get("type")).lower()
     known = _TYPES.get(kind) if kind else _TYPES_BY_PRODUCT.get(name.lower())
-    return shortened(display_name), known
+    return sys.intern(shortened(display_name)), known
 
 
 # Institutions and locations
@@ -225,7 +227,7 @@ def _listed(raw: Raw) -> Institution:
     if not 0 < len(subdomain) <= _MAX_SUBDOMAIN or not subdomain.isprintable():
         raise Unreadable
     return Institution(
-        subdomain=subdomain,
+        subdomain=sys.intern(subdomain),
         id=integer(told.id),
         name=shortened(text(told.name)),
         country=_code(told.country_code),
@@ -270,7 +272,7 @@ def _readable(locations: Raw) -> Iterable[_LocationEntry]:
 
 def _code(value: object) -> str | None:
     """A code of a country or a state, in capitals."""
-    return shortened(text(value).upper()) or None
+    return sys.intern(shortened(text(value).upper())) or None
 
 
 # Tokens

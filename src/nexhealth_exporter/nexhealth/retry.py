@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self, TypeVar
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
-from tenacity.wait import wait_random_exponential
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from nexhealth_exporter.errors import ConnectionFailed, PollError, ServerError, Throttled, Timeout
 from nexhealth_exporter.nexhealth.pacer import Pacer
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying, RetryCallState
 
 _T = TypeVar("_T")
 
@@ -41,7 +41,7 @@ class Allowance:
         """A question has been answered."""
         self._left = min(self._left + 1, _MOST)
 
-    def is_spent(self, state: RetryCallState) -> bool:
+    def is_spent(self, state: "RetryCallState") -> bool:
         """Take one retry, unless none is left. A 429 costs none: its pause bounds it."""
         if isinstance(_error(state), Throttled):
             return False
@@ -117,10 +117,13 @@ async def persist(
     return answer
 
 
-def _law(limit: Limit, pacer: Pacer, allowance: Allowance) -> AsyncRetrying:
+def _law(limit: Limit, pacer: Pacer, allowance: Allowance) -> "AsyncRetrying":
     """The law of retries for one question; `reraise` gives the last failure."""
+    # Imported late: the program is to answer before the first question fails.
+    from tenacity import AsyncRetrying, retry_if_exception  # noqa: PLC0415
+    from tenacity.wait import wait_random_exponential  # noqa: PLC0415
 
-    def is_over(state: RetryCallState) -> bool:
+    def is_over(state: "RetryCallState") -> bool:
         limit.failure = _error(state)
         wait = max(state.upcoming_sleep, pacer.paused_for)
         is_late = state.attempt_number >= ATTEMPTS or wait >= limit.left
@@ -134,7 +137,7 @@ def _law(limit: Limit, pacer: Pacer, allowance: Allowance) -> AsyncRetrying:
     )
 
 
-def _error(state: RetryCallState) -> PollError | None:
+def _error(state: "RetryCallState") -> PollError | None:
     error = state.outcome.exception() if state.outcome is not None else None
     return error if isinstance(error, PollError) else None
 

@@ -48,8 +48,22 @@ _data = msgspec.json.Decoder(_Data)
 _raws = msgspec.json.Decoder(list[Raw])
 
 
-async def split(body: bytes | bytearray, piece: int = PIECE) -> Split | None:
-    """The body of an answer in two, or None where it cannot be told apart piece by piece."""
+async def split(body: bytearray, piece: int = PIECE) -> Split | None:
+    """The body of an answer in two, or None where it cannot be told apart piece by piece.
+
+    The entries lie in the body itself, in which brackets have taken the place of the marks
+    around each piece: copies would be as large again. With None the body is as it was.
+    """
+    replaced: dict[int, int] = {}
+    found = await _in_pieces(body, piece, replaced)
+    if found is None:
+        for at, mark in replaced.items():
+            body[at] = mark
+    return found
+
+
+async def _in_pieces(body: bytearray, piece: int, replaced: dict[int, int]) -> Split | None:
+    """The same; `replaced` is told the marks that were replaced, by their places."""
     begin = _BEGIN.search(body, 0, _FARTHEST)
     if begin is None:
         return None
@@ -58,9 +72,8 @@ async def split(body: bytes | bytearray, piece: int = PIECE) -> Split | None:
     at, tries = begin.start(1) + 1, 0
     try:
         while cut := await _cut(next_entry, body, at + piece * (1 + tries)):
-            try:
-                some = _raws.decode(b"[" + body[at : cut.start()] + b"]")
-            except DECODING:
+            some = _between(body, at - 1, cut.start(), replaced)
+            if some is None:
                 tries += 1
                 if tries == _MOST_TRIES:
                     return None
@@ -84,7 +97,7 @@ async def split(body: bytes | bytearray, piece: int = PIECE) -> Split | None:
 
 
 async def _cut(
-    next_entry: re.Pattern[bytes], body: bytes | bytearray, start: int
+    next_entry: re.Pattern[bytes], body: bytearray, start: int
 ) -> re.Match[bytes] | None:
     """The first cut from `start` on that lies within one stretch; others have their turn between.
 
@@ -95,3 +108,18 @@ async def _cut(
             return cut
         await asyncio.sleep(0)
     return None
+
+
+def _between(body: bytearray, first: int, last: int, replaced: dict[int, int]) -> list[Raw] | None:
+    """The entries between two marks; None, and the marks as they were, if these are none."""
+    marks = body[first], body[last]
+    body[first], body[last] = b"[]"
+    try:
+        entries = _raws.decode(memoryview(body)[first : last + 1])
+    except DECODING:
+        body[first], body[last] = marks
+        return None
+    for at, mark in zip((first, last), marks, strict=True):
+        # The mark before a piece may be the bracket of the piece before it.
+        replaced.setdefault(at, mark)
+    return entries

@@ -1,5 +1,7 @@
 """Time zones as the API may write them."""
 
+import sys
+
 from nexhealth_exporter.nexhealth.scalars import text
 from nexhealth_exporter.nexhealth.text import shortened
 
@@ -22,5 +24,5 @@ _RAILS = {
 
 def zone(value: object) -> str | None:
     """The name in the zone database if it is known by another, else the name as it is."""
-    name = shortened(text(value))
+    name = sys.intern(shortened(text(value)))
     return _RAILS.get(name, name) or None

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from nexhealth_exporter.errors import OtherFailure
@@ -20,8 +20,12 @@ FLUSH_SECONDS = 0.1
 INCIDENT_SECONDS = 5.0
 """How often incidents are looked for within a round: each look reads every sync."""
 
-BATCH = 20
-"""Institutions that change together where all of them do: others wait for so many."""
+BATCH, BATCHES = 20, 500
+"""Institutions that change together where all of them do: others wait for so many.
+
+Of a fleet so large that there would be more batches than that, more change together: the fleet is
+copied for each of them.
+"""
 
 STALE_INTERVALS = 3
 """A known answer is served for at least so many intervals without a good poll."""
@@ -54,8 +58,9 @@ class Latest:
         self._judging = asyncio.get_running_loop().create_task(self._judge_anew())
 
     async def _judge_anew(self) -> None:
-        for some in _in_batches(list(self.fleet.standings)):
-            self._rejudge(some)
+        subdomains, size = list(self.fleet.standings), self._batch
+        for first in range(0, len(subdomains), size):
+            self._rejudge(subdomains[first : first + size])
             await asyncio.sleep(0)
         self.fleet = self.fleet.with_incidents(self._polled_at)
 
@@ -96,10 +101,11 @@ class Latest:
 
         Incidents are looked for when the round ends: half an answer tells little of them.
         """
-        self._looked_for_incidents = now()
+        size = self._batch
         for number, poll in enumerate(polls, 1):
             self.record(poll)
-            if number % BATCH == 0:
+            if number % size == 0:
+                self._looked_for_incidents = now()
                 self.apply()
                 await asyncio.sleep(0)
 
@@ -130,12 +136,11 @@ class Latest:
             failed = Poll(poll.subdomain, poll.at, failure=OtherFailure.reason)
             self.fleet = self.fleet.after([failed], self._lasting())
 
+    @property
+    def _batch(self) -> int:
+        return max(BATCH, len(self.fleet.standings) // BATCHES)
+
     def _lasting(self) -> Policy:
         """The policy under which an answer outlives a few polls, however far apart they are."""
         stale_after = max(self._policy.stale_after, STALE_INTERVALS * self.interval)
         return replace(self._policy, stale_after=stale_after)
-
-
-def _in_batches(subdomains: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(subdomains), BATCH):
-        yield subdomains[first : first + BATCH]

@@ -5,10 +5,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from nexhealth_exporter.model import Institution, IntegrationType
-from nexhealth_exporter.rules.schema import Match
+
+if TYPE_CHECKING:
+    from nexhealth_exporter.rules.schema import Match
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -17,7 +19,7 @@ class Matching(Protocol):
     """Anything that has a match."""
 
     @property
-    def match(self) -> Match:
+    def match(self) -> "Match":
         """What it is about."""
 
 
@@ -28,11 +30,11 @@ T = TypeVar("T", bound=Matching)
 class Matcher:
     """A match that is ready to be asked."""
 
-    match: Match
+    match: "Match"
     subdomain: re.Pattern[str] | None
 
     @classmethod
-    def of(cls, match: Match) -> "Matcher":
+    def of(cls, match: "Match") -> "Matcher":
         """The same with its glob compiled."""
         glob = match.subdomain
         return cls(match, None if glob is None else re.compile(fnmatch.translate(glob)))

@@ -1,17 +1,11 @@
 """From the configuration file to rules."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from nexhealth_exporter.document import Document, Problem, did_you_mean, parse, read_text
+from nexhealth_exporter.document import Document, Problem, did_you_mean, parse
 from nexhealth_exporter.rules.matching import Entries
 from nexhealth_exporter.rules.rules import Rules
 from nexhealth_exporter.rules.schema import ConfigFile
-
-
-def load(path: Path | None) -> Rules:
-    """The rules of that file, or none. Raises ConfigError that tells all that is wrong."""
-    return Rules() if path is None else read(read_text(path), path.name)
 
 
 def read(text: str, name: str) -> Rules:

@@ -2,16 +2,25 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
 
 from nexhealth_exporter.expectation.allowance import AllowanceRules, Bounds
 from nexhealth_exporter.expectation.schedule import Schedule
-from nexhealth_exporter.model import Institution, IntegrationType
+from nexhealth_exporter.model import Institution, IntegrationType, Operation, Severity
 from nexhealth_exporter.rules.matching import Entries, T
-from nexhealth_exporter.rules.schema import ClosureEntry, Entry, Leaf
-from nexhealth_exporter.rules.words import DateRange
+
+if TYPE_CHECKING:
+    from nexhealth_exporter.rules.schema import ClosureEntry, Entry
+
+DateRange = tuple[date, date]
 
 SyncFacts = tuple[str, IntegrationType]
 """What a match may ask of a sync: its product's display name and its integration type."""
+
+
+_NO_ALLOWANCE: AllowanceRules = {}
+"""One for all the syncs of which nothing is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,8 @@ class Rules:
     """
 
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
-    institutions: Entries[Entry] = field(default_factory=Entries)
-    closures: Entries[ClosureEntry] = field(default_factory=Entries)
+    institutions: "Entries[Entry]" = field(default_factory=Entries)
+    closures: "Entries[ClosureEntry]" = field(default_factory=Entries)
     name: str = ""
     text: str = ""
     lines: Mapping[tuple[str, int], int] = field(default_factory=dict)
@@ -45,7 +54,7 @@ class Rules:
         """For each key, the first entry that matches and has it; closures of all that match."""
         schedule: str | None = None
         timezone: str | None = None
-        allowance: dict[Leaf, Bounds] = {}
+        allowance: dict[tuple[IntegrationType, Operation, Severity], Bounds] = {}
         for _, matcher, entry in self.institutions.of_institution(institution):
             if not matcher.sync(*facts):
                 continue
@@ -62,7 +71,7 @@ class Rules:
         return SyncRules(
             self.schedules[schedule] if schedule else None,
             timezone,
-            allowance,
+            allowance or _NO_ALLOWANCE,
             tuple(sorted(closures)),
         )
 

@@ -236,11 +236,12 @@ class _Frame:
 
     def moved(self, learned: Learned) -> Iterator[Strip]:
         """When it was seen to move, until today."""
+        record = learned.record
         for day in self.dates[: DAYS_BEFORE + 1]:
-            first = (day - _EPOCH).days * SLOTS - learned.base
+            first = (day - _EPOCH).days * SLOTS - record.base
             begun: int | None = None
             for slot in range(SLOTS + 1):
-                moves = slot < SLOTS and first >= 0 and learned.active >> (first + slot) & 1
+                moves = slot < SLOTS and first >= 0 and record.active >> (first + slot) & 1
                 if moves and begun is None:
                     begun = slot
                 elif not moves and begun is not None:
@@ -250,7 +251,7 @@ class _Frame:
 
     def usual(self, learned: Learned) -> Iterator[Strip]:
         """In which hours of the days ahead it usually moves; nothing while that is not known."""
-        activity = b"" if learned.pattern is None else learned.pattern.activity
+        activity = b"" if learned.pattern is None else learned.pattern.week.activity
         for day in self.dates[DAYS_BEFORE + 1 :]:
             hours = activity[day.weekday() * 24 : (day.weekday() + 1) * 24]
             for hour, percent in enumerate(hours):
