@@ -15,8 +15,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from nexhealth_exporter.expectation.deriving import Evidence, derived
 from nexhealth_exporter.expectation.learned import WEEKS, Learned, first_met, slot_of
-from nexhealth_exporter.expectation.pattern import Evidence, derived
 from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
 from nexhealth_exporter.expectation.record import Record
 from nexhealth_exporter.fleet import Fleet, Kept, Policy

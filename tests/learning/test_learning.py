@@ -344,18 +344,6 @@ def test_a_cloud_silence_from_closing_on_does_not_page_on_its_first_day(office: 
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
 
 
-def test_an_afternoon_away_postpones_a_ticket_of_a_browser_and_not_its_page(office: Make) -> None:
-    smiles = office(IntegrationType.CLOUD)
-    smiles.live(FIRST, 42, weekdays(8, 17))
-
-    def allowed(hour: float) -> dict[Severity, float]:
-        return smiles.sync.hours.allowances(smiles.kind, Operation.READ, at(weeks(5), hour))
-
-    morning, noon = allowed(9), allowed(13)
-    assert noon[Severity.WARNING] > morning[Severity.WARNING]
-    assert noon[Severity.CRITICAL] == morning[Severity.CRITICAL] < 6 * 3600
-
-
 @pytest.mark.parametrize(
     ("last", "said"),
     [

@@ -80,15 +80,9 @@ class Room(NamedTuple):
             seconds = quiet
         if severity is Severity.CRITICAL and self.next_day:
             seconds = max(seconds, self.left + self.next_day + MINUTE)
-        elif self._may_have_gone_home(severity):
+        elif severity is Severity.CRITICAL or not self.is_server or self.left <= EARLY:
             seconds += min(self.left, usual)
         return min(seconds, MOST * usual)
-
-    def _may_have_gone_home(self, severity: Severity) -> bool:
-        if self.is_server:
-            return severity is Severity.CRITICAL or self.left <= EARLY
-        # An afternoon is shorter than what is tolerated of a browser before a page anyway.
-        return severity is Severity.WARNING
 
 
 def hour_after(expectation: Expectation, mark: float | None, kind: IntegrationType) -> int | None:

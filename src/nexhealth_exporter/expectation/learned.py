@@ -13,13 +13,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from nexhealth_exporter.expectation.pattern import (
-    DAYS_KEPT,
-    Evidence,
-    Pattern,
-    derived,
-    usual_of,
-)
+from nexhealth_exporter.expectation.deriving import DAYS_KEPT, Evidence, derived
+from nexhealth_exporter.expectation.pattern import Pattern, usual_of
 from nexhealth_exporter.expectation.quiet import SLOT, SLOTS, Expecting, Quiet, hour_of, longest
 from nexhealth_exporter.expectation.record import Record, unpacked
 from nexhealth_exporter.expectation.schedule import DAY
