@@ -368,7 +368,9 @@ class Chaos:
 
 
 @asynccontextmanager
-async def chaos(seed: int, offices: int, scope: Scope) -> AsyncIterator[Chaos]:
+async def chaos(
+    seed: int, offices: int, scope: Scope, inventory: float = INVENTORY
+) -> AsyncIterator[Chaos]:
     """A world with that many offices, and an exporter that polls it in that scope."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, CompressedTime)
@@ -389,7 +391,7 @@ async def chaos(seed: int, offices: int, scope: Scope) -> AsyncIterator[Chaos]:
         )
         poller = Poller(
             nexhealth,
-            Pace(scope, INTERVAL, INVENTORY, rate=1000 / 60, budget=0.0),
+            Pace(scope, INTERVAL, inventory, rate=1000 / 60, budget=0.0),
             _policy(),
             watches=lambda _: True,
             concurrency=50,

@@ -9,7 +9,7 @@ import pytest
 
 from nexhealth_exporter.plan import Scope
 from tests.compressed import compressed
-from tests.faults.chaos import HOUR, INTERVAL, INVENTORY, chaos, live
+from tests.faults.chaos import HOUR, INTERVAL, chaos, live
 from tests.faults.truth import Seen, Wrong, office
 
 SEEDS = {Scope.INSTITUTION: 6, Scope.FLEET: 7}
@@ -22,17 +22,17 @@ def test_rounds_of_chaos_show_nothing_untrue(scope: Scope) -> None:
 
 @pytest.mark.timeout(300)
 def test_offices_come_and_go_by_the_thousand() -> None:
-    many = 1000
+    many, inventory = 1000, 2 * INTERVAL
 
     async def churn() -> None:
-        async with chaos(1, many, Scope.FLEET) as world:
+        async with chaos(1, many, Scope.FLEET, inventory) as world:
             await asyncio.sleep(INTERVAL)
             for first in (10_001, 20_001):
                 for name in list(world.simulator.offices):
                     world.simulator.remove(name)
                 for number in range(first, first + many):
                     world.simulator.add(office(number))
-                await asyncio.sleep(INVENTORY + 2 * INTERVAL)
+                await asyncio.sleep(inventory + 2 * INTERVAL)
                 seen = await world.page()
                 assert seen.one("up") == 1
                 assert seen.one("institutions") == many

@@ -124,4 +124,5 @@ def _introduce(given: Settings, fleet: Demo, port: int) -> None:
     print(f"  {url}/metrics  what Prometheus reads")
     for sentence in fleet.missing:
         print(f"  (not to be seen right now: {sentence})")
+    print("Everybody is there when the first round has ended, within seconds.")
     print("Stop it with Ctrl-C.", flush=True)
