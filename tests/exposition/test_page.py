@@ -27,6 +27,7 @@ from tests.exposition.reading import (
     samples,
     text_of,
 )
+from tests.turns import others
 
 LARGEST = 256 * 1024
 SERVER = IntegrationType.SERVER
@@ -161,19 +162,10 @@ async def test_after_a_weekend_only_open_hours_count() -> None:
 
 
 async def test_the_loop_goes_on_while_a_large_page_is_drawn() -> None:
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
     offices = fleet(1500)
-    counting = asyncio.create_task(count())
-    await page().write(offices, NOW, openmetrics=False, names=ALL, gzip=True)
-    counting.cancel()
-    assert turns > 10
+    async with others() as turns:
+        await page().write(offices, NOW, openmetrics=False, names=ALL, gzip=True)
+    assert turns.count > 10
 
 
 async def test_overlapping_scrapes_share_the_work() -> None:

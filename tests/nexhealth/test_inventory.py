@@ -16,6 +16,7 @@ from nexhealth_exporter.model import (
 from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.nexhealth.splitting import PIECE
 from tests.nexhealth.answers import Rejected, body, entry
+from tests.turns import others
 
 
 def institutions(data: Any) -> list[Institution]:
@@ -143,22 +144,13 @@ async def test_others_have_their_turn_while_a_large_fleet_answer_is_read() -> No
     number = 20_000
     inventory = Inventory({f"i{n}": Institution(f"i{n}", id=n) for n in range(number)})
     answer = body([entry(institution_id=n) for n in range(number)])
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    beside = asyncio.ensure_future(others())
-    pieces = await envelope.piecewise(bytearray(answer))
-    assert turns >= len(answer) // PIECE
-    turns = 0
-    found = await payload.fleet(pieces, inventory, Rejected())
-    beside.cancel()
+    async with others() as split:
+        pieces = await envelope.piecewise(bytearray(answer))
+    async with others() as read:
+        found = await payload.fleet(pieces, inventory, Rejected())
+    assert split.count >= len(answer) // PIECE
     assert len(found) == number
-    assert turns >= 2 * number // envelope.SLICE
+    assert read.count >= 2 * number // envelope.SLICE
 
 
 def test_the_token_is_taken_as_it_is() -> None:

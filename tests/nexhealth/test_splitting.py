@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nexhealth_exporter.nexhealth import envelope
 from nexhealth_exporter.nexhealth.splitting import Split, split
 from tests.nexhealth.answers import body, entry
+from tests.turns import others
 
 WORDS = st.sampled_from(
     ["", "},{", '"data":[{"institution_id"', '"institution_id"', "]}", "é\\", ","]
@@ -108,15 +109,6 @@ async def test_a_large_answer_gives_what_it_gives_in_one_go() -> None:
 
 async def test_others_have_their_turn_while_there_is_nothing_to_cut() -> None:
     text = b'{"data":[{"a":1}' + (b"," + b" " * 999) * 8000 + b"]}"
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    beside = asyncio.ensure_future(others())
-    assert await split(bytearray(text)) is None
-    beside.cancel()
-    assert turns >= len(text) // 2**20
+    async with others() as turns:
+        assert await split(bytearray(text)) is None
+    assert turns.count >= len(text) // 2**20
