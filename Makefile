@@ -32,7 +32,7 @@ tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chro
 
 # Two at a time: what waits for a server or a download leaves a core to another. The measuring
 # comes before the tests fill both, and each part's words are kept together.
-PARTS := lint types audit bench-small tools test site alerts browser chart dashboards fuzz-briefly image
+PARTS := lint types audit bench-small tools test image alerts site browser chart dashboards fuzz-briefly
 check:  ## everything that can fail
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 
