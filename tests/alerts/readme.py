@@ -1,8 +1,9 @@
-"""The lists of alerts in `alerts/README.md` and `docs/runbooks/README.md`.
+"""The lists of alerts in `alerts/README.md` and `docs/runbooks/README.md`, and of what holds back.
 
 `python -m tests.alerts.readme` writes them.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.alerts.tools import ALERTS, ROOT, RULE_FILES
 PATHS = {ALERTS / "README.md": "../docs/runbooks/", ROOT / "docs/runbooks/README.md": ""}
 """The pages with a list, and where runbooks are from there."""
 BEGIN, END = "<!-- alerts: generated -->", "<!-- alerts: end -->"
+MATCHER = re.compile(r'(\w+) *=?(!)?[=~]+ *"(.*)"')
+CHAIN, CHAIN_END = "<!-- inhibition: generated -->", "<!-- inhibition: end -->"
 
 
 def listed(runbooks: str) -> str:
@@ -34,12 +37,43 @@ def listed(runbooks: str) -> str:
     return "\n".join(lines)
 
 
+def chain() -> str:
+    """A table of Alertmanager's inhibition, from the top."""
+    lines = [
+        "| while one of these fires | these are held back | of the same |",
+        "| --- | --- | --- |",
+    ]
+    for rule in yaml.safe_load((ALERTS / "alertmanager.yaml").read_text())["inhibit_rules"]:
+        causes, held = (
+            ", ".join(map(_worded, rule[f"{side}_matchers"])) for side in ("source", "target")
+        )
+        lines.append(f"| {causes} | {held} | {', '.join(rule.get('equal', [])) or '-'} |")
+    return "\n".join(lines)
+
+
+def _worded(matcher: str) -> str:
+    """The names that a matcher means; a bar would end the cell."""
+    label, is_not, names = MATCHER.fullmatch(matcher.strip()).groups()  # type: ignore[union-attr]
+    head, _, rest = names.partition("(")
+    choices, _, tail = rest.partition(")")
+    words = [f"`{head}{choice}{tail}`" for choice in choices.split("|")]
+    if names.endswith(".+"):
+        words = ["every alert"]
+    return f"{'' if label == 'alertname' else label + ' '}{'but ' * bool(is_not)}{', '.join(words)}"
+
+
+def _between(text: str, begin: str, fresh: str, end: str) -> str:
+    head, _, rest = text.partition(begin)
+    return f"{head}{begin}\n{fresh}\n{end}{rest.partition(end)[2]}"
+
+
 def written() -> Iterator[tuple[Path, str]]:
     """The pages with fresh lists."""
     for path, runbooks in PATHS.items():
-        head, _, rest = path.read_text("utf-8").partition(BEGIN)
-        _, _, tail = rest.partition(END)
-        yield path, f"{head}{BEGIN}\n{listed(runbooks)}\n{END}{tail}"
+        text = _between(path.read_text("utf-8"), BEGIN, listed(runbooks), END)
+        if CHAIN in text:
+            text = _between(text, CHAIN, chain(), CHAIN_END)
+        yield path, text
 
 
 def main() -> None:
