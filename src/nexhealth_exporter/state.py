@@ -29,7 +29,7 @@ SCHEMA = 3
 """Of tables and records. It rises with every change of either: an older file is set aside."""
 
 FORGOTTEN_AFTER = 120 * 86400.0
-"""A sync that was not looked at for so many seconds is forgotten."""
+"""A sync that was not looked at for so many seconds, while others were, is forgotten."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sync (
@@ -166,11 +166,10 @@ def remembered(path: Path | None) -> Fleet:
 def _remembering(db: sqlite3.Connection, path: Path) -> Fleet:
     remembered: dict[str, dict[str, Kept]] = {}
     try:
-        oldest = time.time() - FORGOTTEN_AFTER
         rows = db.execute(
             "SELECT institution, name, record, at FROM sync JOIN look USING (institution, name)"
             " WHERE at >= ?",
-            (oldest,),
+            (_oldest(db),),
         )
         for institution, name, record, at in rows:
             memory = remembered.setdefault(sys.intern(institution), {})
@@ -196,7 +195,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = NORMAL")
         db.executescript(_TABLES)
         db.execute(f"PRAGMA user_version = {SCHEMA}")
-        db.execute("DELETE FROM look WHERE at < ?", (time.time() - FORGOTTEN_AFTER,))
+        db.execute("DELETE FROM look WHERE at < ?", (_oldest(db),))
         db.execute(
             "DELETE FROM sync WHERE (institution, name) NOT IN (SELECT institution, name FROM look)"
         )
@@ -205,6 +204,16 @@ def _opened(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _oldest(db: sqlite3.Connection) -> float:
+    """From which look on syncs are remembered.
+
+    It counts from the latest look: a clock that is months ahead, or months in which nothing ran,
+    are no reason to forget everybody.
+    """
+    latest = db.execute("SELECT MAX(at) FROM look").fetchone()[0]
+    return min(time.time(), latest or 0.0) - FORGOTTEN_AFTER
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:

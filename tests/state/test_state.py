@@ -194,13 +194,24 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_what_nobody_looked_at_for_months_is_forgotten(tmp_path: Path) -> None:
-    path, names = tmp_path / "state.db", ["a"]
+def test_what_nobody_looked_at_for_months_is_forgotten(tmp_path: Path, recently: float) -> None:
+    path, old, new = tmp_path / "state.db", ["a"], ["b"]
     state = State(path)
-    state.save(lived(watching(Fleet(), names), names, time.time() - 400 * DAY, 2))
+    fleet = lived(watching(Fleet(), old), old, recently - 400 * DAY, 2)
+    state.save(lived(watching(fleet, new), new, recently, 2))
     state.close()
 
-    assert State(path).fleet() == Fleet()
+    assert [institution for institution, _ in State(path).fleet().memory()] == new
+
+
+def test_months_without_any_look_or_a_clock_that_is_ahead_forget_nobody(tmp_path: Path) -> None:
+    path, names = tmp_path / "state.db", ["a", "b"]
+    fleet = lived(watching(Fleet(), names), names, time.time() - 400 * DAY, 2)
+    state = State(path)
+    state.save(fleet)
+    state.close()
+
+    assert dict(State(path).fleet().memory()) == dict(fleet.memory())
 
 
 SAVING = """
