@@ -344,6 +344,24 @@ def test_a_cloud_silence_from_closing_on_does_not_page_on_its_first_day(office: 
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
 
 
+def test_a_cloud_silence_from_the_afternoon_on_pages_in_the_middle_of_the_next_morning(
+    office: Make,
+) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 17))
+
+    def hours_to_page(hour: float) -> float:
+        mark = at(weeks(5), hour)
+        allowed = smiles.sync.hours.allowances(smiles.kind, Operation.READ, mark)
+        return allowed[Severity.CRITICAL] / 3600
+
+    assert hours_to_page(9.5) == pytest.approx(0.9 * 6)
+    assert hours_to_page(13) == pytest.approx(4 + 2.5)
+    assert hours_to_page(15) == pytest.approx(0.9 * 6)
+    # An hour before closing somebody may have left for the day, and not come back on the next.
+    assert hours_to_page(16) > 1 + 8
+
+
 @pytest.mark.parametrize(
     ("last", "said"),
     [

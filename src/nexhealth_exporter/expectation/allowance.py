@@ -38,16 +38,19 @@ AllowanceRules = Mapping[tuple[IntegrationType, Operation, Severity], Bounds]
 """What the operator configured; leaves that are missing keep the built-in allowance."""
 
 
-MOST = 2.0
-"""No more than so many times the usual allowance is tolerated, whatever the cadence."""
+LEAST, MOST = 0.7, 2.0
+"""No less and no more than so many times the usual allowance is tolerated, whatever the cadence."""
 
 MIDDAY = 11 * HOUR
 """From this time of the day on, silence may mean that people went home."""
 
 NEXT_DAYS = 14
 
-CLOSING = 2 * HOUR
+CLOSING = 90 * MINUTE
 """A last mark with so little left of the day's expected time is the usual closing."""
+
+MORNING = 2.5 * HOUR
+"""Who went home early is away no longer than so many expected seconds of the next morning."""
 
 EARLY = 75 * MINUTE
 """A server with so little left of the day may have been switched off early."""
@@ -75,14 +78,17 @@ class Room(NamedTuple):
         """The allowance: an afternoon off is no ticket, a first day away no page."""
         usual = all_usual[severity]
         quiet = self.stretch * all_usual[Severity.WARNING]
-        seconds = max(quiet, self.patience * usual)
         if severity is Severity.WARNING:
-            seconds = quiet
-        if severity is Severity.CRITICAL and self.next_day:
-            seconds = max(seconds, self.left + self.next_day + MINUTE)
-        elif severity is Severity.CRITICAL or not self.is_server or self.left <= EARLY:
-            seconds += min(self.left, usual)
-        return min(seconds, MOST * usual)
+            is_early = not self.is_server or self.left <= EARLY
+            seconds = quiet + min(self.left if is_early else 0.0, usual)
+        else:
+            seconds = max(quiet, self.patience * usual)
+            if self.is_server:
+                seconds += min(self.left, usual)
+            elif self.left:
+                away = self.next_day + MINUTE if self.next_day else MORNING
+                seconds = max(seconds, self.left + away)
+        return min(max(seconds, LEAST * usual), MOST * usual)
 
 
 def hour_after(expectation: Expectation, mark: float | None, kind: IntegrationType) -> int | None:
