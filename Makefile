@@ -19,7 +19,7 @@ demo: .venv/.runtime  ## a simulated fleet and its page: open the address that i
 setup: .venv/.dev  ## the virtual environment .venv, checked by hash
 
 .venv/.runtime: constraints/runtime.txt constraints/build.txt pyproject.toml
-	@$(PYTHON) tools/install.py constraints/runtime.txt constraints/build.txt && touch $@
+	@$(PYTHON) tools/install.py constraints/runtime.txt constraints/build.txt . && touch $@
 
 .venv/.dev: constraints/dev.txt .venv/.runtime
 	@$(PYTHON) tools/install.py constraints/dev.txt && touch $@

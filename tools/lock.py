@@ -16,6 +16,7 @@ FILES = {
     "runtime": ("pyproject.toml",),
     "dev": ("pyproject.toml", "--group", "dev"),
     "build": ("--group", "build"),
+    "install": ("--group", "install"),
     "fuzz": ("--group", "fuzz"),
     "docs": ("--group", "docs"),
     "release": ("--group", "release"),
