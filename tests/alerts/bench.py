@@ -25,8 +25,8 @@ import aiohttp
 import yaml
 from aiohttp import web
 
-from tests.alerts.tools import RULE_FILES, binary
-from tests.e2e.processes import free_port
+from tests.alerts.tools import RULE_FILES
+from tests.e2e.processes import binary, free_port
 
 TYPES = ("server", "cloud")
 SCRAPE_INTERVAL, TIMES = 30, 3

@@ -15,10 +15,10 @@ from tests.alerts.tools import (
     ALERTS,
     alertmanager,
     alerts,
-    binary,
     listening,
     run,
 )
+from tests.e2e.processes import binary
 
 CONFIGURATION = ALERTS / "alertmanager.yaml"
 EXAMPLE = ALERTS / "examples" / "office-hours.yaml"

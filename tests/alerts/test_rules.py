@@ -17,10 +17,10 @@ from tests.alerts.tools import (
     RULE_FILES,
     STORIES,
     alerts,
-    binary,
     rules,
     run,
 )
+from tests.e2e.processes import binary
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 NAMES = sorted({rule["alert"] for rule in alerts()})

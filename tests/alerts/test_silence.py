@@ -9,7 +9,8 @@ from msgspec.structs import replace as altered
 
 from nexhealth_exporter.report.remedy import silence_command
 from nexhealth_exporter.report.row import rows
-from tests.alerts.tools import ALERTMANAGER, alertmanager, binary
+from tests.alerts.tools import ALERTMANAGER, alertmanager
+from tests.e2e.processes import binary
 from tests.fleet.conftest import SERVER, World, marked
 
 CONFIGURATION = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"

@@ -13,6 +13,8 @@ import aiohttp
 import yaml
 from aiohttp import web
 
+from tests.e2e.processes import binary
+
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "alerts"
 RULE_FILES = tuple(ALERTS / f"{n}.yaml" for n in ("exporter", "inventory", "syncs", "recording"))
@@ -21,13 +23,6 @@ PROMETHEUS = ("prometheus-2", "prometheus-3")
 ALERTMANAGER = ("alertmanager-old", "alertmanager-new")
 
 Json = Any
-
-
-def binary(folder: str, name: str) -> Path:
-    """A tool of one generation; its absence is a failure."""
-    path = ROOT / ".tools" / folder / name
-    assert path.exists(), f"{path} is missing: python3 tools/fetch.py {folder.partition('-')[0]}"
-    return path
 
 
 def run(*command: str | Path, cwd: Path = ALERTS) -> subprocess.CompletedProcess[str]:

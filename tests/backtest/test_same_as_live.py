@@ -11,7 +11,7 @@ from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.simulator.record import Observation, observations, write_observations
 from nexhealth_exporter.simulator.world import World
 
-DAY, STEP = 86400.0, 900.0
+DAY, STEP = 86400.0, 1800.0
 START = 1_771_200_000.0
 KINDS = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
 
@@ -44,7 +44,7 @@ def as_polled(seen: Observation) -> Sync:
 
 
 def test_deadlines_are_the_same(tmp_path: Path) -> None:
-    world = World(7, 14, START, 24)
+    world = World(7, 10, START, 24)
     path = tmp_path / "seen.jsonl"
     write_observations(world.offices, path, start=START, end=world.end, step=STEP)
     replay = Replay(rules(), lambda _: True)

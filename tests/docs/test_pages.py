@@ -18,8 +18,8 @@ from nexhealth_exporter.model import Reason
 from nexhealth_exporter.plan import Pace, Scope, plan
 from nexhealth_exporter.report import story
 from nexhealth_exporter.settings import Settings, variable
-from tests.alerts.tools import binary
 from tests.docs.pages import PAGES, ROOT, Example, examples
+from tests.e2e.processes import binary
 
 RULES = ("schedules:", "institutions:", "closures:")
 WEB = ("basic_auth_users:", "tls_server_config:")

@@ -16,7 +16,7 @@ import yaml
 from nexhealth_exporter.simulator import Simulator
 from nexhealth_exporter.simulator.offices import DENTRIX, DENTRIX_ASCEND, Steady, plain_office
 from tests.alerts.tools import RULE_FILES, Listener, alertmanager, configured, listening
-from tests.e2e.processes import PROGRAM, Prometheus, free_port, get, running, tool, until
+from tests.e2e.processes import PROGRAM, Prometheus, binary, free_port, get, running, until
 
 CLOSED = "office-20"
 SERVERS = [f"office-{number}" for number in range(1, 21)]
@@ -125,7 +125,7 @@ async def watching(folder: Path, ports: Sequence[int], notify: str) -> AsyncIter
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     listen = free_port()
     command = (
-        tool("prometheus-3", "prometheus"),
+        binary("prometheus-3", "prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{listen}",

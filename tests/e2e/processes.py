@@ -21,11 +21,11 @@ PROGRAM = (sys.executable, "-m", "nexhealth_exporter")
 GENERATIONS = ("prometheus-2", "prometheus-3")
 
 
-def tool(folder: str, name: str) -> str:
-    """A real binary that `make tools` fetched."""
+def binary(folder: str, name: str) -> Path:
+    """A real binary of one generation, which `make tools` fetched; its absence is a failure."""
     path = ROOT / ".tools" / folder / name
-    assert path.exists(), f"{path} is missing: run make tools"
-    return str(path)
+    assert path.exists(), f"{path} is missing: python3 tools/fetch.py {folder.partition('-')[0]}"
+    return path
 
 
 def free_port() -> int:
@@ -90,7 +90,9 @@ class Process:
 
 
 @asynccontextmanager
-async def running(*command: str, env: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
+async def running(
+    *command: str | Path, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Process]:
     """Start the command with nothing of the exporter's in its environment but `env`."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("NEXHEALTH_")}
     process = Process(
@@ -171,7 +173,7 @@ async def prometheus(
     path = folder / f"{generation}.yml"
     path.write_text(json.dumps(config))
     command = (
-        tool(generation, "prometheus"),
+        binary(generation, "prometheus"),
         f"--config.file={path}",
         f"--storage.tsdb.path={folder / generation}",
         f"--web.listen-address=127.0.0.1:{port}",

@@ -11,11 +11,11 @@ from tests.e2e.processes import (
     GENERATIONS,
     PROGRAM,
     Process,
+    binary,
     free_port,
     get,
     prometheus,
     running,
-    tool,
     until,
 )
 
@@ -59,7 +59,7 @@ async def test_prometheus_scrapes_the_lag_of_the_demos_fleet(tmp_path: Path) -> 
 async def says_nothing(generation: str, page: str) -> None:
     """That promtool finds nothing to complain about."""
     check = await asyncio.create_subprocess_exec(
-        tool(generation, "promtool"),
+        binary(generation, "promtool"),
         "check",
         "metrics",
         stdin=asyncio.subprocess.PIPE,

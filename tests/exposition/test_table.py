@@ -12,7 +12,7 @@ from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import IntegrationType, Operation, Poll, Sync
-from tests.alerts.tools import binary
+from tests.e2e.processes import binary
 from tests.exposition.fleets import NOW, fleet_of
 from tests.exposition.reading import families, text_of
 

@@ -22,7 +22,7 @@ def test_rounds_of_chaos_show_nothing_untrue(scope: Scope) -> None:
 
 @pytest.mark.timeout(300)
 def test_offices_come_and_go_by_the_thousand() -> None:
-    many, inventory = 1000, 2 * INTERVAL
+    many, inventory = 500, 2 * INTERVAL
 
     async def churn() -> None:
         async with chaos(1, many, Scope.FLEET, inventory) as world:

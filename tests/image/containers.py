@@ -122,7 +122,8 @@ def make_base(archive: Path, suite: str) -> None:
     command = [
         "mmdebstrap",
         "--quiet",
-        "--variant=apt",
+        "--variant=essential",
+        "--dpkgopt=force-unsafe-io",
         f"--include={','.join(PYTHON)}",
         *(f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("doc", "locale", "man")),
         f"--customize-hook={links}",

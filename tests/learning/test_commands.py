@@ -12,7 +12,7 @@ from nexhealth_exporter import rules
 from nexhealth_exporter.cli import main
 from nexhealth_exporter.model import Institution, IntegrationType
 from nexhealth_exporter.simulator import Simulator, plain_offices
-from tests.e2e.processes import PROGRAM, free_port, get, prometheus, running, tool, until
+from tests.e2e.processes import PROGRAM, binary, free_port, get, prometheus, running, until
 
 DAY, STEP = 86400.0, 600.0
 DAYS = 12
@@ -154,7 +154,7 @@ async def recorded(folder: Path, history: str) -> None:
     path.write_text(history)
     blocks = str(folder / "prometheus-3")
     command = (
-        tool("prometheus-3", "promtool"),
+        binary("prometheus-3", "promtool"),
         *("tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=30d"),
     )
     async with running(*command, str(path), blocks) as made:
@@ -241,18 +241,26 @@ async def test_the_history_of_a_prometheus_teaches(tmp_path: Path, recently: flo
 
 @pytest.mark.e2e
 async def test_what_a_running_exporter_learns_is_saved_when_it_stops(tmp_path: Path) -> None:
+    (office,) = plain_offices(1)
     state = tmp_path / "state.db"
     port = free_port()
-    words = ("demo", "--state-file", str(state), "--listen-address", f"127.0.0.1:{port}")
-    async with running(*PROGRAM, *words) as process:
+    async with Simulator([office]) as simulator:
+        env = {
+            "NEXHEALTH_EXPORTER_API_URL": simulator.url,
+            "NEXHEALTH_EXPORTER_API_KEY": simulator.api_key,
+            "NEXHEALTH_EXPORTER_STATE_FILE": str(state),
+            "NEXHEALTH_EXPORTER_LISTEN_ADDRESS": f"127.0.0.1:{port}",
+        }
+        async with running(*PROGRAM, env=env) as process:
 
-        async def page() -> str | None:
-            text = (await get(f"http://127.0.0.1:{port}/metrics"))[1]
-            return text if "nexhealth_sync_info{" in text else None
+            async def page() -> str | None:
+                text = (await get(f"http://127.0.0.1:{port}/metrics"))[1]
+                return text if "nexhealth_sync_info{" in text else None
 
-        text = await until(page, seconds=150, why=process.said)
-        assert "\nnexhealth_state_ok 1" in text
-        assert await process.stop() == 0
-    async with running(*PROGRAM, "schedules", "harbor-smiles", "--state-file", str(state)) as shown:
+            text = await until(page, why=process.said)
+            assert "\nnexhealth_state_ok 1" in text
+            assert await process.stop() == 0
+    words = ("schedules", office.subdomain, "--state-file", str(state))
+    async with running(*PROGRAM, *words) as shown:
         assert await shown.ended() == 0
     assert "not sure enough yet" in shown.said

@@ -90,12 +90,14 @@ class Case:
 
 
 CASES = {
-    "auto, few": Case(offices(3), rounds={None: 0, "office-3": 720}),
+    "auto, few": Case(
+        offices(3), replace(PACE, interval=2 * HOUR), rounds={None: 0, "office-3": 360}
+    ),
     "auto, many": Case(
-        offices(40), replace(PACE, interval=2 * HOUR), rounds={None: 360, "office-3": 0}
+        offices(20), replace(PACE, interval=2 * HOUR), rounds={None: 360, "office-3": 0}
     ),
     "auto, many, stretched": Case(
-        offices(40), replace(PACE, budget=1000.0), rounds={None: 363, "office-3": 0}
+        offices(20), replace(PACE, budget=1000.0), rounds={None: 363, "office-3": 0}
     ),
     "auto, some left out": Case(
         [*offices(8), *offices(12, syncs=False)[8:]],

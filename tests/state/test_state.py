@@ -238,7 +238,7 @@ def test_a_kill_at_any_moment_leaves_a_state_that_opens(tmp_path: Path) -> None:
         ) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"saved\n"
-            time.sleep(0.4 + 0.17 * number)
+            time.sleep(0.05 + 0.17 * number)
             os.kill(process.pid, signal.SIGKILL)
         state = State(path)
         assert not state.was_lost

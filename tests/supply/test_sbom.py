@@ -1,6 +1,7 @@
 """The bill of materials is CycloneDX, and lists what the image is made of."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +17,7 @@ def test_the_bill_of_materials_is_valid_and_lists_every_package_with_its_hashes(
     subprocess.run(make, cwd=ROOT, check=True, capture_output=True)
     text = (ROOT / "dist" / "sbom.json").read_text("utf-8")
 
-    # Imported here: jsonschema takes seconds, which each worker would pay while it collects.
+    # Imported here: each worker would pay for jsonschema while it collects.
     from cyclonedx.schema import SchemaVersion  # noqa: PLC0415
     from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
 
@@ -28,5 +29,9 @@ def test_the_bill_of_materials_is_valid_and_lists_every_package_with_its_hashes(
     assert listed == pins("runtime")
     for each in told["components"]:
         assert each["purl"] == f"pkg:pypi/{each['name']}@{each['version']}"
-        hashes = [h for r in each.get("externalReferences", []) for h in r.get("hashes", [])]
+        references = each.get("externalReferences", [])
+        assert all(re.fullmatch(r"https://[\w.-]+/[\w./-]*", r["url"]) for r in references), (
+            references
+        )
+        hashes = [h for r in references for h in r.get("hashes", [])]
         assert {h["alg"] for h in hashes} == {"SHA-256"}, each["name"]
