@@ -173,7 +173,7 @@ class Exporter:
             concurrency=settings.api_max_concurrency,
             meter=own,
             clock=time.time,
-            remembering=memory.fleet,
+            remembering=memory.handed_over(),
         )
         self._web_fingerprint = fingerprint(files.web.files)
 

@@ -36,25 +36,28 @@ class Memory:
         self._own = own
         self._state: State | None = None
         self._is_lost = False
-        self.fleet = Fleet()
+        self.is_empty = True
+        """Whether nothing was known at start."""
+        self._found = Fleet()
         if path is not None:
             self._open(path)
 
     def _open(self, path: Path) -> None:
         try:
             self._state = State(path)
-            self.fleet = self._state.fleet()
+            self._found = self._state.fleet()
             self._is_lost = self._state.was_lost
         except StateError as error:
             self._is_lost = True
             self._close()
             logger.error("learning is kept in memory only", extra={"error": str(error)})  # noqa: TRY400 - a sentence
+        self.is_empty = not self._found.remembered
         self._own.state_usable(is_ok=not self._is_lost)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was known at start."""
-        return not self.fleet.remembered
+    def handed_over(self) -> Fleet:
+        """What was known at start, once: kept here too, it would outlive what comes after it."""
+        found, self._found = self._found, Fleet()
+        return found
 
     async def keep(self, latest: Callable[[], Fleet]) -> None:
         """Save until cancelled, and once more then."""
