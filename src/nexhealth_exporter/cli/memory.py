@@ -5,11 +5,14 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
-from nexhealth_exporter.state import State, remembered
+
+if TYPE_CHECKING:
+    from nexhealth_exporter.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +22,8 @@ SAVE_SECONDS = 60.0
 
 def looked_up(path: Path | None) -> Fleet:
     """What a running exporter has learned, for commands that only look at its file."""
+    from nexhealth_exporter.state import remembered  # noqa: PLC0415 - as below
+
     try:
         return remembered(path)
     except StateError as error:
@@ -43,6 +48,9 @@ class Memory:
             self._open(path)
 
     def _open(self, path: Path) -> None:
+        # Imported late: without a file nobody needs SQLite.
+        from nexhealth_exporter.state import State  # noqa: PLC0415
+
         try:
             self._state = State(path)
             self._found = self._state.fleet()

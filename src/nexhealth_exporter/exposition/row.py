@@ -4,11 +4,12 @@ A column reads from each standing what does not depend on the clock; None gives 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import Any
+
+import msgspec
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.table import Family
@@ -22,8 +23,7 @@ Cell = float | bytes | None
 """A value, which may be a truth, or as bytes the end of a line that has labels of its own."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Column:
+class Column(msgspec.Struct, frozen=True, eq=False):
     """Lines of one family that differ only in whose they are.
 
     `tail` follows their label pairs; when it does not close them, cells hold the line's end.

@@ -34,8 +34,7 @@ def _never(_day: int) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(msgspec.Struct, frozen=True, gc=False):
     """When one sync is expected to run, and what is tolerated of it.
 
     `is_fallback` is True when neither configuration nor locations gave a usable zone.

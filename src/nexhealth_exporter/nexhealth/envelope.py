@@ -7,7 +7,6 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -68,8 +67,7 @@ _raws = msgspec.json.Decoder(list[Raw])
 _NULL = Raw(b"null")  # a decoded Raw equals no bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An envelope: whether the API says that it succeeded, its words, its entries as bytes.
 
     `data` is None when there is none. `is_cut` tells that the API counts more entries

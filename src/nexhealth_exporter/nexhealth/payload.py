@@ -6,7 +6,6 @@ become values. Names and words are interned: a fleet holds each once, however of
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -223,7 +222,7 @@ def merged(listed: Iterable[Institution], located: Iterable[Institution]) -> Inv
         known = found.get(institution.subdomain, institution)
         locations = {location.id: location for location in known.locations}
         locations |= {location.id: location for location in institution.locations}
-        found[institution.subdomain] = replace(
+        found[institution.subdomain] = altered(
             known,
             country=known.country or institution.country,
             locations=tuple(locations.values()),
