@@ -1,6 +1,12 @@
-"""How the C library hands out memory: large buffers go back to the system when they are freed."""
+"""The C library's allocator, told to give memory back to the system, if it is one that can be told.
+
+By itself glibc keeps what lies between other things, and once a large buffer was freed it lays the
+next ones, up to that size, among what stays.
+"""
 
 import ctypes
+from collections.abc import Callable
+from functools import cache
 
 LARGE = 256 * 1024
 """Bytes. Answers and pages are larger, what stays is smaller."""
@@ -9,12 +15,21 @@ _M_MMAP_THRESHOLD = -3
 """A parameter of mallopt(3)."""
 
 
-def give_back_large_buffers() -> None:
-    """Have the C library do so, if it is one that can be told.
+def keep_large_buffers_apart() -> None:
+    """Have large buffers lie in pages of their own, which go back when they are freed."""
+    _function("mallopt")(_M_MMAP_THRESHOLD, LARGE)
 
-    By itself glibc does it up to the size of the first such buffer that is freed; from then on
-    buffers of that size lie among what stays, and the room that they leave is not given back.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, LARGE)
+
+def give_back() -> None:
+    """Give back what is free, wherever it lies. It takes less than a millisecond."""
+    _function("malloc_trim")(0)
+
+
+@cache
+def _function(name: str) -> Callable[..., object]:
+    found: Callable[..., object] = getattr(ctypes.CDLL(None), name, _nothing)
+    return found
+
+
+def _nothing(*_: int) -> None:
+    """In place of what this C library does not have."""
