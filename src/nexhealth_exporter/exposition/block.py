@@ -1,11 +1,11 @@
 """The lines of some hundred institutions, kept compressed until something in them changes."""
 
 import math
-import operator
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, islice, repeat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice, repeat
 from typing import NamedTuple
+from weakref import ref
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.deflate import Part, part
@@ -27,7 +27,7 @@ from nexhealth_exporter.exposition.row import (
     sync_pairs,
 )
 from nexhealth_exporter.exposition.text import lines, numbered, told
-from nexhealth_exporter.fleet import Standing, SyncStanding
+from nexhealth_exporter.fleet import Hours, Standing, SyncStanding
 from nexhealth_exporter.model import Institution, IntegrationType, Operation, Reason
 
 LAG = tuple(Column(table.LAG[operation]) for operation in Operation)
@@ -73,7 +73,10 @@ class _Layout(NamedTuple):
 
 
 class Block:
-    """Draws what `steps` is given, and again only what differs from what was drawn before."""
+    """Draws what `steps` is given, and again only what differs from what was drawn before.
+
+    It keeps none of them, so that those of a fleet can go as soon as others have come.
+    """
 
     def __init__(self, origin: float) -> None:
         self._origin = origin
@@ -87,9 +90,11 @@ class Block:
     def _begin(self, layout: _Layout, offices: list[bytes], syncs: list[bytes]) -> None:
         """Draw these lines from now on; nothing is known of them yet."""
         self._layout = layout
-        self._standings: list[Standing | None] = [None] * len(offices)
+        self._drawn: list[Callable[[], Standing | None]] = [_nobody] * len(offices)
+        self._groups: list[str | None] = [None] * len(offices)
         self._offices = Rows(OFFICE_COLUMNS, offices)
         self._syncs = Rows(SYNC_COLUMNS, syncs)
+        self._hours: list[Hours | None] = [None] * len(syncs)
         self._reasons: list[Reason | None] = [None] * len(syncs)
         """Why each rests; None is expected up."""
         self._lags = tuple(Lags(len(syncs), self._origin) for _ in Operation)
@@ -118,8 +123,8 @@ class Block:
 
     def _take(self, standings: Sequence[Standing]) -> Iterator[None]:
         """Take over what institutions that changed say, and note which columns that concerns."""
-        if len(standings) == len(self._standings) and all(
-            map(operator.is_, standings, self._standings)
+        if len(standings) == len(self._drawn) and all(
+            drawn() is standing for drawn, standing in zip(self._drawn, standings, strict=True)
         ):
             return
         layout = _Layout.of(standings, _syncs_of(standings))
@@ -129,14 +134,12 @@ class Block:
         self._stale.update(LAG, UNEXPECTED_LAG)
         first = 0
         for number, standing in enumerate(standings):
-            before, syncs = self._standings[number], standing.syncs or ()
-            if before is not standing:
-                self._tell_office(number, standing, before)
-                known = (None,) * len(syncs) if before is None else before.syncs or ()
-                for at, sync, old in zip(count(first), syncs, known):
-                    if sync is not old:
-                        self._tell(at, sync, old)
-                self._standings[number] = standing
+            syncs = standing.syncs or ()
+            if self._drawn[number]() is not standing:
+                self._tell_office(number, standing)
+                for at, sync in enumerate(syncs, first):
+                    self._tell(at, sync)
+                self._drawn[number] = ref(standing)
                 yield
             first += len(syncs)
         self.fallbacks = sum(
@@ -153,17 +156,19 @@ class Block:
             yield
         self._begin(layout, offices, syncs)
 
-    def _tell_office(self, number: int, standing: Standing, before: Standing | None) -> None:
-        if before is not None and before.group == standing.group:
+    def _tell_office(self, number: int, standing: Standing) -> None:
+        if self._groups[number] == standing.group:
             info = self._offices.cell(OFFICE_COLUMNS[0], number)
         else:
             info = office_info(standing)
+            self._groups[number] = standing.group
         self._stale |= self._offices.put(number, office_cells(standing, info))
 
-    def _tell(self, at: int, standing: SyncStanding, before: SyncStanding | None) -> None:
+    def _tell(self, at: int, standing: SyncStanding) -> None:
         changed = self._syncs.put(at, sync_cells(standing))
         self._stale |= changed
-        if before is None or before.hours is not standing.hours:
+        if self._hours[at] is not standing.hours:
+            self._hours[at] = standing.hours
             self._untils[at] = -math.inf
         for column, lags, judgement in zip(MARKS, self._lags, standing.judgements, strict=True):
             if column in changed:
@@ -222,6 +227,10 @@ class Block:
         layout = self._layout
         for institution, its in zip(layout.institutions, layout.counts, strict=True):
             yield from repeat(number_of(institution).encode(), its or 0)
+
+
+def _nobody() -> None:
+    """In place of a reference to a standing that was drawn."""
 
 
 def _syncs_of(standings: Sequence[Standing]) -> list[SyncStanding]:

@@ -161,7 +161,8 @@ REMEMBERED = 20
 NO_MEMORY: "Memory" = MappingProxyType({})
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
+# The page remembers which it has drawn, but must not keep them: that would be a second fleet.
+class Standing(msgspec.Struct, frozen=True, weakref=True):
     """An institution and its syncs; `syncs` is None while no answer is known.
 
     `last_poll` and `last_success` are instants of the latest poll and the latest good one;
