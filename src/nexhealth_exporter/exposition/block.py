@@ -1,6 +1,7 @@
 """The lines of some hundred institutions, kept compressed until something in them changes."""
 
 import math
+import operator
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
@@ -123,9 +124,8 @@ class Block:
 
     def _take(self, standings: Sequence[Standing]) -> Iterator[None]:
         """Take over what institutions that changed say, and note which columns that concerns."""
-        if len(standings) == len(self._drawn) and all(
-            drawn() is standing for drawn, standing in zip(self._drawn, standings, strict=True)
-        ):
+        drawn = map(operator.call, self._drawn)
+        if len(standings) == len(self._drawn) and all(map(operator.is_, standings, drawn)):
             return
         layout = _Layout.of(standings, _syncs_of(standings))
         if layout != self._layout:
