@@ -1,12 +1,10 @@
 """The lines of some hundred institutions, kept compressed until something in them changes."""
 
 import math
-import operator
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, repeat
 from typing import NamedTuple
-from weakref import ref
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.deflate import Part, part
@@ -91,7 +89,8 @@ class Block:
     def _begin(self, layout: _Layout, offices: list[bytes], syncs: list[bytes]) -> None:
         """Draw these lines from now on; nothing is known of them yet."""
         self._layout = layout
-        self._drawn: list[Callable[[], Standing | None]] = [_nobody] * len(offices)
+        self._stamps = [0] * len(offices)
+        """Of the standings that were drawn."""
         self._groups: list[str | None] = [None] * len(offices)
         self._offices = Rows(OFFICE_COLUMNS, offices)
         self._syncs = Rows(SYNC_COLUMNS, syncs)
@@ -124,8 +123,7 @@ class Block:
 
     def _take(self, standings: Sequence[Standing]) -> Iterator[None]:
         """Take over what institutions that changed say, and note which columns that concerns."""
-        drawn = map(operator.call, self._drawn)
-        if len(standings) == len(self._drawn) and all(map(operator.is_, standings, drawn)):
+        if [standing.stamp for standing in standings] == self._stamps:
             return
         layout = _Layout.of(standings, _syncs_of(standings))
         if layout != self._layout:
@@ -135,11 +133,11 @@ class Block:
         first = 0
         for number, standing in enumerate(standings):
             syncs = standing.syncs or ()
-            if self._drawn[number]() is not standing:
+            if self._stamps[number] != standing.stamp:
                 self._tell_office(number, standing)
                 for at, sync in enumerate(syncs, first):
                     self._tell(at, sync)
-                self._drawn[number] = ref(standing)
+                self._stamps[number] = standing.stamp
                 yield
             first += len(syncs)
         self.fallbacks = sum(
@@ -227,10 +225,6 @@ class Block:
         layout = self._layout
         for institution, its in zip(layout.institutions, layout.counts, strict=True):
             yield from repeat(number_of(institution).encode(), its or 0)
-
-
-def _nobody() -> None:
-    """In place of a reference to a standing that was drawn."""
 
 
 def _syncs_of(standings: Sequence[Standing]) -> list[SyncStanding]:
