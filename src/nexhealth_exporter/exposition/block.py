@@ -25,7 +25,7 @@ from nexhealth_exporter.exposition.row import (
     sync_info,
     sync_pairs,
 )
-from nexhealth_exporter.exposition.text import lines, numbered, told
+from nexhealth_exporter.exposition.text import lines, numbered, numbers, told
 from nexhealth_exporter.fleet import Hours, Standing, SyncStanding
 from nexhealth_exporter.model import Institution, IntegrationType, Operation, Reason
 
@@ -211,14 +211,15 @@ class Block:
             return pairs, [_UP if reason is None else _REST for reason in self._reasons]
         if column is EXPECTED_DOWNTIME:
             return told(pairs, list(map(_BECAUSE.get, self._reasons)))
-        return numbered(pairs, self._values(column, now))
+        if column in LAG or column in UNEXPECTED_LAG:
+            return self._growing(column, now)
+        return numbered(pairs, self._syncs.said(column))
 
-    def _values(self, column: Column, now: float) -> Sequence[float | None]:
-        if column in LAG:
-            return self._lags[LAG.index(column)].lags(now)
-        if column in UNEXPECTED_LAG:
-            return self._lags[UNEXPECTED_LAG.index(column)].unexpected(now)
-        return self._syncs.said(column)
+    def _growing(self, column: Column, now: float) -> Ends:
+        is_lag = column in LAG
+        of_way = self._lags[(LAG if is_lag else UNEXPECTED_LAG).index(column)]
+        values, pairs = of_way.lags(now) if is_lag else of_way.unexpected(now), self._syncs.pairs
+        return (pairs, numbers(values)) if of_way.is_whole else numbered(pairs, values)
 
     def _numbers(self) -> Iterator[bytes]:
         """The id of the institution of each sync."""

@@ -22,11 +22,18 @@ class Lags:
         self._marks = array("d", [math.nan]) * rows
         self._bases = array("d", [math.nan]) * rows
         self._rates = array("d", [0.0]) * rows
+        self._without = set(range(rows))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row has a mark."""
+        return not self._without
 
     def moved(self, at: int, mark: float | None) -> None:
         """That row has another mark, and no line yet."""
         self._marks[at] = math.nan if mark is None else round(mark * MS)
         self._bases[at] = math.nan
+        (self._without.add if mark is None else self._without.discard)(at)
 
     def runs(self, at: int, running: Running) -> None:
         """The unexpected lag of that row follows this line."""
