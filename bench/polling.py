@@ -1,7 +1,8 @@
 """What a poll costs over TLS: ours whole, a bare GET, and the conventional way.
 
 Each is a process of its own, which polls everybody a few times: `python -m bench.polling WAY URL
-INSTITUTIONS` prints CPU seconds of the second time, when connections and caches are warm.
+INSTITUTIONS` prints CPU seconds of the second time, when connections and caches are warm, and of
+one complete scrape after it, the first.
 """
 
 import asyncio
@@ -15,20 +16,22 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import trustme
 import uvloop
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel
 
 from bench.figures import Figure, median
-from bench.measuring import ratios
+from bench.measuring import cpu, ratios
 from bench.offices import ZONES, inventory, offices, standard_policy
 from bench.programs import KEY
 from nexhealth_exporter.expectation.schedule import HOUR
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.exposition.table import Family
 from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import Operation, Poll, Severity
@@ -44,13 +47,24 @@ HEADERS = {"Nex-Api-Version": "v3.0.0"}
 def figures(institutions: int, rounds: int) -> list[Figure]:
     """All three in turns, against the simulated API."""
     taken = asyncio.run(_in_turns(institutions, rounds))
-    each = [1e6 * seconds / institutions for seconds in taken["ours"]]
+    polls = {way: [spent.polls for spent in its] for way, its in taken.items()}
+    cycles = {way: [spent.polls + spent.scrape for spent in its] for way, its in taken.items()}
+    each = [1e6 * seconds / institutions for seconds in polls["ours"]]
     return [
-        median("polling", "CPU of a bare GET", ratios(taken["ours"], taken["bare"]), 2, unit="x"),
+        median("polling", "CPU of a bare GET", ratios(polls["ours"], polls["bare"]), 2, unit="x"),
         median("polling", "CPU of the conventional way",
-               ratios(taken["ours"], taken["conventional"]), 0.5, unit="x"),
+               ratios(polls["ours"], polls["conventional"]), 0.5, unit="x"),
+        median("polling", "everybody and one scrape, CPU of the conventional way",
+               ratios(cycles["ours"], cycles["conventional"]), None, unit="x"),
         median("polling", "an institution, CPU", each, None, unit=" µs"),
     ]  # fmt: skip
+
+
+class Spent(NamedTuple):
+    """CPU seconds of polling everybody, and of a complete scrape after it."""
+
+    polls: float
+    scrape: float
 
 
 def _restless(office: Office) -> Office:
@@ -59,11 +73,11 @@ def _restless(office: Office) -> Office:
     return replace(office, syncs=tuple(replace(s, behaviour=restless) for s in office.syncs))
 
 
-async def _in_turns(institutions: int, rounds: int) -> dict[str, list[float]]:
+async def _in_turns(institutions: int, rounds: int) -> dict[str, list[Spent]]:
     authority = trustme.CA()
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(server)
-    taken: dict[str, list[float]] = {way: [] for way in WAYS}
+    taken: dict[str, list[Spent]] = {way: [] for way in WAYS}
     simulator = Simulator(
         map(_restless, offices(institutions)),
         api_key=KEY,
@@ -85,7 +99,7 @@ async def _in_turns(institutions: int, rounds: int) -> dict[str, list[float]]:
                         env={**os.environ, "SSL_CERT_FILE": str(trusted)},
                     )
                     said, _ = await process.communicate()
-                    found.append(float(said))
+                    found.append(Spent(*map(float, said.split())))
     return taken
 
 
@@ -103,19 +117,18 @@ async def _each(numbers: range, ask: Callable[[int], Awaitable[None]]) -> None:
     await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
 
-async def _second(round_: Round) -> float:
+async def _second(round_: Round, scrape: Round) -> Spent:
     await round_()
     # So that marks have moved.
     await asyncio.sleep(1)
-    began = time.process_time()
-    await round_()
-    return time.process_time() - began
+    return Spent(await cpu(round_), await cpu(scrape))
 
 
-async def _ours(url: str, institutions: int) -> float:
+async def _ours(url: str, institutions: int) -> Spent:
     everybody, own = inventory(institutions), OwnMetrics("bench")
     latest = Latest(Fleet(), standard_policy(), OwnMetrics("bench"))
     latest.watch(everybody)
+    page = Page(own)
     async with NexHealth(
         url,
         lambda: KEY,
@@ -135,7 +148,12 @@ async def _ours(url: str, institutions: int) -> float:
             await _each(range(institutions), ask)
             latest.apply()
 
-        return await _second(round_)
+        async def scrape() -> None:
+            await page.write(
+                latest.fleet, time.time(), openmetrics=False, names=frozenset(), gzip=True
+            )
+
+        return await _second(round_, scrape)
 
 
 async def _session(url: str) -> aiohttp.ClientSession:
@@ -147,7 +165,7 @@ async def _session(url: str) -> aiohttp.ClientSession:
     return session
 
 
-async def _bare(url: str, institutions: int) -> float:
+async def _bare(url: str, institutions: int) -> Spent:
     async with await _session(url) as session:
 
         async def ask(number: int) -> None:
@@ -155,7 +173,10 @@ async def _bare(url: str, institutions: int) -> float:
             async with session.get(f"{url}/sync_status?subdomain={name}") as answer:
                 await answer.read()
 
-        return await _second(lambda: _each(range(institutions), ask))
+        async def scrape() -> None:
+            """There is nothing to be read."""
+
+        return await _second(lambda: _each(range(institutions), ask), scrape)
 
 
 class _Emr(BaseModel):
@@ -188,10 +209,10 @@ class _Gauges:
     """The exporter's own families, set one by one; deadlines are just the mark and an hour."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         # By name: what looking a family up would cost is none of the usual way's.
         self._gauges = {
-            family.name: Gauge(family.name, family.help, family.labels, registry=registry)
+            family.name: Gauge(family.name, family.help, family.labels, registry=self.registry)
             for family in table.OF_FLEET
         }
 
@@ -223,7 +244,7 @@ class _Gauges:
             self.set(table.SYNC_INFO, 1, *labels, *info)
 
 
-async def _conventional(url: str, institutions: int) -> float:
+async def _conventional(url: str, institutions: int) -> Spent:
     """What exporters usually do: a model of the answer, and gauges that are set."""
     gauges = _Gauges()
     async with await _session(url) as session:
@@ -234,11 +255,14 @@ async def _conventional(url: str, institutions: int) -> float:
                 found = _Answer.model_validate_json(await answer.read())
             gauges.take(name, found, time.time())
 
-        return await _second(lambda: _each(range(institutions), ask))
+        async def scrape() -> None:
+            generate_latest(gauges.registry)
+
+        return await _second(lambda: _each(range(institutions), ask), scrape)
 
 
 WAYS = {"bare": _bare, "conventional": _conventional, "ours": _ours}
 
 if __name__ == "__main__":
     way, url, institutions = sys.argv[1:]
-    print(uvloop.run(WAYS[way](url, int(institutions))))
+    print(*uvloop.run(WAYS[way](url, int(institutions))))

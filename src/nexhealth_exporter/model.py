@@ -4,7 +4,6 @@ All instants are POSIX seconds (UTC, float); all durations are seconds.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
@@ -75,8 +74,7 @@ class Location(msgspec.Struct, frozen=True, gc=False):
     inactive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Institution:
+class Institution(msgspec.Struct, frozen=True, gc=False):
     """A customer of NexHealth; `subdomain` is its key everywhere."""
 
     subdomain: str
@@ -109,8 +107,7 @@ class Sync(msgspec.Struct, frozen=True, gc=False):
         return bool(self.locations) and all(location.inactive for location in self.locations)
 
 
-@dataclass(frozen=True, slots=True)
-class Poll:
+class Poll(msgspec.Struct, frozen=True, gc=False):
     """One attempt to learn the state of an institution's syncs.
 
     `at` is when the answer came. On failure `syncs` is None and `failure` is the
@@ -123,11 +120,10 @@ class Poll:
     failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(msgspec.Struct, frozen=True, gc=False):
     """Every institution the key can see, by subdomain."""
 
-    institutions: Mapping[str, Institution] = field(default_factory=dict)
+    institutions: Mapping[str, Institution] = msgspec.field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Institution]:
         return iter(self.institutions.values())

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.expectation import Expectation
@@ -93,7 +94,7 @@ def _of_pattern(
     pattern: Pattern, timezone: str, country: str, closures: tuple[DateRange, ...]
 ) -> tuple[Expectation, tuple[Expectation, Expectation] | None]:
     """The expectation of a sync; those of its reads and its writes, if either differs."""
-    holidays = () if pattern.is_always_on else (country,)
+    holidays = () if pattern.is_always_on else _holidays(country)
     week = pattern.week
     back, gone = beside_rest(week)
 
@@ -114,6 +115,12 @@ def _of_pattern(
         return whole, None
     read, write = (expectation(mask) if mask else whole for mask in week.pauses)
     return whole, (read, write)
+
+
+@cache
+def _holidays(country: str) -> tuple[str, ...]:
+    """The same for all of one country, which share it."""
+    return (country,)
 
 
 def expectation_of(

@@ -10,7 +10,7 @@ import yaml
 import nexhealth_exporter
 from nexhealth_exporter.rules import schema as rules
 from nexhealth_exporter.settings import Settings
-from nexhealth_exporter.webconfig import Http, Tls, WebConfigFile
+from nexhealth_exporter.webconfig.schema import Http, Tls, WebConfigFile
 from tests.chart.charts import CHART, ROOT
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())

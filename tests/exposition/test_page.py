@@ -5,6 +5,7 @@ import gzip
 import time
 import zlib
 from datetime import datetime
+from sys import getrefcount
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -267,3 +268,18 @@ def test_a_page_given_up_halfway_is_made_up_for(steps: int) -> None:
     for _ in range(steps):
         next(given_up, None)
     assert drawn(block, closing + 1200) == drawn(Block(closing), closing + 1200)
+
+
+async def test_a_page_keeps_no_fleet_beside_the_one_that_is_known() -> None:
+    drawn, offices = page(), fleet(3)
+
+    def held() -> list[int]:
+        return [getrefcount(offices.standings[f"office-{i}"]) for i in range(3)]
+
+    before = held()
+    await text_of(drawn, offices, NOW)
+    assert held() == before
+    # Those that have come are told from those that have gone, wherever they lie.
+    offices = fleet(3, at=NOW + 60)
+    text = await text_of(drawn, offices, NOW + 60, names=OF_FLEET)
+    assert_same(samples(families(text)), reference(offices, NOW + 60))

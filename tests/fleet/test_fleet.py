@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from msgspec.structs import replace as altered
@@ -330,11 +329,11 @@ def test_over_several_zones_that_of_most_active_locations_holds(world: World) ->
     closed = (places[0], *(altered(place, inactive=True) for place in places[1:]))
     served = altered(SERVER, locations=tuple(Location(i) for i in range(3)))
 
-    world.watch(replace(office("smiles"), locations=places))
+    world.watch(altered(office("smiles"), locations=places))
     world.poll(TEN, marked(served, TEN))
     assert world.sync().expectation.timezone == "America/Denver"
 
-    world.watch(replace(office("smiles"), locations=closed))
+    world.watch(altered(office("smiles"), locations=closed))
     assert world.sync().expectation.timezone == "America/Chicago"
 
 

@@ -325,7 +325,7 @@ async def test_addresses_and_contacts_leave_neither_in_values_nor_in_logs(
     private = set().union(*(office.private for office in sim.offices.values()))
     assert len(private) > 15
     inventory = await nexhealth.inventory()
-    told: list[object] = [inventory, await nexhealth.fleet(inventory)]
+    told: list[object] = [inventory, dict(await nexhealth.fleet(inventory))]
     told += [await nexhealth.syncs(institution) for institution in inventory]
     entry = b'{"institution_id": 1, "sync_source_name": 5, "locations": ['
     planted = b", ".join(b'{"city": "%s"}' % text.encode() for text in private)

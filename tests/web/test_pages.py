@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import urljoin
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import Institution, IntegrationType, Location
@@ -207,7 +208,7 @@ async def test_a_fleet_incident_is_told_above_all_states(site: Site) -> None:
 async def test_filters(site: Site, query: str, found: list[str] | None) -> None:
     mixed(site)
     site.world.watch(
-        *(replace(s.institution, name=s.institution.subdomain) for s in site.world.fleet)
+        *(altered(s.institution, name=s.institution.subdomain) for s in site.world.fleet)
     )
 
     page = await site.page(f"/?{query}")

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from nexhealth_exporter import __version__, logs, webconfig
+from nexhealth_exporter.cli.allocator import give_back
 from nexhealth_exporter.cli.exposure import warn_of_open_port
 from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.errors import ConfigError, ExporterError
@@ -173,7 +174,7 @@ class Exporter:
             concurrency=settings.api_max_concurrency,
             meter=own,
             clock=time.time,
-            remembering=memory.fleet,
+            remembering=memory.handed_over(),
         )
         self._web_fingerprint = fingerprint(files.web.files)
 
@@ -219,20 +220,24 @@ class Exporter:
 
     async def follow_files(self) -> None:
         """Reload whenever the content of a file has changed. Never ends."""
-        is_settled = False
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if not is_settled and self.poller.latest.round is not None:
-                # What the start and the first round made stays: searching it for garbage again
-                # and again would stall the loop.
-                gc.collect()
-                gc.freeze()
-                is_settled = True
             found = await asyncio.to_thread(self._fingerprinted, self.files)
             if found != self._fingerprint:
                 # Remembered before reading: a file that changes meanwhile is met next time.
                 self._fingerprint = found
                 self.reload()
+
+    async def stay_small(self) -> None:
+        """Give back after each round what it took. Never ends."""
+        await self.poller.round_ended()
+        # What the start and the first round made stays: searching it for garbage again and again
+        # would stall the loop.
+        gc.collect()
+        gc.freeze()
+        while True:
+            give_back()
+            await self.poller.round_ended()
 
     async def keep_learning(self) -> None:
         """Save what is learned, once a minute and at the end. Never ends."""

@@ -5,11 +5,14 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
-from nexhealth_exporter.state import State, remembered
+
+if TYPE_CHECKING:
+    from nexhealth_exporter.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +22,8 @@ SAVE_SECONDS = 60.0
 
 def looked_up(path: Path | None) -> Fleet:
     """What a running exporter has learned, for commands that only look at its file."""
+    from nexhealth_exporter.state import remembered  # noqa: PLC0415 - as below
+
     try:
         return remembered(path)
     except StateError as error:
@@ -36,25 +41,31 @@ class Memory:
         self._own = own
         self._state: State | None = None
         self._is_lost = False
-        self.fleet = Fleet()
+        self.is_empty = True
+        """Whether nothing was known at start."""
+        self._found = Fleet()
         if path is not None:
             self._open(path)
 
     def _open(self, path: Path) -> None:
+        # Imported late: without a file nobody needs SQLite.
+        from nexhealth_exporter.state import State  # noqa: PLC0415
+
         try:
             self._state = State(path)
-            self.fleet = self._state.fleet()
+            self._found = self._state.fleet()
             self._is_lost = self._state.was_lost
         except StateError as error:
             self._is_lost = True
             self._close()
             logger.error("learning is kept in memory only", extra={"error": str(error)})  # noqa: TRY400 - a sentence
+        self.is_empty = not self._found.remembered
         self._own.state_usable(is_ok=not self._is_lost)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was known at start."""
-        return not self.fleet.remembered
+    def handed_over(self) -> Fleet:
+        """What was known at start, once: kept here too, it would outlive what comes after it."""
+        found, self._found = self._found, Fleet()
+        return found
 
     async def keep(self, latest: Callable[[], Fleet]) -> None:
         """Save until cancelled, and once more then."""

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 
 from nexhealth_exporter import __version__
+from nexhealth_exporter.cli.allocator import keep_large_buffers_apart
 from nexhealth_exporter.cli.exporter import Exporter, opened
 from nexhealth_exporter.cli.exposure import warn_of_open_port, warn_of_plain_key
 from nexhealth_exporter.cli.running import on_signal, until_stopped
@@ -27,6 +28,7 @@ async def serve(settings: Settings) -> int:
 
 async def run(exporter: Exporter, ready: Callable[[int], None]) -> None:
     """Poll, serve and follow the files until told to stop."""
+    keep_large_buffers_apart()
 
     async def listen() -> None:
         await exporter.serve(ready)
@@ -35,6 +37,7 @@ async def run(exporter: Exporter, ready: Callable[[int], None]) -> None:
         listen,
         exporter.poller.run,
         exporter.follow_files,
+        exporter.stay_small,
         exporter.keep_learning,
         exporter.learn_from_history,
         watch_loop,

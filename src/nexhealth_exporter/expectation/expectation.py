@@ -6,7 +6,6 @@ kept in a bounded cache, so evaluating costs next to nothing while nothing chang
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -72,8 +71,7 @@ class Week(Protocol):
         """The plan of that weekday; 0 is Monday."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
     """When a sync is expected to run. Compared by identity, so that one can serve many syncs.
 
     `holidays` are codes for `calendar.weight`; empty for a sync that keeps its pattern on them.

@@ -1,25 +1,33 @@
 """The lines of some hundred institutions, kept compressed until something in them changes."""
 
 import math
-import operator
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, repeat
 from typing import NamedTuple
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.deflate import Part, part
+from nexhealth_exporter.exposition.lags import Lags
 from nexhealth_exporter.exposition.row import (
+    MARKS,
     OFFICE_COLUMNS,
     OPEN,
     SYNC_COLUMNS,
+    SYNC_INFO,
     Column,
-    OfficeRow,
-    SyncRow,
-    office_row,
+    Rows,
+    number_of,
+    office_cells,
+    office_info,
+    office_pairs,
+    sync_cells,
+    sync_info,
+    sync_pairs,
 )
-from nexhealth_exporter.exposition.text import lines, numbered, numbers
-from nexhealth_exporter.fleet import Standing
-from nexhealth_exporter.model import Operation, Reason
+from nexhealth_exporter.exposition.text import lines, numbered, numbers, told
+from nexhealth_exporter.fleet import Hours, Standing, SyncStanding
+from nexhealth_exporter.model import Institution, IntegrationType, Operation, Reason
 
 LAG = tuple(Column(table.LAG[operation]) for operation in Operation)
 UNEXPECTED_LAG = tuple(Column(table.UNEXPECTED_LAG[operation]) for operation in Operation)
@@ -36,33 +44,63 @@ COLUMNS = (
 )
 """Everything that a block draws."""
 
-MS = 1000.0
-
 _UP, _REST = b"1", b"0"
-_BECAUSE = {reason: f'reason="{reason}"}} 1'.encode() for reason in Reason}
-
-Row = OfficeRow | SyncRow
+_BECAUSE: Mapping[Reason | None, bytes] = {
+    reason: f'reason="{reason}"}} 1'.encode() for reason in Reason
+}
 
 Ends = tuple[Sequence[bytes], Sequence[bytes]]
 """The label pairs of each line, and what follows their tail."""
 
 
+class _Layout(NamedTuple):
+    """Which lines there are: of each institution and its number of syncs, of all those syncs."""
+
+    institutions: list[Institution]
+    counts: list[int | None]
+    names: list[str]
+    kinds: list[IntegrationType]
+
+    @classmethod
+    def of(cls, standings: Sequence[Standing], syncs: Sequence[SyncStanding]) -> "_Layout":
+        return cls(
+            [s.institution for s in standings],
+            [None if s.syncs is None else len(s.syncs) for s in standings],
+            [s.sync.name for s in syncs],
+            [s.integration_type for s in syncs],
+        )
+
+
 class Block:
-    """Draws what `steps` is given, and again only what differs from what was drawn before."""
+    """Draws what `steps` is given, and again only what differs from what was drawn before.
+
+    It keeps none of them, so that those of a fleet can go as soon as others have come.
+    """
 
     def __init__(self, origin: float) -> None:
         self._origin = origin
-        self._standings: Sequence[Standing] = ()
-        self._offices: list[OfficeRow] = []
-        self._rows: list[SyncRow] = []
-        self._office_pairs: list[bytes] = []
-        self._pairs: list[bytes] = []
-        self._lines = _Lines.of(()), _Lines.of(())
         self._until = math.inf
         self._instant = origin
         self._stale: set[Column] = set()
         self._parts = dict.fromkeys(COLUMNS, part(b""))
         self.fallbacks = 0
+        self._begin(_Layout([], [], [], []), [], [])
+
+    def _begin(self, layout: _Layout, offices: list[bytes], syncs: list[bytes]) -> None:
+        """Draw these lines from now on; nothing is known of them yet."""
+        self._layout = layout
+        self._stamps = [0] * len(offices)
+        """Of the standings that were drawn."""
+        self._groups: list[str | None] = [None] * len(offices)
+        self._offices = Rows(OFFICE_COLUMNS, offices)
+        self._syncs = Rows(SYNC_COLUMNS, syncs)
+        self._hours: list[Hours | None] = [None] * len(syncs)
+        self._reasons: list[Reason | None] = [None] * len(syncs)
+        """Why each rests; None is expected up."""
+        self._lags = tuple(Lags(len(syncs), self._origin) for _ in Operation)
+        self._untils = array("d", [-math.inf]) * len(syncs)
+        """Until when what depends on the clock holds of each."""
+        self._stale.update(COLUMNS)
 
     @property
     def parts(self) -> Mapping[Column, Part]:
@@ -75,7 +113,7 @@ class Block:
         Steps that are left undone are made up for next time.
         """
         yield from self._take(standings)
-        yield from self._look(now)
+        yield from self._look(standings, now)
         for column in list(self._stale):
             labelled, ends = self._ends(column, now)
             name = column.family.name.encode()
@@ -84,121 +122,111 @@ class Block:
             yield
 
     def _take(self, standings: Sequence[Standing]) -> Iterator[None]:
-        """Make the rows of institutions that changed, and note which columns that concerns."""
-        if len(standings) == len(self._standings) and all(
-            map(operator.is_, standings, self._standings)
-        ):
+        """Take over what institutions that changed say, and note which columns that concerns."""
+        if [standing.stamp for standing in standings] == self._stamps:
             return
-        known = {office.standing.institution.subdomain: office for office in self._offices}
-        offices = []
-        for standing in standings:
-            before = known.get(standing.institution.subdomain)
-            if before is None or before.standing is not standing:
-                before = office_row(standing, before)
-            offices.append(before)
-            yield
-        rows = [row for office in offices for row in office.syncs]
-        pairs, office_pairs = [row.pairs for row in rows], [row.pairs for row in offices]
-        self._stale.update(LAG, UNEXPECTED_LAG)
-        if (pairs, office_pairs) == (self._pairs, self._office_pairs):
-            yield from self._compare(OFFICE_COLUMNS, self._offices, offices)
-            yield from self._compare(SYNC_COLUMNS, self._rows, rows)
-        else:
-            self._stale.update(COLUMNS)
-        self._standings, self._offices, self._rows = standings, offices, rows
-        self._pairs, self._office_pairs = pairs, office_pairs
+        layout = _Layout.of(standings, _syncs_of(standings))
+        if layout != self._layout:
+            yield from self._lay_out(layout)
         self._until = -math.inf
-        self.fallbacks = sum(office.is_fallback for office in offices)
-
-    def _compare(
-        self, columns: Iterable[Column], before: Sequence[Row], after: Sequence[Row]
-    ) -> Iterator[None]:
-        """Note in which of these columns rows say something else than before."""
-        undecided = [c for c in columns if c not in self._stale]
-        for its, others in zip(before, after, strict=True):
-            if its is not others:
-                found = [c for c in undecided if c.cell and c.cell(its) != c.cell(others)]
-                if found:
-                    self._stale.update(found)
-                    undecided = [c for c in undecided if c not in self._stale]
+        self._stale.update(LAG, UNEXPECTED_LAG)
+        first = 0
+        for number, standing in enumerate(standings):
+            syncs = standing.syncs or ()
+            if self._stamps[number] != standing.stamp:
+                self._tell_office(number, standing)
+                for at, sync in enumerate(syncs, first):
+                    self._tell(at, sync)
+                self._stamps[number] = standing.stamp
                 yield
+            first += len(syncs)
+        self.fallbacks = sum(
+            any(sync.hours.is_fallback for sync in standing.syncs or ()) for standing in standings
+        )
 
-    def _look(self, now: float) -> Iterator[None]:
+    def _lay_out(self, layout: _Layout) -> Iterator[None]:
+        offices, syncs = list[bytes](), list[bytes]()
+        named = zip(layout.names, layout.kinds, strict=True)
+        for institution, number in zip(layout.institutions, layout.counts, strict=True):
+            pairs = office_pairs(institution)
+            offices.append(pairs)
+            syncs += [sync_pairs(pairs, *its) for its in islice(named, number or 0)]
+            yield
+        self._begin(layout, offices, syncs)
+
+    def _tell_office(self, number: int, standing: Standing) -> None:
+        if self._groups[number] == standing.group:
+            info = self._offices.cell(OFFICE_COLUMNS[0], number)
+        else:
+            info = office_info(standing)
+            self._groups[number] = standing.group
+        self._stale |= self._offices.put(number, office_cells(standing, info))
+
+    def _tell(self, at: int, standing: SyncStanding) -> None:
+        changed = self._syncs.put(at, sync_cells(standing))
+        self._stale |= changed
+        if self._hours[at] is not standing.hours:
+            self._hours[at] = standing.hours
+            self._untils[at] = -math.inf
+        for column, lags, judgement in zip(MARKS, self._lags, standing.judgements, strict=True):
+            if column in changed:
+                lags.moved(at, judgement.mark)
+                self._untils[at] = -math.inf
+
+    def _look(self, standings: Sequence[Standing], now: float) -> Iterator[None]:
         """Find out anew what holds where the old no longer does."""
-        if now != self._instant:
-            self._stale.update(LAG, UNEXPECTED_LAG)
         went_back = now < self._instant
         if went_back or now >= self._until:
             self._until = -math.inf
-            for row in self._rows:
-                if went_back or now >= row.until:
-                    if row.look(now, self._origin):
-                        self._stale |= {EXPECTED_UP, EXPECTED_DOWNTIME}
+            for at, standing in enumerate(_syncs_of(standings)):
+                if went_back or now >= self._untils[at]:
+                    self._look_at(at, standing, now)
                     yield
-            self._until = min((row.until for row in self._rows), default=math.inf)
-            self._lines = (
-                _Lines.of(
-                    (row.pairs, mark, row.read_base, row.read_rate)
-                    for row in self._rows
-                    if (mark := row.standing.read.mark) is not None
-                ),
-                _Lines.of(
-                    (row.pairs, mark, row.write_base, row.write_rate)
-                    for row in self._rows
-                    if (mark := row.standing.write.mark) is not None
-                ),
-            )
-        self._instant = now
+            self._until = min(self._untils, default=math.inf)
+        if now != self._instant:
+            self._stale.update(LAG, UNEXPECTED_LAG)
+            self._instant = now
+
+    def _look_at(self, at: int, standing: SyncStanding, now: float) -> None:
+        piece = standing.expectation.piece(now)
+        until = piece.end
+        for lags, judgement in zip(self._lags, standing.judgements, strict=True):
+            if (running := judgement.running(now)) is not None:
+                lags.runs(at, running)
+                until = min(until, running.until)
+        self._untils[at] = until
+        reason = None if piece.is_expected else piece.reason
+        if reason is not self._reasons[at]:
+            self._reasons[at] = reason
+            self._stale |= {EXPECTED_UP, EXPECTED_DOWNTIME}
 
     def _ends(self, column: Column, now: float) -> Ends:
-        if column.cell is not None:
-            of_offices = column in OFFICE_COLUMNS
-            labelled = self._office_pairs if of_offices else self._pairs
-            its = list(map(column.cell, self._offices if of_offices else self._rows))
-            return (labelled, its) if column.is_open else numbered(labelled, its)
-        if column in LAG:
-            of_lines = self._lines[LAG.index(column)]
-            return of_lines.labelled, numbers(of_lines.lags(now))
-        if column in UNEXPECTED_LAG:
-            of_lines = self._lines[UNEXPECTED_LAG.index(column)]
-            return of_lines.labelled, numbers(of_lines.unexpected_lags(now - self._origin))
+        pairs = self._syncs.pairs
+        if column in OFFICE_COLUMNS:
+            whose, said = self._offices.pairs, self._offices.said(column)
+            return (whose, said) if column.is_open else numbered(whose, said)
+        if column is SYNC_INFO:
+            return pairs, list(map(sync_info, self._numbers(), self._syncs.said(column)))
         if column is EXPECTED_UP:
-            return self._pairs, [_UP if row.is_expected else _REST for row in self._rows]
-        resting = [(row.pairs, row.reason) for row in self._rows if row.reason is not None]
-        return [pairs for pairs, _ in resting], [_BECAUSE[reason] for _, reason in resting]
+            return pairs, [_UP if reason is None else _REST for reason in self._reasons]
+        if column is EXPECTED_DOWNTIME:
+            return told(pairs, list(map(_BECAUSE.get, self._reasons)))
+        if column in LAG or column in UNEXPECTED_LAG:
+            return self._growing(column, now)
+        return numbered(pairs, self._syncs.said(column))
+
+    def _growing(self, column: Column, now: float) -> Ends:
+        is_lag = column in LAG
+        of_way = self._lags[(LAG if is_lag else UNEXPECTED_LAG).index(column)]
+        values, pairs = of_way.lags(now) if is_lag else of_way.unexpected(now), self._syncs.pairs
+        return (pairs, numbers(values)) if of_way.is_whole else numbered(pairs, values)
+
+    def _numbers(self) -> Iterator[bytes]:
+        """The id of the institution of each sync."""
+        layout = self._layout
+        for institution, its in zip(layout.institutions, layout.counts, strict=True):
+            yield from repeat(number_of(institution).encode(), its or 0)
 
 
-class _Lines(NamedTuple):
-    """Lines of one direction side by side: reading them one by one would cost thrice as much.
-
-    In whole milliseconds: the difference of two instants in seconds would end in a dozen
-    digits of noise, which cost more to compress than all the rest of the line.
-    """
-
-    labelled: list[bytes]
-    marks: "array[float]"
-    bases: "array[float]"
-    rates: "array[float]"
-
-    @classmethod
-    def of(cls, given: Iterable[tuple[bytes, float, float, float]]) -> "_Lines":
-        """Of each line its label pairs, its mark, its base and its rate."""
-        its = cls([], array("d"), array("d"), array("d"))
-        for pairs, mark, base, rate in given:
-            its.labelled.append(pairs)
-            its.marks.append(round(mark * MS))
-            its.bases.append(round(base * MS))
-            its.rates.append(rate)
-        return its
-
-    def lags(self, now: float) -> list[float]:
-        now *= MS
-        return [lag / MS if (lag := now - mark) > 0.0 else 0.0 for mark in self.marks]
-
-    def unexpected_lags(self, since: float) -> list[float]:
-        """The unexpected lags so many seconds after the origin."""
-        since *= MS
-        return [
-            lag / MS if (lag := base + rate * since) > 0.0 else 0.0
-            for base, rate in zip(self.bases, self.rates, strict=True)
-        ]
+def _syncs_of(standings: Sequence[Standing]) -> list[SyncStanding]:
+    return [sync for standing in standings for sync in standing.syncs or ()]

@@ -1,8 +1,9 @@
 """Every metric that this program defines: name, type, labels and HELP, in the order of the page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from nexhealth_exporter.model import Operation
 
@@ -17,8 +18,7 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(msgspec.Struct, frozen=True):
     """One metric. `labels` are the names of its labels; `help` is one plain line."""
 
     name: str

@@ -37,14 +37,23 @@ def numbered(
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
     """Label pairs and number of each line that has a number; one value for each label pairs.
 
-    A truth is 1 or 0.
+    NaN is none either. Truths are 1 or 0, and never stand among numbers.
     """
-    text = _numbers.encode(values)[1:-1].replace(b"true", b"1").replace(b"false", b"0")
+    text = _numbers.encode(values)[1:-1]
+    if text.startswith((b"true", b"false", _NOTHING)):
+        text = text.replace(b"true", b"1").replace(b"false", b"0")
     ends = text.split(b",") if values else []
     if _NOTHING not in text:
         return labelled, ends
-    told = [(pairs, end) for pairs, end in zip(labelled, ends, strict=True) if end != _NOTHING]
-    return [pairs for pairs, _ in told], [end for _, end in told]
+    return told(labelled, [None if end == _NOTHING else end for end in ends])
+
+
+def told(
+    labelled: Sequence[bytes], ends: Sequence[bytes | None]
+) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Label pairs and end of each line that has an end."""
+    both = [(pairs, end) for pairs, end in zip(labelled, ends, strict=True) if end is not None]
+    return [pairs for pairs, _ in both], [end for _, end in both]
 
 
 def heading(family: Family) -> bytes:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from nexhealth_exporter.expectation.incident import incidents
 from nexhealth_exporter.fleet.judging import Judging, excused
 from nexhealth_exporter.fleet.standing import (
@@ -19,8 +21,7 @@ from nexhealth_exporter.fleet.standing import (
 from nexhealth_exporter.model import IntegrationType, Inventory, Poll, State
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(msgspec.Struct, frozen=True, gc=False):
     """One complete round: when it ended, how long it took, whether the API could be used."""
 
     ended_at: float

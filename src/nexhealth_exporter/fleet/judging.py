@@ -1,6 +1,7 @@
 """How an institution's standing changes: by a poll, by another policy, by a past told by others."""
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
@@ -95,13 +96,17 @@ class Judging:
             else self._met(before, sync, old, poll.at)
             for sync in poll.syncs
         )
+        if before.syncs is not None and _are_same(syncs, before.syncs):
+            syncs = before.syncs  # the page may hold them until it is drawn again
         kept = before.kept
         if kept or len(syncs) != len(known) or known.keys() != {s.sync.name for s in syncs}:
             shown = {s.sync.name for s in syncs}
             memory = before.memory().items()
             kept = {name: k for name, k in memory if name not in shown} or NO_MEMORY
         after = Standing(before.institution, before.group, syncs, poll.at, poll.at, kept=kept)
-        if before.syncs is not None and _facts(syncs) == _facts(before.syncs):
+        if syncs is before.syncs or (
+            before.syncs is not None and _facts(syncs) == _facts(before.syncs)
+        ):
             return after
         return self._grouped(after)
 
@@ -266,6 +271,10 @@ def _says_nothing_new(sync: Sync, before: SyncStanding, since: float | None, at:
     if since is None or at < since or before.learned.caught_up(since, at) is not before.learned:
         return False
     return at < before.settled_until and (sync is before.sync or sync == before.sync)
+
+
+def _are_same(some: Sequence[SyncStanding], others: Sequence[SyncStanding]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def _facts(syncs: Sequence[SyncStanding]) -> list[SyncFacts]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from nexhealth_exporter.expectation.allowance import (
     AllowanceRules,
@@ -34,8 +36,7 @@ def _never(_day: int) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(msgspec.Struct, frozen=True, gc=False):
     """When one sync is expected to run, and what is tolerated of it.
 
     `is_fallback` is True when neither configuration nor locations gave a usable zone.
@@ -162,12 +163,16 @@ REMEMBERED = 20
 NO_MEMORY: "Memory" = MappingProxyType({})
 
 
+_STAMPS = count(1)
+
+
 class Standing(msgspec.Struct, frozen=True, gc=False):
     """An institution and its syncs; `syncs` is None while no answer is known.
 
     `last_poll` and `last_success` are instants of the latest poll and the latest good one;
     `failure` is the reason's label if the latest poll failed. `kept` is what is remembered of
-    syncs that are not shown.
+    syncs that are not shown. `stamp` is another for each standing that is made: whoever has drawn
+    one need not keep it, which would be a second fleet, to tell it from others.
     """
 
     institution: Institution
@@ -177,6 +182,10 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     last_success: float | None = None
     failure: str | None = None
     kept: Memory = NO_MEMORY
+    stamp: int = 0
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "stamp", next(_STAMPS))
 
     def memory(self) -> Memory:
         """What is to be remembered of its syncs, those that are shown included."""

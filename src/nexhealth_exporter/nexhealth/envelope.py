@@ -7,7 +7,6 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -68,8 +67,7 @@ _raws = msgspec.json.Decoder(list[Raw])
 _NULL = Raw(b"null")  # a decoded Raw equals no bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An envelope: whether the API says that it succeeded, its words, its entries as bytes.
 
     `data` is None when there is none. `is_cut` tells that the API counts more entries
@@ -190,22 +188,31 @@ def _small(value: Raw) -> object:
 
 async def read(found: Answer, decode: Callable[[Raw], _T], reject: Reject) -> list[_T]:
     """Every entry that can be decoded. Raises Malformed when there are entries but none can."""
+    read: list[_T] = []
+    await each(found, lambda raw: read.append(decode(raw)), reject)
+    return read
+
+
+async def each(found: Answer, take: Callable[[Raw], None], reject: Reject) -> None:
+    """Have every entry taken; `take` raises Unreadable, or what decoding raises, for a bad one.
+
+    Raises Malformed when there are entries but none can be taken.
+    """
     if found.data is None:
         raise Malformed("The answer holds no data.")
-    read: list[_T] = []
-    entries, size = 0, 0
+    taken = entries = size = 0
     for raw in found.data:
         bytes_of_entry = memoryview(raw).nbytes
         if bytes_of_entry <= MOST_ENTRY_BYTES:
             with suppress(*DECODING, Unreadable):
-                read.append(decode(raw))
+                take(raw)
+                taken += 1
         entries += 1
         size += bytes_of_entry
         if entries >= SLICE or size >= SLICE_BYTES:
             entries, size = 0, 0
             await asyncio.sleep(0)
-    if rejected := len(found.data) - len(read):
+    if rejected := len(found.data) - taken:
         reject(rejected)
-        if not read:
+        if not taken:
             raise Malformed(f"None of the answer's {rejected} entries can be read.")
-    return read

@@ -5,11 +5,11 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 import aiohttp
+import msgspec
 from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
@@ -47,8 +47,7 @@ class Meter(Protocol):
         """There is a new token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """What to ask. `is_small` is True for answers that a time limit may hold as a whole."""
 
     endpoint: str
@@ -58,8 +57,7 @@ class Call:
     is_small: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """What came back: status, body, and the header Retry-After if there is one."""
 
     status: int

@@ -4,10 +4,8 @@ Addresses, telephone numbers and e-mail addresses of locations are skipped as by
 become values. Names and words are interned: a fleet holds each once, however often it is told.
 """
 
-import asyncio
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,13 +14,7 @@ from msgspec.structs import replace as altered
 
 from nexhealth_exporter.errors import DECODING, Malformed
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Sync
-from nexhealth_exporter.nexhealth.envelope import (
-    SLICE,
-    Answer,
-    Reject,
-    Unreadable,
-    read,
-)
+from nexhealth_exporter.nexhealth.envelope import Answer, Reject, Unreadable, each, read
 from nexhealth_exporter.nexhealth.naming import Source, names
 from nexhealth_exporter.nexhealth.scalars import flag, instant, integer, text
 from nexhealth_exporter.nexhealth.text import shortened
@@ -31,9 +23,6 @@ from nexhealth_exporter.nexhealth.zones import zone
 _MAX_SUBDOMAIN = 200
 _MOST_SYNCS = 1000
 """Syncs of one institution; what is more would be a flood of series, and is rejected."""
-
-_GROUPED = 10 * SLICE
-"""Entries that are grouped before others get their turn."""
 
 _COLOURS = {"green": True, "red": False}
 _TYPES = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
@@ -118,46 +107,67 @@ async def syncs(found: Answer, institution: Institution, reject: Reject) -> tupl
     ]
     if entries and not own:
         raise Malformed("The answer is about other institutions.")
-    return _named(own, reject)
+    if (surplus := len(own) - _MOST_SYNCS) > 0:
+        reject(surplus)
+    return _named(own[:_MOST_SYNCS])
 
 
-async def fleet(found: Answer, inventory: Inventory, reject: Reject) -> dict[str, tuple[Sync, ...]]:
+async def fleet(
+    found: Answer, inventory: Inventory, reject: Reject
+) -> Mapping[str, tuple[Sync, ...]]:
     """The syncs of every institution of `inventory` that the answer mentions, by subdomain.
 
     Raises Malformed.
     """
     subdomains = {i.id: i.subdomain for i in inventory if i.id is not None}
-    groups: dict[str, list[_Entry]] = {}
-    for number, entry in enumerate(await read(found, _entry_of_fleet, reject), 1):
-        if entry.institution_id in subdomains:
-            groups.setdefault(subdomains[entry.institution_id], []).append(entry)
-        if number % _GROUPED == 0:
-            await asyncio.sleep(0)
-    named: dict[str, tuple[Sync, ...]] = {}
-    for number, subdomain in enumerate(list(groups), 1):
-        # Taken out: nameless and named syncs of the whole fleet need not be there together.
-        named[subdomain] = _named(groups.pop(subdomain), reject)
-        if number % SLICE == 0:
-            await asyncio.sleep(0)
-    return named
+    groups: dict[str, tuple[Raw, ...]] = {}
+    surplus = 0
 
+    def group(raw: Raw) -> None:
+        nonlocal surplus
+        number = integer(_sync.decode(raw).institution_id)
+        if number is None:
+            raise Unreadable
+        if number not in subdomains:
+            return
+        its = groups.get(subdomains[number], ())
+        if len(its) < _MOST_SYNCS:
+            # Most have one or two, of which a tuple takes half the memory that a list takes.
+            groups[subdomains[number]] = (*its, raw)
+        else:
+            surplus += 1
 
-def _named(entries: Sequence[_Entry], reject: Reject) -> tuple[Sync, ...]:
-    if (surplus := len(entries) - _MOST_SYNCS) > 0:
+    await each(found, group, reject)
+    if surplus:
         reject(surplus)
-        entries = entries[:_MOST_SYNCS]
+    return _Told(groups)
+
+
+class _Told(Mapping[str, tuple[Sync, ...]]):
+    """Syncs by subdomain, read whenever they are asked for.
+
+    So those of a whole fleet need not be there together, beside those that were known before.
+    """
+
+    def __init__(self, entries: Mapping[str, Sequence[Raw]]) -> None:
+        self._entries = entries
+
+    def __getitem__(self, subdomain: str) -> tuple[Sync, ...]:
+        return _named([_entry(raw) for raw in self._entries[subdomain]])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _named(entries: Sequence[_Entry]) -> tuple[Sync, ...]:
     unique = names([entry.source for entry in entries])
     return tuple(
         altered(entry.sync, name=sys.intern(name))
         for entry, name in zip(entries, unique, strict=True)
     )
-
-
-def _entry_of_fleet(raw: Raw) -> _Entry:
-    entry = _entry(raw)
-    if entry.institution_id is None:
-        raise Unreadable
-    return entry
 
 
 def _entry(raw: Raw) -> _Entry:
@@ -212,7 +222,7 @@ def merged(listed: Iterable[Institution], located: Iterable[Institution]) -> Inv
         known = found.get(institution.subdomain, institution)
         locations = {location.id: location for location in known.locations}
         locations |= {location.id: location for location in institution.locations}
-        found[institution.subdomain] = replace(
+        found[institution.subdomain] = altered(
             known,
             country=known.country or institution.country,
             locations=tuple(locations.values()),

@@ -80,6 +80,7 @@ class Poller:
         self._inventory: Inventory | None = None
         self._found = asyncio.Event()
         self._attempted = asyncio.Event()
+        self._ended = asyncio.Event()
         self._plan: Plan | None = None
         self._listing_due = math.inf
 
@@ -105,6 +106,10 @@ class Poller:
         with self._budget.lending(math.inf):
             await self._rounds.poll(made, self._burst(made))
         return self.latest
+
+    async def round_ended(self) -> None:
+        """Wait for the end of a round."""
+        await self._ended.wait()
 
     def is_alive(self) -> bool:
         """Tell whether polling goes on; False once rounds or inventories are stuck."""
@@ -183,6 +188,8 @@ class Poller:
             else:
                 await self._rounds.poll(made, SPREAD * made.interval)
             is_first = False
+            self._ended.set()
+            self._ended.clear()
             # The round itself may have changed the plan.
             made = self._make_plan()
             self._tell_kept(made, now() - began)

@@ -33,7 +33,10 @@ class Api(Protocol):
         """Ask for the syncs of one institution."""
 
     async def fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
-        """Ask for the syncs of every institution in one call; by subdomain."""
+        """Ask for the syncs of every institution in one call; by subdomain.
+
+        What comes of it may be read only when it is asked for.
+        """
 
 
 class Meter(Protocol):

@@ -89,11 +89,13 @@ class Rounds:
         """One call for all, then those alone that its answer leaves out; how many succeeded."""
         try:
             answer = await self._ask_fleet(Inventory(watched))
+            at = self._clock()
+            polls = (Poll(s, at, syncs) for s, syncs in answer.items())
+            await guarded(self._latest.record_all(polls))
         except PollError as error:
             return await self._without_fleet(error, watched, spread, failures)
-        at = self._clock()
-        await self._latest.record_all(Poll(s, at, syncs) for s, syncs in answer.items())
         left_out = {s: i for s, i in watched.items() if s not in answer}
+        del answer, polls  # megabytes, and those that are left out may take the whole interval
         self.left_out.keep(left_out)
         spare = self._budget.spare
         due = self.left_out.due(left_out, now(), made.seldom_interval, spare)

@@ -1,7 +1,6 @@
 """From environment and flags to settings; a flag wins over a variable."""
 
 import argparse
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -99,6 +98,9 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
 
 
 def _remedy(name: str, known: list[str]) -> str:
+    # Imported late: only a mistake needs it, and all wait for the start.
+    import difflib  # noqa: PLC0415
+
     # Without the common prefix, else every name would be near to every other.
     words = {one.removeprefix(PREFIX): one for one in known}
     close = difflib.get_close_matches(name.upper().removeprefix(PREFIX), words, n=1, cutoff=0.5)

@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from nexhealth_exporter.document import did_you_mean
 from nexhealth_exporter.expectation.zone import is_zone
 
 YEAR_SECONDS = 366 * 86400
@@ -152,6 +151,9 @@ def timezone(value: object) -> str:
     """A time zone's IANA name."""
     name = str(value)
     if not is_zone(name):
+        # Imported late: only a mistake needs it, and all wait for the start.
+        from nexhealth_exporter.document import did_you_mean  # noqa: PLC0415
+
         known = zoneinfo.available_timezones()
         remedy = did_you_mean(name, known, "write one such as America/New_York")
         raise ValueError(f"is not a time zone; {remedy}")

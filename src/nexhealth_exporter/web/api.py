@@ -24,7 +24,7 @@ class Api:
         try:
             selection = Selection.of(request.query)
         except SelectionError as error:
-            return refusal(400, str(error))
+            return self.refusal(400, str(error))
         fleet, now = self._view.fleet(), self._view.now()
         found = rows(fleet, now)
         picked = pick(found, selection)
@@ -45,7 +45,7 @@ class Api:
         fleet, now = self._view.fleet(), self._view.now()
         standing = fleet.standings.get(request.match_info["subdomain"])
         if standing is None:
-            return refusal(404, "no such institution is watched here")
+            return self.refusal(404, "no such institution is watched here")
         found = [row for row in rows_of(standing, fleet, now) if row.sync is not None]
         return answer(
             {
@@ -54,6 +54,10 @@ class Api:
                 "syncs": [self._facts(row) for row in found],
             }
         )
+
+    def refusal(self, status: int, sentence: str) -> web.Response:
+        """An error as JSON."""
+        return answer({"error": sentence}, status)
 
     def _facts(self, row: Row) -> dict[str, Any]:
         base = self._view.external_url
@@ -69,8 +73,3 @@ def answer(value: object, status: int = 200) -> web.Response:
         content_type="application/json",
         headers={"Cache-Control": "no-store"},
     )
-
-
-def refusal(status: int, sentence: str) -> web.Response:
-    """An error as JSON."""
-    return answer({"error": sentence}, status)

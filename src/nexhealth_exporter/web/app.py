@@ -1,26 +1,31 @@
 """The application: which path is answered by what."""
 
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from nexhealth_exporter.web import api
 from nexhealth_exporter.web.guard import careful, identified
-from nexhealth_exporter.web.pages import Pages
 from nexhealth_exporter.web.plain import Plain
 from nexhealth_exporter.web.scrape import Scrape
 from nexhealth_exporter.web.server import MOST_BODY
 from nexhealth_exporter.web.static import Static
 from nexhealth_exporter.web.view import MetricsPage, View
 
+if TYPE_CHECKING:
+    from nexhealth_exporter.web.api import Api
+    from nexhealth_exporter.web.pages import Pages
+
 
 def build(view: View, page: MetricsPage) -> web.Application:
     """The application for that view; it holds no state of its own."""
     static = Static.load()
-    pages = Pages(view, static)
     plain = Plain(view)
-    json = api.Api(view)
+    people = _People(view, static)
     app = web.Application(
-        middlewares=[identified(view.access), _explained(pages)], client_max_size=MOST_BODY
+        middlewares=[identified(view.access), _explained(people)], client_max_size=MOST_BODY
     )
     app.add_routes(
         [
@@ -28,18 +33,51 @@ def build(view: View, page: MetricsPage) -> web.Application:
             web.get("/-/healthy", plain.healthy),
             web.get("/-/ready", plain.ready),
             web.get("/config", plain.config),
-            web.get("/api/v1/syncs", json.syncs),
-            web.get("/api/v1/institutions/{subdomain:[^/]+}", json.institution),
+            web.get("/api/v1/syncs", _found(lambda: people.json.syncs)),
+            web.get(
+                "/api/v1/institutions/{subdomain:[^/]+}", _found(lambda: people.json.institution)
+            ),
             web.get("/static/{name}", static.get),
-            web.get("/institutions/{subdomain:[^/]+}", pages.institution),
-            web.get("/", pages.fleet),
+            web.get("/institutions/{subdomain:[^/]+}", _found(lambda: people.pages.institution)),
+            web.get("/", _found(lambda: people.pages.fleet)),
         ]
     )
     app.on_response_prepare.append(careful(view.access))
     return app
 
 
-def _explained(pages: Pages) -> Middleware:
+class _People:
+    """What answers people, imported when the first of them asks: Prometheus is answered before."""
+
+    def __init__(self, view: View, static: Static) -> None:
+        self._view = view
+        self._static = static
+
+    @cached_property
+    def pages(self) -> "Pages":
+        """The pages."""
+        from nexhealth_exporter.web.pages import Pages  # noqa: PLC0415
+
+        return Pages(self._view, self._static)
+
+    @cached_property
+    def json(self) -> "Api":
+        """The same facts as JSON."""
+        from nexhealth_exporter.web.api import Api  # noqa: PLC0415
+
+        return Api(self._view)
+
+
+def _found(find: Callable[[], Handler]) -> Handler:
+    """The handler that is found when there is a request."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await find()(request)
+
+    return handle
+
+
+def _explained(people: _People) -> Middleware:
     """Middleware that gives refusals in the form in which the answer would have come."""
 
     @web.middleware
@@ -49,9 +87,9 @@ def _explained(pages: Pages) -> Middleware:
         except web.HTTPClientError as error:
             sentence = error.reason if error.status != 404 else "There is nothing at this address."  # noqa: PLR2004
             refused = (
-                api.refusal(error.status, sentence)
+                people.json.refusal(error.status, sentence)
                 if request.path.startswith("/api/")
-                else pages.refusal(request, error.status, sentence)
+                else people.pages.refusal(request, error.status, sentence)
             )
             if hdrs.ALLOW in error.headers:
                 refused.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]

@@ -5,6 +5,7 @@ from aiohttp import web
 from nexhealth_exporter.report import Selection, SelectionError, overdue_rows, pick, summarise
 from nexhealth_exporter.report.row import Condition, rows, rows_of
 from nexhealth_exporter.report.selection import OVERDUE
+from nexhealth_exporter.web import html
 from nexhealth_exporter.web.links import root_of
 from nexhealth_exporter.web.static import Static
 from nexhealth_exporter.web.view import View
@@ -64,9 +65,6 @@ class Pages:
     def _page(
         self, request: web.Request, template: str, status: int = 200, **values: object
     ) -> web.Response:
-        # Imported late: templates take long, and Prometheus is to be answered before people.
-        from nexhealth_exporter.web import html  # noqa: PLC0415
-
         text = html.render(
             html.environment(),
             template,

@@ -1,0 +1,25 @@
+"""How to serve, as the web configuration says it."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nexhealth_exporter.webconfig.users import Users
+
+
+@dataclass(frozen=True)
+class WebConfig:
+    """How to serve. `tls` None is plain HTTP; `files` are those that it was made from."""
+
+    tls: ssl.SSLContext | None = None
+    users: Users = field(default_factory=lambda: Users({}))
+    headers: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    text: str = ""
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether whoever comes must say who it is: by password or by certificate."""
+        shows_certificate = self.tls is not None and self.tls.verify_mode is ssl.CERT_REQUIRED
+        return bool(self.users) or shows_certificate
