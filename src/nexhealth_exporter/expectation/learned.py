@@ -146,7 +146,9 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         """What is known after a look at which a mark had moved."""
         old = _begun_in_time(self, look)
         now = slot_of(_present(old, look), look.zone)
-        record = _shifted(old.record, now)
+        # A week is dropped when the pattern is made anew, not at midnight: until then a look
+        # that is routine leaves the same as this.
+        record = _shifted(old.record, (now * SLOT - look.stagger) // SLOT)
         record = replace(record, active=record.active | _moved(record, old.marks, look))
         record = _quieted(_rested(record, old.marks, look), old.marks, look)
         seen = tuple(
