@@ -166,7 +166,7 @@ NO_MEMORY: "Memory" = MappingProxyType({})
 _STAMPS = count(1)
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
+class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW1641 - holds mappings
     """An institution and its syncs; `syncs` is None while no answer is known.
 
     `last_poll` and `last_success` are instants of the latest poll and the latest good one;
@@ -186,6 +186,13 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         force_setattr(self, "stamp", next(_STAMPS))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, whichever was made first."""
+        if not isinstance(other, Standing):
+            return NotImplemented
+        told = [name for name in self.__struct_fields__ if name != "stamp"]
+        return all(getattr(self, name) == getattr(other, name) for name in told)
 
     def memory(self) -> Memory:
         """What is to be remembered of its syncs, those that are shown included."""
