@@ -37,13 +37,13 @@ WHOLE: dict[str, Row] = {
     "memory": lambda: memory.figures(syncs=10_000, rounds=2000),
     "start": lambda: start.figures(syncs=10_000, rounds=9),
     "growth": _growth,
-    "answer": lambda: answers.figures(institutions=10_000, rounds=3),
+    "answer": lambda: answers.figures(institutions=10_000, rounds=7),
 }
 SMALL: dict[str, Row] = {
     "scrape": lambda: scrape.figures(series=20_000, rounds=3),
     "polling": lambda: polling.figures(institutions=300, rounds=2),
     "growth": lambda: growth.figures(growth.measured(1000), least=100),
-    "answer": lambda: answers.figures(institutions=2000, rounds=2),
+    "answer": lambda: answers.figures(institutions=2000, rounds=9),
 }
 
 
