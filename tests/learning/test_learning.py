@@ -243,6 +243,19 @@ def test_a_server_may_go_off_early_and_be_restarted_in_the_morning(office: Make)
     assert 55 * 60 < allowed(always_on, 8) == allowed(always_on, 10.5) < 60 * 60
 
 
+def test_nobody_goes_home_from_a_server_that_runs_through_the_night(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(0, 24))
+
+    def before_a_page(days: int) -> float:
+        mark = at(weeks(5) + timedelta(days=days), 13)
+        return smiles.sync.hours.allowances(smiles.kind, Operation.READ, mark)[Severity.CRITICAL]
+
+    wednesday, friday = before_a_page(2), before_a_page(4)
+    assert wednesday < 4 * 3600
+    assert friday > 7 * 3600
+
+
 def test_one_day_off_lowers_no_expectation(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 28, weekdays(8, 17))
