@@ -163,6 +163,17 @@ async def test_before_anything_is_known_the_page_says_so(site: Site) -> None:
     assert "NexHealth not asked yet" in page.text
 
 
+async def test_before_everybody_was_asked_no_good_news_is_told(site: Site) -> None:
+    site.world.poll(NOON, marked(SERVER, NOON - 4 * MINUTE), institution="bright")
+    early = (await site.page("/")).one("section", class_="hero")
+    site.world.fleet = replace(site.world.fleet, round=Round(NOON - 30, 2.0, is_up=True))
+    later = (await site.page("/")).one("section", class_="hero")
+
+    assert early.one("h1").text == "Not all asked yet"
+    assert "So far 1 fresh, 0 resting as expected." in early.text
+    assert later.one("h1").text == "Nothing is overdue"
+
+
 async def test_an_api_that_does_not_answer_is_seen(site: Site) -> None:
     mixed(site)
     site.world.fail(NOON, "bright")
