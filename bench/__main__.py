@@ -17,7 +17,7 @@ from bench import answers, growth, memory, pacing, plot, polling, scrape, seen, 
 from bench.figures import HEAD, Figure, line, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
-MARGIN, MARGINS = 3.0, {"polling": 4.0, "fleet answer": 10.0}
+MARGIN, MARGINS = 3.0, {"polling": 4.0}
 """How many times as wide the small benchmark's bars are; more where the whole misses its own."""
 
 Row = Callable[[], list[Figure]]
@@ -37,13 +37,13 @@ WHOLE: dict[str, Row] = {
     "memory": lambda: memory.figures(syncs=10_000, rounds=2000),
     "start": lambda: start.figures(syncs=10_000, rounds=9),
     "growth": _growth,
-    "answer": lambda: answers.figures(institutions=10_000, rounds=7),
+    "answer": lambda: answers.figures(institutions=10_000, rounds=5),
 }
 SMALL: dict[str, Row] = {
     "scrape": lambda: scrape.figures(series=20_000, rounds=3),
     "polling": lambda: polling.figures(institutions=300, rounds=2),
     "growth": lambda: growth.figures(growth.measured(1000), least=100),
-    "answer": lambda: answers.figures(institutions=2000, rounds=9),
+    "answer": lambda: answers.figures(institutions=2000, rounds=5),
 }
 
 

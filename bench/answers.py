@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from bench.figures import Figure, median
-from bench.measuring import apart, peak, ratios, stall
+from bench.measuring import apart, peak, ratios, stall, turns
 from bench.offices import answer, inventory, standard_policy
 from bench.scrape import NOW
 from nexhealth_exporter.errors import PollError
@@ -23,6 +23,14 @@ from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.poller.latest import Latest
 
 MIB = 1024 * 1024
+
+
+REPEATS = 3
+"""How often the same round is taken, from the same fleet: each turn counts as its shortest.
+
+Now and then these machines take ten times as long for 20 ms, as a loop that only counts shows. One
+of 500 turns meets that in most rounds; the same turn does not meet it three times.
+"""
 
 
 def figures(institutions: int, rounds: int) -> list[Figure]:
@@ -45,20 +53,27 @@ async def _taken(institutions: int, rounds: int) -> tuple[list[float], list[floa
     latest.watch(everybody)
     for number in range(rounds + 1):
         now = NOW + 300 * number
-        body = answer(institutions, now)
-        began = time.process_time()
-        json.loads(body)
-        theirs.append(time.process_time() - began)
+        body, before = answer(institutions, now), latest.fleet
+        # Reading one takes it apart.
+        copies = [bytearray(body) for _ in range(REPEATS)]
 
-        async def taken(now: float = now, body: bytearray = body) -> None:
-            parts = await envelope.piecewise(body)
+        async def taken(now: float = now, copies: list[bytearray] = copies) -> None:
+            parts = await envelope.piecewise(copies.pop())
             found = await payload.fleet(parts, everybody, lambda _: None)
             await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
 
-        ours.append(await stall(taken))
-        # As the program does after its first round.
-        gc.collect()
-        gc.freeze()
+        repeats, loads = [], []
+        for _ in range(REPEATS):
+            began = time.process_time()
+            json.loads(body)
+            loads.append(time.process_time() - began)
+            latest.fleet = before
+            # As after the program's first round; and garbage is looked for at the same turns.
+            gc.collect()
+            gc.freeze()
+            repeats.append(await turns(taken))
+        ours.append(max(min(turn) for turn in zip(*repeats, strict=True)))
+        theirs.append(min(loads))
     # The first meets everybody for the first time, which no later one does.
     return ours[1:], theirs[1:]
 

@@ -45,23 +45,28 @@ def ratios(theirs: list[float], ours: list[float]) -> list[float]:
 
 async def stall(work: Work) -> float:
     """The most CPU seconds for which nothing else had a turn on the loop meanwhile."""
-    longest = 0.0
+    return max(await turns(work))
+
+
+async def turns(work: Work) -> list[float]:
+    """CPU seconds of each turn of the loop meanwhile."""
+    taken: list[float] = []
 
     async def tick() -> None:
-        nonlocal longest
         last = time.process_time()
         while True:
             await asyncio.sleep(0)
             now = time.process_time()
-            longest, last = max(longest, now - last), now
+            taken.append(now - last)
+            last = now
 
     ticking = asyncio.create_task(tick())
     await asyncio.sleep(0.01)
-    longest = 0.0
+    taken.clear()
     await work()
     await asyncio.sleep(0)
     ticking.cancel()
-    return longest
+    return taken
 
 
 async def allocated(work: Work) -> int:
