@@ -68,6 +68,32 @@ def test_what_was_learned_is_shown_and_can_be_pasted(
     assert held.windows[0] == ((13 * 3600, 22 * 3600),)
 
 
+def test_schedules_of_two_syncs_have_names_of_their_own(
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen, state = tmp_path / "seen.jsonl", str(tmp_path / "state.db")
+    told = {"institution": "smiles", "emr_type": "onprem", "timezone": "UTC"}
+    lines = [
+        json.dumps(
+            {**told, "sync": sync, "at": iso(at), "read_at": iso(mark), "write_at": iso(mark)}
+        )
+        for at, mark in days_of_work(recently - 30 * DAY, 42)
+        for sync in ("Front desk", "Main")
+    ]
+    seen.write_text("\n".join(lines))
+
+    assert main(["learn", "--observations", str(seen), "--state-file", state]) == 0
+    capsys.readouterr()
+    assert main(["schedules", "smiles", "--state-file", state]) == 0
+    said = capsys.readouterr().out
+
+    assert re.findall(r"^    (\S.*):$", said, re.MULTILINE) == [
+        '"smiles-Front desk-learned"',
+        '"smiles-Main-learned"',
+    ]
+    assert said.count("holds for every sync of the institution") == 2
+
+
 def test_older_observations_do_not_undo_what_is_known_from_later_on(
     tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
 ) -> None:

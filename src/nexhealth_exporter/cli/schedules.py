@@ -29,6 +29,7 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
     memory = remembered(settings.state_file).remembered.get(institution)
     if not memory:
         raise ConfigError(f"nothing is known of {institution}.")
+    are_several = sum(kept.learned.pattern is not None for kept in memory.values()) > 1
     for name, kept in sorted(memory.items()):
         pattern = kept.learned.pattern
         print(f"{institution}, {name}:")
@@ -37,7 +38,7 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
             continue
         print(f"  {sentence(pattern)}\n")
         print("\n".join(_chart(pattern)))
-        print("\n".join(_yaml(institution, pattern)), end="\n\n")
+        print("\n".join(_yaml(institution, name if are_several else None, pattern)), end="\n\n")
     return 0
 
 
@@ -49,9 +50,13 @@ def _chart(pattern: Pattern) -> Iterator[str]:
         yield f"  {word} {''.join(_SHADES[(value + 24) // 25] for value in values)}"
 
 
-def _yaml(institution: str, pattern: Pattern) -> Iterator[str]:
-    """The part of a configuration file that says the same."""
-    name = json.dumps(f"{institution}-learned")
+def _yaml(institution: str, sync: str | None, pattern: Pattern) -> Iterator[str]:
+    """The part of a configuration file that says the same, of one of several syncs maybe."""
+    office = institution if sync is None else f"{institution}-{sync}"
+    name = json.dumps(f"{office}-learned")
+    if sync is not None:
+        yield "\n  # the entry holds for every sync of the institution, unless its match has an"
+        yield "  # integration_type or emr as well"
     yield "\n  # to hold these hours fixed, paste this into the configuration file"
     yield "  schedules:"
     yield f"    {name}:"
