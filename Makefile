@@ -22,13 +22,13 @@ demo: .venv/.runtime  ## a simulated fleet and its page: open the address that i
 setup: .venv/.dev  ## the virtual environment .venv, checked by hash
 
 .venv/.runtime: constraints/runtime.txt constraints/build.txt pyproject.toml
-	@$(PYTHON) tools/install.py constraints/runtime.txt constraints/build.txt . && touch $@
+	@$(PYTHON) tools/install.py $@ $^
 
 .venv/.dev: constraints/dev.txt .venv/.runtime
-	@$(PYTHON) tools/install.py constraints/dev.txt && touch $@
+	@$(PYTHON) tools/install.py $@ $^
 
 .venv/.docs .venv/.fuzz .venv/.release .venv/.mutation: .venv/.%: constraints/%.txt .venv/.dev
-	@$(PYTHON) tools/install.py $< && touch $@
+	@$(PYTHON) tools/install.py $@ $^
 
 tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
 	@$(FETCH)

@@ -1,13 +1,18 @@
-"""Install into `.venv`: `python3 tools/install.py constraints/FILE ... [.]`.
+"""Install into `.venv`, as make asks: `python3 tools/install.py STAMP PREREQUISITE ...`.
 
-Makes the environment when it is missing and installs the given files checked by hash; a dot stands
-for the project itself, editable. Standard library only, since nothing else is there yet.
+Makes the environment when it is missing and installs each `constraints/FILE` checked by hash;
+`pyproject.toml` stands for the project itself, editable. The stamp is touched when that is done.
+Standard library only, since nothing else is there yet.
+
+One at a time: whoever finds another installing waits, and then finds the work done. A stamp is
+older than what it rests on until all is installed, so whatever is broken off is taken up again.
 
 pip brings uv, which then installs the rest: it reads an index of thousands of files in a fifth of
 pip's time. Where pip's settings say what uv has no word for, or uv fails, pip does it all.
 """
 
 import ast
+import fcntl
 import importlib.util
 import os
 import re
@@ -16,11 +21,15 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / ".venv.lock"
+"""Beside the environment, which is emptied when it is made anew."""
+PROJECT = "pyproject.toml"
 OLDEST = (3, 11)
 KNOWN = ("python3.13", "python3.12", "python3.11")
 Command = list[str | Path]
@@ -127,11 +136,11 @@ def settings_for_uv(files: list[str]) -> dict[str, str] | None:
     return words
 
 
-def installers(what: list[str], files: list[str]) -> Iterator[tuple[Command, dict[str, str]]]:
+def installers(files: list[str], *, is_project: bool) -> Iterator[tuple[Command, dict[str, str]]]:
     """The commands that may install, the best first, each with its environment."""
     # The program starts quickly also for whoever forbids Python to keep what it has compiled. The
     # tools are compiled when first used: most of their files never are.
-    compiling = ["--compile-bytecode"] if "." in what else []
+    compiling = ["--compile-bytecode"] if is_project else []
     settings = settings_for_uv(files)
     pip: Command = [*PIP, "install", "-qq"]
     hashed = ["--no-deps", "--require-hashes", "--only-binary=:all:", f"--requirement={BRINGS}"]
@@ -143,21 +152,40 @@ def installers(what: list[str], files: list[str]) -> Iterator[tuple[Command, dic
     yield pip, {**os.environ}
 
 
-def main(what: list[str]) -> None:
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep others from installing meanwhile; the kernel lets go of the lock of whoever dies."""
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another make, which installs into .venv", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def is_newer(stamp: Path, needed: list[str]) -> bool:
+    """Whether all of it has been installed, by another maybe."""
+    made = [(ROOT / path).stat().st_mtime_ns for path in needed]
+    return stamp.exists() and stamp.stat().st_mtime_ns >= max(made)
+
+
+def install(needed: list[str]) -> None:
     """Install what the files list and the project; leaves with pip's words when it fails."""
-    use_new_python()
     if not runs(PYTHON):
         have_ensurepip()
         print(f"Making .venv with Python {sysconfig.get_python_version()}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-    files = [file for file in what if file != "."]
+    files = [path for path in needed if path.startswith("constraints/")]
+    is_project = PROJECT in needed
     # The files are complete. Without --no-deps, an extra such as coverage[toml] makes pip look at
     # versions newer than the pinned one, and refuse them for want of a hash.
     steps = [["--require-hashes", *(f"--requirement={file}" for file in files)]]
-    if "." in what:
+    if is_project:
         steps.append(["--no-build-isolation", "--editable", "."])
-    print(f"Installing {', '.join(what)} into .venv", flush=True)
-    for installer, environment in installers(what, files):
+    said = [*files, "the project"] if is_project else files
+    print(f"Installing {', '.join(said)} into .venv", flush=True)
+    for installer, environment in installers(files, is_project=is_project):
         commands = [[*installer, "--no-deps", *step] for step in steps]
         if not any(
             subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
@@ -167,5 +195,15 @@ def main(what: list[str]) -> None:
     sys.exit("pip failed; its words are above")
 
 
+def main(target: str, *needed: str) -> None:
+    """Bring the environment up to date with what the target needs."""
+    use_new_python()
+    stamp = ROOT / target
+    with alone():
+        if not is_newer(stamp, list(needed)):
+            install(list(needed))
+            stamp.touch()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])
