@@ -52,7 +52,7 @@ async def _taken(institutions: int, rounds: int) -> tuple[list[float], list[floa
 
         async def taken(now: float = now, body: bytearray = body) -> None:
             parts = await envelope.piecewise(body)
-            found = await payload.fleet(parts, everybody, lambda _: None)
+            found = await payload.fleet(parts, everybody, lambda *_: None)
             await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
 
         ours.append(await stall(taken))
@@ -93,7 +93,7 @@ async def _read(name: str) -> str:
         nonlocal outcome
         try:
             parts = await envelope.piecewise(body)
-            found = await payload.fleet(parts, everybody, lambda _: None)
+            found = await payload.fleet(parts, everybody, lambda *_: None)
             outcome = f"{sum(map(len, found.values()))} syncs"
         except PollError as error:
             outcome = error.reason
