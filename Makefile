@@ -2,6 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 PYTEST := $(RUN)/pytest
+INSTALL := $(PYTHON) tools/install.py
 FETCH := $(RUN)/python tools/fetch.py
 
 # Tests start this program a hundred times: what Python has compiled is kept, whoever forbids it.
@@ -16,21 +17,15 @@ export GOGC ?= 400
 help:  ## list the tasks
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: .venv/.runtime  ## a simulated fleet and its page: open the address that it prints
+demo:  ## a simulated fleet and its page: open the address that it prints
+	@$(INSTALL) runtime
 	@$(RUN)/nexhealth-exporter demo
 
-setup: .venv/.dev  ## the virtual environment .venv, checked by hash
+setup:  ## the virtual environment .venv, checked by hash
+	@$(INSTALL) dev
 
-.venv/.runtime: constraints/runtime.txt constraints/build.txt pyproject.toml
-	@$(PYTHON) tools/install.py $@ $^
-
-.venv/.dev: constraints/dev.txt .venv/.runtime
-	@$(PYTHON) tools/install.py $@ $^
-
-.venv/.docs .venv/.fuzz .venv/.release .venv/.mutation: .venv/.%: constraints/%.txt .venv/.dev
-	@$(PYTHON) tools/install.py $@ $^
-
-tools: .venv/.runtime  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
+tools:  ## the real Prometheus, Alertmanager, Helm, kubectl, Chromium, into .tools
+	@$(INSTALL) runtime
 	@$(FETCH)
 
 # Two at a time: what waits for a server or a download leaves a core to another. The measuring
@@ -80,7 +75,8 @@ alerts browser chart dashboards: setup
 image: setup  ## the container image, built and run as users do
 	$(RUN)/python -m tests.image.containers
 
-site: .venv/.docs  ## the documentation as a site, in build/site; refuses links that lead nowhere
+site:  ## the documentation as a site, in build/site; refuses links that lead nowhere
+	@$(INSTALL) docs
 	$(RUN)/python tools/site.py
 
 sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
@@ -89,7 +85,8 @@ sbom: setup  ## what the image is made of, as CycloneDX: dist/sbom.json
 		--output-file dist/sbom.json constraints/runtime.txt
 
 SECONDS ?= 120
-fuzz: .venv/.fuzz  ## hostile inputs for every reader, SECONDS each, guided by what they reach
+fuzz:  ## hostile inputs for every reader, SECONDS each, guided by what they reach
+	@$(INSTALL) fuzz
 	$(RUN)/python -m tests.fuzz --seconds $(SECONDS)
 
 fuzz-briefly: SECONDS = 3  ## the same within half a minute
@@ -103,11 +100,13 @@ soak: MINUTES ?= 20
 soak: setup  ## the program under faults for 20 minutes, or MINUTES=...: nothing grows, nothing is untrue
 	$(RUN)/python -m tests.faults.soak $(MINUTES)
 
-release: .venv/.release  ## wheel, source, chart and SBOM into dist/, checked; publishes nothing
+release:  ## wheel, source, chart and SBOM into dist/, checked; publishes nothing
+	@$(INSTALL) release
 	@$(FETCH) helm
 	$(RUN)/python tools/release.py
 
-mutation: .venv/.mutation  ## change the core line by line and see whether a test notices: takes long
+mutation:  ## change the core line by line and see whether a test notices: takes long
+	@$(INSTALL) mutation
 	$(RUN)/python tools/mutation.py
 
 bench: setup  ## what the exporter costs, held against its bars: table, build/bench.json, plot

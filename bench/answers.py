@@ -59,7 +59,7 @@ async def _taken(institutions: int, rounds: int) -> tuple[list[float], list[floa
 
         async def taken(now: float = now, copies: list[bytearray] = copies) -> None:
             parts = await envelope.piecewise(copies.pop())
-            found = await payload.fleet(parts, everybody, lambda _: None)
+            found = await payload.fleet(parts, everybody, lambda *_: None)
             await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
 
         repeats, loads = [], []
@@ -108,7 +108,7 @@ async def _read(name: str) -> str:
         nonlocal outcome
         try:
             parts = await envelope.piecewise(body)
-            found = await payload.fleet(parts, everybody, lambda _: None)
+            found = await payload.fleet(parts, everybody, lambda *_: None)
             outcome = f"{sum(map(len, found.values()))} syncs"
         except PollError as error:
             outcome = error.reason

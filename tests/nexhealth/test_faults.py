@@ -54,10 +54,6 @@ async def failure(asking: Awaitable[object]) -> PollError:
     return caught.value
 
 
-def _warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [r for r in caplog.records if r.name.startswith("nexhealth_exporter")]
-
-
 async def test_a_redirect_is_a_failure_and_the_token_goes_nowhere_else(client: Client) -> None:
     elsewhere: list[str] = []
 
@@ -253,29 +249,6 @@ async def test_bytes_that_are_no_answer_have_their_failure(
         error = await failure(nexhealth.syncs(OFFICE))
     assert type(error) is kind
     assert {endpoint for endpoint, _ in meter.calls} == {"authenticates"}
-
-
-async def test_warnings_of_the_api_are_logged_once(
-    sim: Simulator, nexhealth: NexHealth, caplog: pytest.LogCaptureFixture
-) -> None:
-    sim.faults["office-1"] = f.Body(
-        b'{"code": true, "description": ["The following", "is ignored: x."], "data": []}'
-    )
-    for _ in range(3):
-        assert await nexhealth.syncs(OFFICE) == ()
-    (record,) = _warnings(caplog)
-    assert record.__dict__["warning"] == "The following; is ignored: x."
-    assert record.__dict__["endpoint"] == "sync_status"
-
-
-async def test_a_count_above_what_was_sent_is_logged_as_truncated(
-    sim: Simulator, nexhealth: NexHealth, caplog: pytest.LogCaptureFixture
-) -> None:
-    sim.faults["office-1"] = f.Body(b'{"code": true, "data": [], "count": 5}')
-    for _ in range(3):
-        await nexhealth.syncs(OFFICE)
-    (record,) = _warnings(caplog)
-    assert "truncated" in record.__dict__["warning"]
 
 
 async def test_entries_that_cannot_be_read_are_metered(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexhealth_exporter import settings
-from nexhealth_exporter.cli.exporter import connect, pace_of, policy_of, watches
+from nexhealth_exporter.cli.parts import connect, pace_of, policy_of, watches
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import Institution

@@ -160,8 +160,9 @@ def _failures() -> Json:
     rejected = f"sum(rate({own('entries_rejected_total')}{PER}))"
     return lines(
         "Failures, by reason",
-        "Polls that gave no usable answer, and entries that could not be read. One reason that "
-        "rises is the diagnosis; its runbook is that of NexHealthPollsFailing.",
+        "Polls that gave no usable answer, and entries that could not be read, of which the log "
+        "tells where and why. One reason that rises is the diagnosis; its runbook is that of "
+        "NexHealthPollsFailing.",
         [query(failed, "{{reason}}"), query(rejected, "entries rejected")],
         unit="cps",
         stacked=True,

@@ -20,7 +20,7 @@ from nexhealth_exporter.backtest.answer import WAYS
 from nexhealth_exporter.backtest.observations import moment, opened
 from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
 from nexhealth_exporter.backtest.simpler import Place
-from nexhealth_exporter.cli.exporter import policy_of, read_files, watches
+from nexhealth_exporter.cli.parts import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.settings.values import url

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace as altered
 
-from nexhealth_exporter.cli.exporter import (
+from nexhealth_exporter.cli.memory import looked_up
+from nexhealth_exporter.cli.parts import (
     connect,
     log,
     pace_of,
@@ -16,7 +17,6 @@ from nexhealth_exporter.cli.exporter import (
     read_files,
     watches,
 )
-from nexhealth_exporter.cli.memory import looked_up
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.exposition.own import OwnMetrics

@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 
 from nexhealth_exporter import settings
 from nexhealth_exporter.cli import DEMO_SETTINGS
-from nexhealth_exporter.cli.exporter import opened, policy_of, read_files
+from nexhealth_exporter.cli.exporter import opened
 from nexhealth_exporter.cli.history import write_history
 from nexhealth_exporter.cli.learn import from_observations
+from nexhealth_exporter.cli.parts import policy_of, read_files
 from nexhealth_exporter.cli.serve import run
 from nexhealth_exporter.fleet import Fleet, Policy
 from nexhealth_exporter.rules import Rules

@@ -118,5 +118,5 @@ def _answer(data: list[answers.Json]) -> envelope.Answer:
     return envelope.answer(msgspec.json.encode(answers.success(data, len(data), [])))
 
 
-def _reject(entries: int) -> None:
-    raise AssertionError(f"the simulated API gave {entries} entries that cannot be read")
+def _reject(entries: int, why: envelope.Why, institution: str | None) -> None:
+    raise AssertionError(f"the simulated API gave {entries} entries that are {why}: {institution}")

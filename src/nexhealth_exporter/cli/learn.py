@@ -10,7 +10,7 @@ from typing import NamedTuple
 from nexhealth_exporter.backtest import Replay
 from nexhealth_exporter.cli.backtest import add_prometheus, from_file, prometheus_of
 from nexhealth_exporter.cli.backtest import from_prometheus as prometheus_history
-from nexhealth_exporter.cli.exporter import policy_of, read_files, watches
+from nexhealth_exporter.cli.parts import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.fleet import Fleet, Kept, Memory
 from nexhealth_exporter.rules import Rules

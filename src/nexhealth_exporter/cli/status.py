@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nexhealth_exporter import report
-from nexhealth_exporter.cli.exporter import connect, log, pace_of, policy_of, read_files, watches
 from nexhealth_exporter.cli.memory import looked_up
+from nexhealth_exporter.cli.parts import connect, log, pace_of, policy_of, read_files, watches
 from nexhealth_exporter.errors import ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet

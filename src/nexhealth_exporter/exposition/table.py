@@ -208,7 +208,8 @@ POLL_FAILURES = Family(
 )
 ENTRIES_REJECTED = Family(
     "nexhealth_entries_rejected_total",
-    "Entries of the API's answers that could not be read and were left out.",
+    "Entries of the API's answers that could not be read and were left out; the log tells where "
+    "and why: entries of an answer were rejected.",
     kind=Kind.COUNTER,
 )
 API_REQUESTS = Family(

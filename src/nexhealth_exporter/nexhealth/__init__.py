@@ -5,6 +5,7 @@ payload    JSON to values; the API's words stop there (scalars, text, naming, zo
 exchange   one HTTP call: paced, limited in time and size, metered
 token      a bearer token at hand, renewed early
 retry      which failures are tried again, when, and how many at most
+remarks    what is wrong with answers that can be used: the log, but not each round
 pacer      when the next call may be sent
 """
 

@@ -28,6 +28,7 @@ from nexhealth_exporter.model import Institution, Inventory, Sync
 from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.nexhealth.exchange import Call, Exchange, Meter, Response
 from nexhealth_exporter.nexhealth.pacer import Pacer
+from nexhealth_exporter.nexhealth.remarks import Remarks
 from nexhealth_exporter.nexhealth.retry import Allowance, Limit, persist
 from nexhealth_exporter.nexhealth.text import scrubbed, spellings
 from nexhealth_exporter.nexhealth.token import Authenticator
@@ -53,9 +54,6 @@ _LONGEST_OWN_PAUSE = 60.0
 
 _SHORTEST_SECRET = 8
 """Characters; a shorter one would blot out innocent words, and is no secret."""
-
-_WARNINGS_KEPT = 100
-"""Different warnings of the API that are remembered, so that each is logged once."""
 
 _REFUSALS: Mapping[int, type[PollError]] = {
     401: AuthFailed,
@@ -99,7 +97,7 @@ class NexHealth:
         self._clock = clock
         self._allowance = Allowance()
         self._throttles = 0
-        self._told: set[tuple[str, str]] = set()
+        self._remarks = Remarks(self._scrubbed)
         self._exchange = Exchange(
             version=version,
             timeout=timeout,
@@ -162,7 +160,7 @@ class NexHealth:
                 facts = {"endpoint": endpoint, "error": str(error)}
                 logger.warning("an endpoint of the inventory is refused", extra=facts)
             else:
-                found.append(await payload.institutions(answer, self._meter.rejected))
+                found.append(await payload.institutions(answer, self._rejecting(endpoint)))
         if len(refused) == len(found):
             raise refused[0]
         return payload.merged(*found)
@@ -172,12 +170,22 @@ class NexHealth:
         subdomain = quote(institution.subdomain, safe="")
         url = URL(f"{self._url}/sync_status?subdomain={subdomain}", encoded=True)
         answer = await self._ask(Call("sync_status", url, max_bytes=MIB))
-        return await payload.syncs(answer, institution, self._meter.rejected)
+        reject = self._rejecting("sync_status", institution.subdomain)
+        return await payload.syncs(answer, institution, reject)
 
     async def fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
         """The syncs of all in one call, by subdomain; what the inventory lacks is left out."""
         answer = await self._ask(self._large("sync_status"))
-        return await payload.fleet(answer, inventory, self._meter.rejected)
+        return await payload.fleet(answer, inventory, self._rejecting("sync_status"))
+
+    def _rejecting(self, endpoint: str, asked_for: str | None = None) -> envelope.Reject:
+        """Counts and tells what is left out of an answer, maybe about one institution."""
+
+        def reject(entries: int, why: envelope.Why, institution: str | None) -> None:
+            self._meter.rejected(entries)
+            self._remarks.rejected(endpoint, entries, why, institution or asked_for)
+
+        return reject
 
     def _large(self, endpoint: str) -> Call:
         url = URL(f"{self._url}/{endpoint}", encoded=True)
@@ -230,7 +238,7 @@ class NexHealth:
         if not answer.ok:
             said = self._scrubbed(answer.error) or "nothing more"
             raise ServerError(f"The API says code: false, and {said}.", response.status)
-        self._tell(call.endpoint, answer)
+        self._remarks.answered(call.endpoint, answer)
         return answer
 
     def _pause(self, retry_after: str | None) -> None:
@@ -266,19 +274,6 @@ class NexHealth:
 
     def _scrubbed(self, words: str) -> str:
         return scrubbed(words, self._authenticator.secrets)
-
-    def _tell(self, endpoint: str, answer: envelope.Answer) -> None:
-        """Log what an answer warns of, each warning once."""
-        if not (answer.description or answer.is_cut):
-            return
-        warnings = [self._scrubbed(answer.description)] if endpoint != "authenticates" else []
-        if answer.is_cut:
-            warnings.append("the API counts more entries than it sent: the answer is truncated")
-        for warning in filter(None, warnings):
-            if (endpoint, warning) not in self._told and len(self._told) < _WARNINGS_KEPT:
-                self._told.add((endpoint, warning))
-                facts = {"endpoint": endpoint, "warning": warning}
-                logger.warning("an answer came with a warning", extra=facts)
 
 
 def _said(body: bytearray) -> str:

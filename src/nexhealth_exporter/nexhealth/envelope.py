@@ -5,9 +5,9 @@ An envelope that cannot be read is `Malformed`; an entry that cannot be read spo
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -35,8 +35,14 @@ Bytes = bytes | bytearray
 MARKS = (b",", b"[", b"{")
 """What stands before or after each value."""
 
-Reject = Callable[[int], None]
-"""Told how many entries of an answer could not be read, if any."""
+Why = Literal["malformed", "incomplete", "too_large", "too_many"]
+"""Why entries are rejected: they cannot be decoded; they lack what tells whose or what they are;
+each is larger than an entry may be; one institution has more than it may have."""
+
+
+Reject = Callable[[int, Why, str | None], None]
+"""Told how many entries of an answer are left out and why, once for each reason that there is; the
+subdomain where they are of one institution, known from the entries themselves."""
 
 _T = TypeVar("_T")
 
@@ -49,7 +55,7 @@ _COUNTED = 1024 * 1024
 
 
 class Unreadable(Exception):
-    """An entry that is JSON, but not what it should be."""
+    """An entry that is JSON, but lacks what tells whose or what it is."""
 
 
 class _Envelope(msgspec.Struct):
@@ -200,19 +206,25 @@ async def each(found: Answer, take: Callable[[Raw], None], reject: Reject) -> No
     """
     if found.data is None:
         raise Malformed("The answer holds no data.")
-    taken = entries = size = 0
+    rejected: Counter[Why] = Counter()
+    entries = size = 0
     for raw in found.data:
         bytes_of_entry = memoryview(raw).nbytes
-        if bytes_of_entry <= MOST_ENTRY_BYTES:
-            with suppress(*DECODING, Unreadable):
+        if bytes_of_entry > MOST_ENTRY_BYTES:
+            rejected["too_large"] += 1
+        else:
+            try:
                 take(raw)
-                taken += 1
+            except DECODING:
+                rejected["malformed"] += 1
+            except Unreadable:
+                rejected["incomplete"] += 1
         entries += 1
         size += bytes_of_entry
         if entries >= SLICE or size >= SLICE_BYTES:
             entries, size = 0, 0
             await asyncio.sleep(0)
-    if rejected := len(found.data) - taken:
-        reject(rejected)
-        if not taken:
-            raise Malformed(f"None of the answer's {rejected} entries can be read.")
+    for why, number in rejected.items():
+        reject(number, why, None)
+    if found.data and rejected.total() == len(found.data):
+        raise Malformed(f"None of the answer's {len(found.data)} entries can be read.")

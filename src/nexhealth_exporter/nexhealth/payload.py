@@ -5,6 +5,7 @@ become values. Names and words are interned: a fleet holds each once, however of
 """
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -108,7 +109,7 @@ async def syncs(found: Answer, institution: Institution, reject: Reject) -> tupl
     if entries and not own:
         raise Malformed("The answer is about other institutions.")
     if (surplus := len(own) - _MOST_SYNCS) > 0:
-        reject(surplus)
+        reject(surplus, "too_many", institution.subdomain)
     return _named(own[:_MOST_SYNCS])
 
 
@@ -121,10 +122,9 @@ async def fleet(
     """
     subdomains = {i.id: i.subdomain for i in inventory if i.id is not None}
     groups: dict[str, tuple[Raw, ...]] = {}
-    surplus = 0
+    surplus: Counter[str] = Counter()
 
     def group(raw: Raw) -> None:
-        nonlocal surplus
         number = integer(_sync.decode(raw).institution_id)
         if number is None:
             raise Unreadable
@@ -135,11 +135,12 @@ async def fleet(
             # Most have one or two, of which a tuple takes half the memory that a list takes.
             groups[subdomains[number]] = (*its, raw)
         else:
-            surplus += 1
+            surplus[subdomains[number]] += 1
 
     await each(found, group, reject)
     if surplus:
-        reject(surplus)
+        its_only = next(iter(surplus)) if len(surplus) == 1 else None
+        reject(surplus.total(), "too_many", its_only)
     return _Told(groups)
 
 

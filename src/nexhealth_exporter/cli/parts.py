@@ -1,0 +1,101 @@
+"""What is made of the settings and of the operator's files, for whichever command needs it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nexhealth_exporter import logs, webconfig
+from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.fleet import Policy
+from nexhealth_exporter.model import Institution
+from nexhealth_exporter.nexhealth import NexHealth, Pacer
+from nexhealth_exporter.plan import Pace, shard_of
+from nexhealth_exporter.policy import Defaults, policy
+from nexhealth_exporter.rules import Rules
+from nexhealth_exporter.rules import load as load_rules
+from nexhealth_exporter.settings import ApiKey, LogLevel, Settings
+from nexhealth_exporter.webconfig import WebConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the operator's files say; both are re-read while the exporter runs."""
+
+    rules: Rules
+    web: WebConfig
+
+
+def read_files(settings: Settings) -> Files:
+    """Read both files. Raises ConfigError with all that is wrong."""
+    problems: list[str] = []
+    rules, web = Rules(), WebConfig()
+    try:
+        rules = load_rules(settings.config_file)
+    except ConfigError as error:
+        problems.append(str(error))
+    try:
+        web = webconfig.load(settings.web_config_file)
+    except ConfigError as error:
+        problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return Files(rules, web)
+
+
+def policy_of(settings: Settings, rules: Rules) -> Policy:
+    """How marks are judged under these settings and rules."""
+    return policy(
+        rules,
+        Defaults(
+            timezone=settings.default_timezone,
+            country=settings.default_country,
+            stale_after=settings.stale_after_seconds,
+            abandoned_after=settings.abandoned_after_seconds,
+        ),
+    )
+
+
+def watches(settings: Settings, rules: Rules) -> Callable[[Institution], bool]:
+    """Which institutions this process polls: let pass, monitored, and of its shard."""
+
+    def is_watched(institution: Institution) -> bool:
+        return (
+            settings.watches(institution.subdomain)
+            and rules.monitored(institution)
+            and shard_of(institution.subdomain, settings.shards) == settings.shard
+        )
+
+    return is_watched
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How often may be asked, by this shard."""
+    per_second, per_minute = settings.pace
+    return Pace(
+        scope=settings.poll_scope,
+        interval=settings.poll_interval_seconds,
+        inventory_interval=settings.inventory_interval_seconds,
+        rate=min(per_second, per_minute / 60),
+        budget=settings.api_calls_budget / settings.shards,
+    )
+
+
+def connect(settings: Settings, api_key: ApiKey, own: OwnMetrics) -> NexHealth:
+    """The client of the API, not opened yet."""
+    return NexHealth(
+        settings.api_url,
+        api_key,
+        version=settings.api_version,
+        timeout=settings.api_timeout_seconds,
+        max_concurrency=settings.api_max_concurrency,
+        pacer=Pacer(*settings.pace),
+        meter=own,
+        clock=time.time,
+    )
+
+
+def log(settings: Settings, api_key: ApiKey) -> None:
+    """Log as set; a command that ends by itself is quiet about what goes well, unless asked."""
+    level = settings.log_level if "log_level" in settings.model_fields_set else LogLevel.WARNING
+    logs.configure(level, settings.log_format, secrets=lambda: api_key.known)
