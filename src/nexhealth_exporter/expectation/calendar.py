@@ -1,7 +1,9 @@
 """Which local dates are holidays, and how sure it is that an office rests on them."""
 
+import importlib.util
+import sys
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 
 SURE_IN_THE_US = frozenset(
     {
@@ -44,11 +46,25 @@ def _named(country: str, state: str | None, year: int) -> dict[date, str]:
     # Imported late: it takes long, and the program is to answer before its first poll.
     import holidays  # noqa: PLC0415
 
+    _load_countries_singly()
     try:
         return dict(holidays.country_holidays(country, subdiv=state, years=year))
     except NotImplementedError:
         # The library's word for a country or state that it does not have.
         return {}
+
+
+@cache
+def _load_countries_singly() -> None:
+    """Have the library import only the countries that are asked for.
+
+    It finds each by its own module, but the package of these modules imports all 250, for which
+    the event loop would wait and which would stay: a package that was found but not run serves.
+    """
+    package = "holidays.countries"
+    spec = importlib.util.find_spec(package)
+    if package not in sys.modules and spec is not None:
+        sys.modules[package] = importlib.util.module_from_spec(spec)
 
 
 def _national_weight(country: str, name: str) -> float:
