@@ -214,9 +214,7 @@ def test_the_snapshot_keeps_its_laws_whatever_happens_in_whichever_order() -> No
     run_state_machine_as_test(Snapshots, settings=limits)
 
 
-def test_a_direction_that_rests_for_two_weeks_loses_its_page_without_news_and_keeps_its_ticket() -> (
-    None
-):
+def test_a_direction_that_rests_for_two_weeks_loses_its_page_but_not_its_ticket() -> None:
     """A past that the machine found: only the other direction had moved meanwhile."""
     machine = Snapshots()
     machine.begin()
