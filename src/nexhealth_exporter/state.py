@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,9 @@ SCHEMA = 3
 
 FORGOTTEN_AFTER = 120 * 86400.0
 """A sync that was not looked at for so many seconds, while others were, is forgotten."""
+
+_CACHE = 256
+"""KiB of the database that SQLite keeps in memory, which is read once and written in order."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sync (
@@ -58,6 +61,15 @@ class Change(NamedTuple):
     name: str
     kept: Kept
 
+    @property
+    def stamp(self) -> int:
+        """Another for each record, as long as this process lives: it changes with its marks only.
+
+        Of two that differ one in 2 ** 61 is the same, and is saved when a mark moves again.
+        """
+        learned = self.kept.learned
+        return hash((self.institution, self.name, learned.marks, learned.seen))
+
 
 class _OlderError(Exception):
     """The file has an older schema, which is the argument."""
@@ -70,8 +82,8 @@ class State:
         """Open it. A damaged or older file is set aside, a new one begun; `was_lost` tells."""
         self.path = path
         self.was_lost = False
-        self._saved: dict[tuple[str, str], tuple[float, float]] = {}
-        """When the marks in the database were met: a record changes with them only."""
+        self._saved: frozenset[int] = frozenset()
+        """The stamps of the records in the database: these themselves would stay in memory."""
         self._writing = threading.Lock()
         try:
             self._db = _opened(path)
@@ -103,21 +115,13 @@ class State:
     def fleet(self) -> Fleet:
         """A fleet that remembers everything in the database and watches nothing yet."""
         fleet = _remembering(self._db, self.path)
-        self._saved = {
-            (institution, name): kept.learned.seen
-            for institution, memory in fleet.memory()
-            for name, kept in memory.items()
-        }
+        self._saved = frozenset(change.stamp for change in _changes(fleet))
         return fleet
 
     def save(self, fleet: Fleet) -> int:
         """Write what has changed since the last save, all of it or nothing; how many records."""
-        changes = [
-            Change(institution, name, kept)
-            for institution, memory in fleet.memory()
-            for name, kept in memory.items()
-        ]
-        news = [c for c in changes if self._saved.get(c[:2]) is not c.kept.learned.seen]
+        changes = list(_changes(fleet))
+        news = [change for change in changes if change.stamp not in self._saved]
         try:
             with self._writing, self._db as db:
                 db.executemany(
@@ -131,12 +135,19 @@ class State:
                 _save_incidents(db, fleet.disturbances)
         except sqlite3.Error as error:
             raise StateError(f"{self.path} cannot be written: {error}.") from None
-        self._saved.update({c[:2]: c.kept.learned.seen for c in news})
+        self._saved = frozenset(change.stamp for change in changes)
         return len(news)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _changes(fleet: Fleet) -> Iterator[Change]:
+    """What would be saved if nothing were: everything that is to outlive the process."""
+    for institution, memory in fleet.memory():
+        for name, kept in memory.items():
+            yield Change(institution, name, kept)
 
 
 def remembered(path: Path | None) -> Fleet:
@@ -193,6 +204,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         _check(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA cache_size = -{_CACHE}")
         db.executescript(_TABLES)
         db.execute(f"PRAGMA user_version = {SCHEMA}")
         db.execute("DELETE FROM look WHERE at < ?", (_oldest(db),))

@@ -14,6 +14,7 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace as altered
 
+from nexhealth_exporter.expectation.judgement import NOT_IN_USE_AFTER
 from nexhealth_exporter.fleet import Fleet, SyncStanding
 from nexhealth_exporter.model import Inventory, Poll, Severity, Sync
 from nexhealth_exporter.policy import policy
@@ -67,7 +68,7 @@ class Snapshots(RuleBasedStateMachine):
     def answer(self, name: str, later: float, news: dict[str, tuple[Sync, str, str]]) -> None:
         self.now += later
         syncs = tuple(self._sync(name, sync, *told) for sync, told in news.items())
-        before = self._syncs(name)
+        before, (looked, _) = self._syncs(name), self.told.get(name, (self.now, ()))
         self._after(Poll(name, self.now, syncs))
         if name not in self.watched:
             return
@@ -77,8 +78,10 @@ class Snapshots(RuleBasedStateMachine):
         for sync_name, after in self._syncs(name).items():
             old = before.get(sync_name)
             if old is not None and (old.sync, old.state) == (after.sync, after.state):
-                # Without news no deadline changes.
-                assert deadlines(after) == deadlines(old)
+                # Without news no deadline changes, but that a page goes or comes by age alone.
+                assert tickets(after) == tickets(old)
+                if not rests_since_two_weeks(after, looked, self.now):
+                    assert deadlines(after) == deadlines(old)
 
     @rule(name=st.sampled_from(OFFICES), later=LATER)
     def fail(self, name: str, later: float) -> None:
@@ -167,6 +170,16 @@ def deadlines(sync: SyncStanding) -> list[Mapping[Severity, float]]:
     return [judgement.deadline for judgement in sync.judgements]
 
 
+def tickets(sync: SyncStanding) -> list[float | None]:
+    return [judgement.warning_at for judgement in sync.judgements]
+
+
+def rests_since_two_weeks(sync: SyncStanding, before: float, now: float) -> bool:
+    """Whether either direction has come to count as not in use between two looks."""
+    anchors = [judgement.basis.anchor for judgement in sync.judgements]
+    return any(before - anchor <= NOT_IN_USE_AFTER < now - anchor for anchor in anchors)
+
+
 def picture(fleet: Fleet) -> object:
     """All that anybody can see of a fleet, as plain values."""
     return {
@@ -199,3 +212,19 @@ def replayed(past: Sequence[frozenset[str] | Poll], at_once: int) -> Fleet:
 def test_the_snapshot_keeps_its_laws_whatever_happens_in_whichever_order() -> None:
     limits = settings(max_examples=40, stateful_step_count=25)
     run_state_machine_as_test(Snapshots, settings=limits)
+
+
+def test_a_direction_that_rests_for_two_weeks_loses_its_page_but_not_its_ticket() -> None:
+    """A past that the machine found: only the other direction had moved meanwhile."""
+    machine = Snapshots()
+    machine.begin()
+    machine.answer("canines", 1.0, {"Main": (SERVER, "new", "new")})
+    for _ in range(4):
+        machine.answer("canines", 3 * DAY, {"Main": (SERVER, "new", "old")})
+    (old,) = machine._syncs("canines").values()  # noqa: SLF001
+    machine.answer("canines", 3 * DAY, {"Main": (SERVER, "old", "old")})
+    (after,) = machine._syncs("canines").values()  # noqa: SLF001
+    machine.teardown()
+    assert old.read.deadline == after.read.deadline
+    assert old.write.deadline.keys() == {Severity.WARNING, Severity.CRITICAL}
+    assert after.write.deadline == {Severity.WARNING: old.write.warning_at}

@@ -13,6 +13,9 @@ from nexhealth_exporter.model import Reason
 _EVENING = 34
 """The slot at 17:00."""
 
+_SECONDS = tuple(slot * SLOT for slot in range(SLOTS + 1))
+"""At which second of the day each slot begins; every learned sync holds two of them."""
+
 _NOON = (22, 30)
 """Slots from 11:00 to 15:00: a rest between hours that lies within is lunch."""
 
@@ -45,7 +48,7 @@ def beside_rest(week: Week) -> tuple[int, int]:
         if running and not any(days[(day + 1) % 7]):
             gone = min(gone, running[-1] + 1)
     # The last day of a week may be a short one: that says nothing of other afternoons.
-    return back * SLOT, max(gone, _EVENING) * SLOT
+    return _SECONDS[back], _SECONDS[max(gone, _EVENING)]
 
 
 @lru_cache(maxsize=2048)

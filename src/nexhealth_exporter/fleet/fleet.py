@@ -63,7 +63,8 @@ class Fleet:
             )
             for i in inventory
         }
-        return replace(self, standings=standings, remembered=remembered)
+        # A mapping from which all was taken keeps its room.
+        return replace(self, standings=standings, remembered=remembered or {})
 
     def memory(self) -> Iterator[tuple[str, Memory]]:
         """Everything that is to outlive the process, by institution."""

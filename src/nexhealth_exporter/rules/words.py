@@ -10,6 +10,7 @@ from datetime import date
 
 from nexhealth_exporter.document import did_you_mean
 from nexhealth_exporter.expectation.allowance import Bounds
+from nexhealth_exporter.expectation.calendar import is_country, states_of
 from nexhealth_exporter.expectation.schedule import DAY, Window
 
 DateRange = tuple[date, date]
@@ -133,16 +134,13 @@ def holiday_codes(value: object) -> tuple[str, ...]:
 
 
 def _holiday_code(code: str) -> str:
-    import holidays as calendars  # noqa: PLC0415 - it takes long, and few files need it
-
-    known = calendars.list_supported_countries()
     country, dash, state = code.partition("-")
-    if country not in known:
+    if not is_country(country):
         raise ValueError(
             f'has "{code}", a country without known holidays; write its code, such as US'
         )
-    if dash and state not in known[country]:
-        states = known[country]
+    states = states_of(country) if dash else ()
+    if dash and state not in states:
         remedy = f"write one such as {country}-{states[0]}" if states else f"write {country}"
         raise ValueError(f'has "{code}", a state without known holidays; {remedy}')
     return code

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from nexhealth_exporter.expectation.calendar import is_country
 from nexhealth_exporter.expectation.zone import is_zone
 
 YEAR_SECONDS = 366 * 86400
@@ -163,11 +164,7 @@ def timezone(value: object) -> str:
 def country(value: object) -> str:
     """A country's code that the holidays library knows."""
     code = str(value)
-    # Imported late: it takes long, and only whoever sets a country needs it before the first poll.
-    import holidays  # noqa: PLC0415
-
-    known = holidays.list_supported_countries()
-    if code not in known:
+    if not is_country(code):
         raise ValueError("is not a country with known holidays; write its code, such as US")
     return code
 
