@@ -157,6 +157,7 @@ class Judging:
                 kind=kind,
                 hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
                 tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
+                gone_home=lambda way, mark: hours.gone_home(kind, WAYS[way], mark),
                 skipped=hours.skips,
                 disturbed=self.disturbances.get(kind, ()),
                 stagger=late,
