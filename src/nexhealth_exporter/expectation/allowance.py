@@ -49,7 +49,7 @@ NEXT_DAYS = 14
 CLOSING = 90 * MINUTE
 """A last mark with so little left of the day's expected time is the usual closing."""
 
-MORNING = 2.5 * HOUR
+MORNING = 2 * HOUR
 """Who went home early is away no longer than so many expected seconds of the next morning."""
 
 EARLY = 75 * MINUTE

@@ -54,7 +54,7 @@ PAUSE = 40 * 60.0
 NOTABLE = 25 * 60.0
 """A direction that rests for a shorter time has just not moved."""
 
-LITTLE = 0.48
+LITTLE = 0.45
 """A rest of less of the quiet that its type is allowed anyway could widen no allowance."""
 
 
