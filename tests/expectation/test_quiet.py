@@ -9,7 +9,6 @@ from nexhealth_exporter.expectation.quiet import (
     Quiet,
     are_near,
     longest,
-    twice_by_day,
     usual_from,
 )
 
@@ -50,13 +49,6 @@ def test_what_comes_again_at_one_hour_says_nothing_of_the_others() -> None:
     assert usual_from(nightly, 6) == 5000
     assert usual_from(nightly, 20) == usual_from(nightly, None) == 0
     assert usual_from([*nightly, Quiet(3, 1500, 30)], 20) == 1500
-
-
-def test_twice_by_day_is_the_second_longest_that_is_no_night() -> None:
-    quiets = longest([Quiet(1, 9000), Quiet(2, 8000), Quiet(1, 5000, 20), Quiet(2, 4000, 20)])
-
-    assert twice_by_day(quiets) == 4000
-    assert twice_by_day(quiets[:3]) == 0
 
 
 def test_the_longest_of_each_hour_are_kept() -> None:

@@ -29,7 +29,6 @@ def after(record: Learned, marks: tuple[float | None, float | None], at: float) 
             kind=IntegrationType.SERVER,
             hours=(hours, hours, hours),
             tolerated=lambda _: 14400.0,
-            gone_home=lambda _way, _mark: 0.0,
             skipped=lambda _: False,
             stagger=700,
         )

@@ -49,7 +49,7 @@ NEXT_DAYS = 14
 CLOSING = 90 * MINUTE
 """A last mark with so little left of the day's expected time is the usual closing."""
 
-MORNING = 2 * HOUR
+MORNING = 2.5 * HOUR
 """Who went home early is away no longer than so many expected seconds of the next morning."""
 
 EARLY = 75 * MINUTE
@@ -74,17 +74,13 @@ class Room(NamedTuple):
     """A server that stops at noon is a ticket all the same, but a page only after the day.
     One that stops shortly before the usual closing is no ticket before the next opening."""
 
-    def gone_home(self, usual: float) -> float:
-        """What is added to a ticket's usual allowance for people who may have left early."""
-        is_early = not self.is_server or self.left <= EARLY
-        return min(self.left if is_early else 0.0, usual)
-
     def allowed(self, severity: Severity, all_usual: Mapping[Severity, float]) -> float:
         """The allowance: an afternoon off is no ticket, a first day away no page."""
         usual = all_usual[severity]
         quiet = self.stretch * all_usual[Severity.WARNING]
         if severity is Severity.WARNING:
-            seconds = quiet + self.gone_home(usual)
+            is_early = not self.is_server or self.left <= EARLY
+            seconds = quiet + min(self.left if is_early else 0.0, usual)
         else:
             seconds = max(quiet, self.patience * usual)
             if self.is_server:

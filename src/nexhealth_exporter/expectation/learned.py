@@ -15,15 +15,7 @@ from msgspec.structs import replace
 
 from nexhealth_exporter.expectation.deriving import DAYS_KEPT, Evidence, derived
 from nexhealth_exporter.expectation.pattern import Pattern, usual_of
-from nexhealth_exporter.expectation.quiet import (
-    OVERNIGHT,
-    SLOT,
-    SLOTS,
-    Expecting,
-    Quiet,
-    hour_of,
-    longest,
-)
+from nexhealth_exporter.expectation.quiet import SLOT, SLOTS, Expecting, Quiet, hour_of, longest
 from nexhealth_exporter.expectation.record import Record, unpacked
 from nexhealth_exporter.expectation.schedule import DAY
 from nexhealth_exporter.expectation.zone import pieces_of_day
@@ -54,7 +46,7 @@ PAUSE = 40 * 60.0
 NOTABLE = 25 * 60.0
 """A direction that rests for a shorter time has just not moved."""
 
-LITTLE = 0.45
+LITTLE = 0.55
 """A rest of less of the quiet that its type is allowed anyway could widen no allowance."""
 
 
@@ -81,8 +73,6 @@ class Look(NamedTuple):
 
     Asked for silences only, which most looks do not end.
     """
-    gone_home: Callable[[int, float], float]
-    """By direction and last mark, what a ticket allows for people who may have left early."""
     skipped: Callable[[int], bool]
     """Tells of a local day (days since 1970) that it is not to be learned from."""
     disturbed: Sequence[tuple[float, float]] = ()
@@ -294,14 +284,9 @@ def _quieted(record: Record, known: Marks, look: Look) -> Record:
             pauses[way] |= _bits(record, slot_of(before, look.zone) + 1, slot_of(end, look.zone))
         if seconds < LITTLE * usual:
             continue
-        began = hour_of(look.hours[1 + way], look.zone, before, usual)
-        if began == OVERNIGHT:
-            # It is allowed for beside the quiet of a morning: it is no part of that.
-            seconds -= look.gone_home(way, before)
-            if seconds < LITTLE * usual:
-                continue
         day = slot_of(end, look.zone) // SLOTS
         recent = [q for q in quiets[way] if day - q.day <= DAYS_KEPT]
+        began = hour_of(look.hours[1 + way], look.zone, before, usual)
         quiets[way] = longest([*recent, Quiet(day, round(seconds), began)])
     return replace(
         record, pauses=(pauses[0], pauses[1]), quiets=(tuple(quiets[0]), tuple(quiets[1]))

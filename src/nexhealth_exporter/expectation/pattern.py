@@ -5,14 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from nexhealth_exporter.expectation.quiet import (
-    NIGHT,
-    OVERNIGHT,
-    SLOT,
-    Quiet,
-    twice_by_day,
-    usual_from,
-)
+from nexhealth_exporter.expectation.quiet import NIGHT, OVERNIGHT, SLOT, Quiet, usual_from
 from nexhealth_exporter.model import IntegrationType
 
 YOUNG_WEEKS, YOUNG_STRETCH = 3, (2.0, 1.6)
@@ -66,11 +59,7 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
     def patience(self, kind: IntegrationType, began: int | None = None) -> float:
         """The factor on the allowance before a page: a young pattern may be wrong."""
         tuning = tuning_of(kind)
-        least = tuning.least_page
-        if began == OVERNIGHT:
-            least = tuning.page_overnight
-        elif began in MORNINGS:
-            least = tuning.page_morning
+        least = tuning.page_overnight if began == OVERNIGHT else tuning.least_page
         return least if self.weeks >= YOUNG_WEEKS else max(least, YOUNG_STRETCH[self.weeks - 1])
 
     def stretch(self, way: int, kind: IntegrationType, began: int | None = None) -> float:
@@ -88,11 +77,8 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
         if self.weeks < YOUNG_WEEKS:
             least = max(least, YOUNG_STRETCH[self.weeks - 1])
         usual = usual_from(quiets, began)
-        room = tuning.margin * usual
-        if began != OVERNIGHT:
-            room = max(room, tuning.margin_of_twice * twice_by_day(quiets))
         most = max(tuning.most_stretch, least)
-        return min(max(room / tuning.usual_quiet, least), most)
+        return min(max(tuning.margin * usual / tuning.usual_quiet, least), most)
 
     @property
     def is_always_on(self) -> bool:
@@ -123,18 +109,15 @@ class Tuning(NamedTuple):
     """The most that its quiet stretches can ask for: an outage of a working day must be found."""
     least_page: float
     page_overnight: float
-    page_morning: float
-    """The factors before a page; of a silence that begins in the morning, nobody went home."""
+    """The factors before a page."""
     least_morning: float
     """The least factor for a silence that begins in the morning: machines are restarted then."""
     margin: float
     """So many times a quiet stretch that was seen before is tolerated."""
-    margin_of_twice: float
-    """So many times what it was quiet for twice by day, at whatever hours; 0 where hours differ."""
 
 
-SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.90, 2.0, 2.0, 0.98, 1.45, 0.98, 1.3, 1.5, 0.0)
-CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 0.9, 0.76, 1.6, 0.95, 0.95, 0.75, 0.9, 1.5, 2.0)
+SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.90, 2.0, 2.0, 0.98, 1.45, 1.3, 1.5)
+CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.3, 0.72, 1.6, 0.9, 0.9, 1.3, 1.35)
 
 MORNINGS = range(14, 22)
 """The slots from 07:00 to 11:00."""

@@ -29,7 +29,7 @@ class Quiet(NamedTuple):
     day: int
     """The local day (days since 1970) on which it ended."""
     seconds: int
-    """Of expected time; of one over a night without what is allowed for people who went home."""
+    """Of expected time."""
     began: int = OVERNIGHT
     """The slot of the day in which it began, or OVERNIGHT."""
 
@@ -83,20 +83,10 @@ def usual_from(quiets: Sequence[Quiet], began: int | None) -> float:
     if began == OVERNIGHT:
         nights = [q.seconds for q in quiets if q.began == OVERNIGHT]
         return nights[1] if len(nights) > 1 else 0.0
-    days = _by_day(quiets)
+    days = [q for q in quiets if q.began != OVERNIGHT]
     # What rests again and again at one hour, as for a backup, says nothing of the other hours.
     twice = next((q.seconds for q in days if not are_near(q.began, days[0].began)), 0.0)
     for quiet in days:
         if began is not None and are_near(quiet.began, began):
             return max(quiet.seconds, twice)
     return twice
-
-
-def twice_by_day(quiets: Sequence[Quiet]) -> float:
-    """Seconds for which it has rested twice by day, at whatever hours; 0 if it has not."""
-    days = _by_day(quiets)
-    return days[1].seconds if len(days) > 1 else 0.0
-
-
-def _by_day(quiets: Sequence[Quiet]) -> list[Quiet]:
-    return [q for q in quiets if q.began != OVERNIGHT]

@@ -157,7 +157,6 @@ class Judging:
                 kind=kind,
                 hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
                 tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
-                gone_home=lambda way, mark: hours.gone_home(kind, WAYS[way], mark),
                 skipped=hours.skips,
                 disturbed=self.disturbances.get(kind, ()),
                 stagger=late,

@@ -20,7 +20,7 @@ from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.incident import Silence
 from nexhealth_exporter.expectation.judgement import Judgement
 from nexhealth_exporter.expectation.learned import Learned
-from nexhealth_exporter.expectation.pattern import Pattern, usual_of
+from nexhealth_exporter.expectation.pattern import Pattern
 from nexhealth_exporter.model import (
     Institution,
     IntegrationType,
@@ -62,24 +62,16 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
         self, kind: IntegrationType, operation: Operation, mark: float | None = None
     ) -> dict[Severity, float]:
         """Seconds of unexpected lag since `mark` that are tolerated of one direction."""
-        room = self._room(kind, operation, mark)
+        room = Room()
+        if self.pattern is not None:
+            way, expectation = int(operation is Operation.WRITE), self.of(operation)
+            is_learned = self.expectation.source is Source.LEARNED
+            began = hour_after(expectation, mark, kind) if is_learned else None
+            stretch = self.pattern.stretch(way, kind, began)
+            room = Room(stretch, self.pattern.patience(kind, began))
+            if mark is not None and is_learned:
+                room = room_after(expectation, mark, room, kind)
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
-
-    def gone_home(self, kind: IntegrationType, operation: Operation, mark: float) -> float:
-        """Seconds tolerated of a direction after `mark` because people may have left early."""
-        return self._room(kind, operation, mark).gone_home(usual_of(kind))
-
-    def _room(self, kind: IntegrationType, operation: Operation, mark: float | None) -> Room:
-        if self.pattern is None:
-            return Room()
-        way, expectation = int(operation is Operation.WRITE), self.of(operation)
-        is_learned = self.expectation.source is Source.LEARNED
-        began = hour_after(expectation, mark, kind) if is_learned else None
-        stretch = self.pattern.stretch(way, kind, began)
-        room = Room(stretch, self.pattern.patience(kind, began))
-        if mark is not None and is_learned:
-            room = room_after(expectation, mark, room, kind)
-        return room
 
 
 SyncFacts = tuple[str, IntegrationType]
