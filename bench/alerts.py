@@ -121,6 +121,8 @@ class Truth:
         self.told = told
         self.kind = KINDS[told["emr_type"]]
         self.up = {op: Times(told["up"][op.value]) for op in Operation}
+        self.meant = {op: Times(told["meant"][op.value]) for op in Operation}
+        """Nobody misses a server that was to be off: a forgotten night is no open time."""
         self.outages = told["outages"]
         zone = ZoneInfo(told["timezone"])
         self.zone = zone
@@ -280,7 +282,7 @@ def _find(
         if not span[0] <= start < span[1] or outage["kind"] == "incident":
             continue
         ways = [Operation(way) for way in outage["directions"]]
-        lasted = min(truth.up[way].between(start, end) for way in ways)
+        lasted = min(truth.meant[way].between(start, end) for way in ways)
         fired = [a.fired_at for a in alerts if a.operation in ways and start < a.fired_at <= end]
         was = any(
             a.fired_at <= start and (a.resolved_at is None or a.resolved_at > start)
@@ -288,7 +290,7 @@ def _find(
             if a.operation in ways
         )
         if fired and not was:
-            up = truth.up[ways[0]]
+            up = truth.meant[ways[0]]
             times = tally.times if up.between(start - MINUTE, start) else tally.later
             times.append(up.between(start, min(fired)))
         if lasted >= MUST_FIND[truth.kind, severity]:

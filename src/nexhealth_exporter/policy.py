@@ -94,7 +94,7 @@ def _of_pattern(
     pattern: Pattern, timezone: str, country: str, closures: tuple[DateRange, ...]
 ) -> tuple[Expectation, tuple[Expectation, Expectation] | None]:
     """The expectation of a sync; those of its reads and its writes, if either differs."""
-    holidays = () if pattern.is_always_on else _holidays(country)
+    holidays = () if pattern.works_on_holidays else _holidays(country)
     week = pattern.week
     back, gone = beside_rest(week)
 

@@ -64,6 +64,17 @@ def test_an_always_on_server_keeps_its_pattern_on_holidays(office: Make) -> None
     assert smiles.expects(date(2026, 5, 25), 12) == 1  # Memorial Day
 
 
+def test_a_backup_at_night_does_not_close_an_always_on_server_on_holidays(office: Make) -> None:
+    saved, off_at_night = office(), office()
+    saved.live(FIRST, 42, lambda _: [(0, 1.5), (4, 25)])
+    off_at_night.live(FIRST, 42, lambda _: [(5, 25)])
+
+    memorial_day = date(2026, 5, 25)
+    assert saved.expects(memorial_day, 12) == 1
+    assert saved.expects(memorial_day, 2.5) == 0
+    assert off_at_night.expects(memorial_day, 12) == 0
+
+
 def test_nobody_else_works_on_a_holiday(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 28, weekdays(8, 17))

@@ -126,6 +126,20 @@ def test_open_windows_are_the_people_and_the_people_keep_the_hours(
         assert all(routine.site.week(day)[(day + 6) % 7] for day in days)
 
 
+def test_a_server_is_not_meant_to_run_through_a_night_in_which_it_was_forgotten(
+    truth: dict[str, Any],
+) -> None:
+    forgotten = 0.0
+    for told in truth["syncs"]:
+        up, meant = ([tuple(span) for span in told[word]["read"]] for word in ("up", "meant"))
+        if told["habit"] != "server nights-off":
+            assert up == meant
+            continue
+        assert all(any(a <= start and end <= b for a, b in up) for start, end in meant)
+        forgotten += sum(b - a for a, b in up) - sum(b - a for a, b in meant)
+    assert forgotten > 8 * 3600
+
+
 def test_announced_closures_are_a_configuration_file() -> None:
     world = World(7, 12, START, 60, mix=Mix(vagaries=Vagaries(vacations_a_year=4)))
     rules = read(world.configuration(), "world.yaml")

@@ -66,7 +66,7 @@ def _yaml(institution: str, sync: str | None, pattern: Pattern) -> Iterator[str]
         if s.windows
     )
     yield f"      hours: {{{hours}}}"
-    if pattern.is_always_on:
+    if pattern.works_on_holidays:
         yield "      holidays: none"
     yield "  institutions:"
     yield f"    - match: {{subdomain: {subdomain_glob(institution)}}}"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from nexhealth_exporter.expectation.quiet import OVERNIGHT, Quiet, usual_from
+from nexhealth_exporter.expectation.quiet import NIGHT, OVERNIGHT, SLOT, Quiet, usual_from
 from nexhealth_exporter.model import IntegrationType
 
 YOUNG_WEEKS, YOUNG_STRETCH = 3, (2.0, 1.6)
@@ -85,6 +85,12 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
         """Whether it runs around the clock."""
         values = self.week.values
         return sum(value > 0 for value in values) >= 0.97 * len(values)
+
+    @property
+    def works_on_holidays(self) -> bool:
+        """Whether no rest of its week is as long as a night: a backup sends nobody home."""
+        values, night = self.week.values, bytes(int(NIGHT) // SLOT)
+        return self.is_always_on or night not in values + values[: len(night)]
 
 
 class Tuning(NamedTuple):

@@ -5,13 +5,14 @@ what it was fitted to.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from nexhealth_exporter.simulator.answers import Direction
 from nexhealth_exporter.simulator.behaviour import Routine
 from nexhealth_exporter.simulator.fleets import Mix, incidents, mixed_fleet
+from nexhealth_exporter.simulator.habits import Server
 from nexhealth_exporter.simulator.offices import Office, Sync
 from nexhealth_exporter.simulator.site import Day, Site, Why
 from nexhealth_exporter.simulator.troubles import Outage
@@ -90,7 +91,8 @@ class World:
         """The truth about each sync, in the order of the offices. Instants are POSIX seconds.
 
         `open` is when people were there, `up` when the sync would have moved if nothing
-        broke; `outages` may overlap; a closure is a local day on which people should have been
+        broke, `meant` the same without the nights through which a machine was forgotten;
+        `outages` may overlap; a closure is a local day on which people should have been
         there by their hours.
         """
         for office in self.offices:
@@ -117,12 +119,21 @@ class World:
             "half_days": [_iso(day) for day, what in days if what.why is Why.HALF_DAY],
             "open": [window for _, what in days for window in what.open],
             "up": {way: routine.up(way, self.start, self.end) for way in _WAYS},
+            "meant": {way: _meant(routine).up(way, self.start, self.end) for way in _WAYS},
         }
 
 
 def _routines(office: Office) -> list[Routine]:
     """How its syncs behave: a world is made of routines only."""
     return [sync.behaviour for sync in office.syncs if isinstance(sync.behaviour, Routine)]
+
+
+def _meant(routine: Routine) -> Routine:
+    """The same where nobody forgets to switch a server off."""
+    habit = routine.habit
+    if not isinstance(habit, Server):
+        return routine
+    return replace(routine, habit=replace(habit, left_on=0.0))
 
 
 def _days(site: Site, start: float, end: float) -> Iterator[tuple[int, Day]]:
