@@ -99,7 +99,8 @@ class Sync(msgspec.Struct, frozen=True, gc=False):
     read_up: bool | None = None
     write_up: bool | None = None
     locations: tuple[Location, ...] = ()
-    """The locations this sync serves, as its own entry lists them (no time zone there)."""
+    """The locations this sync serves: those of the inventory, else as its own entry lists them,
+    without a time zone."""
 
     @property
     def inactive(self) -> bool:

@@ -110,7 +110,7 @@ async def syncs(found: Answer, institution: Institution, reject: Reject) -> tupl
         raise Malformed("The answer is about other institutions.")
     if (surplus := len(own) - _MOST_SYNCS) > 0:
         reject(surplus, "too_many", institution.subdomain)
-    return _named(own[:_MOST_SYNCS])
+    return _named(own[:_MOST_SYNCS], institution)
 
 
 async def fleet(
@@ -141,7 +141,7 @@ async def fleet(
     if surplus:
         its_only = next(iter(surplus)) if len(surplus) == 1 else None
         reject(surplus.total(), "too_many", its_only)
-    return _Told(groups)
+    return _Told(groups, inventory)
 
 
 class _Told(Mapping[str, tuple[Sync, ...]]):
@@ -150,11 +150,13 @@ class _Told(Mapping[str, tuple[Sync, ...]]):
     So those of a whole fleet need not be there together, beside those that were known before.
     """
 
-    def __init__(self, entries: Mapping[str, Sequence[Raw]]) -> None:
+    def __init__(self, entries: Mapping[str, Sequence[Raw]], inventory: Inventory) -> None:
         self._entries = entries
+        self._inventory = inventory
 
     def __getitem__(self, subdomain: str) -> tuple[Sync, ...]:
-        return _named([_entry(raw) for raw in self._entries[subdomain]])
+        entries = [_entry(raw) for raw in self._entries[subdomain]]
+        return _named(entries, self._inventory.institutions[subdomain])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -163,12 +165,29 @@ class _Told(Mapping[str, tuple[Sync, ...]]):
         return len(self._entries)
 
 
-def _named(entries: Sequence[_Entry]) -> tuple[Sync, ...]:
+def _named(entries: Sequence[_Entry], institution: Institution) -> tuple[Sync, ...]:
     unique = names([entry.source for entry in entries])
     return tuple(
-        altered(entry.sync, name=sys.intern(name))
+        altered(
+            entry.sync,
+            name=sys.intern(name),
+            locations=_as_known(entry.sync.locations, institution),
+        )
         for entry, name in zip(entries, unique, strict=True)
     )
+
+
+def _as_known(sites: tuple[Location, ...], institution: Institution) -> tuple[Location, ...]:
+    """The same locations as the inventory has them, which a fleet then holds once.
+
+    Whether one is in use, the entry itself tells later than the inventory.
+    """
+    known = {site.id: site for site in institution.locations}
+    same = tuple(
+        own if (own := known.get(site.id)) is not None and own.inactive == site.inactive else site
+        for site in sites
+    )
+    return institution.locations if same == institution.locations else same
 
 
 def _entry(raw: Raw) -> _Entry:
