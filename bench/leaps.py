@@ -161,9 +161,8 @@ class Leaps:
                 moved = event.moved << shift if shift >= 0 else event.moved >> -shift
                 seen = at - self.step
                 record = altered(record, active=record.active | moved)
-                learned = altered(
-                    learned, packed=record.packed(), marks=event.before, seen=(seen, seen)
-                )
+                learned = altered(learned, packed=record.packed())
+                learned = learned.met(event.before, (seen, seen))
             told[sync.position] = altered(known, learned=learned)
             standing = altered(
                 standing, syncs=tuple(told), last_poll=at - self.step, last_success=at - self.step

@@ -25,7 +25,7 @@ from nexhealth_exporter.model import IntegrationType
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = 3
+SCHEMA = 4
 """Of tables and records. It rises with every change of either: an older file is set aside."""
 
 FORGOTTEN_AFTER = 120 * 86400.0
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS sync (
     PRIMARY KEY (institution, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS look (
-    institution TEXT NOT NULL, name TEXT NOT NULL, at REAL NOT NULL,
+    institution TEXT NOT NULL, name TEXT NOT NULL, at REAL NOT NULL, integration_type TEXT NOT NULL,
     PRIMARY KEY (institution, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS incident (
@@ -129,8 +129,11 @@ class State:
                     ((_text(c.institution), _text(c.name), _encode(c.kept.learned)) for c in news),
                 )
                 db.executemany(
-                    "INSERT OR REPLACE INTO look VALUES (?, ?, ?)",
-                    ((_text(c.institution), _text(c.name), c.kept.looked_at) for c in changes),
+                    "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?)",
+                    (
+                        (_text(name), _text(sync), kept.looked_at, kept.integration_type.value)
+                        for name, sync, kept in changes
+                    ),
                 )
                 _save_incidents(db, fleet.disturbances)
         except sqlite3.Error as error:
@@ -178,13 +181,13 @@ def _remembering(db: sqlite3.Connection, path: Path) -> Fleet:
     remembered: dict[str, dict[str, Kept]] = {}
     try:
         rows = db.execute(
-            "SELECT institution, name, record, at FROM sync JOIN look USING (institution, name)"
-            " WHERE at >= ?",
+            "SELECT institution, name, record, at, integration_type"
+            " FROM sync JOIN look USING (institution, name) WHERE at >= ?",
             (_oldest(db),),
         )
-        for institution, name, record, at in rows:
+        for institution, name, record, at, word in rows:
             memory = remembered.setdefault(sys.intern(institution), {})
-            memory[sys.intern(name)] = Kept(_read(record), at)
+            memory[sys.intern(name)] = Kept(_read(record), at, IntegrationType(word))
         disturbances: dict[IntegrationType, tuple[Disturbance, ...]] = {}
         lasted = db.execute("SELECT integration_type, start, ended FROM incident ORDER BY start")
         for word, start, end in lasted:

@@ -79,6 +79,22 @@ def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
     assert {s.expectation.source for _, s in later.syncs()} == {"learned"}
 
 
+def test_a_type_that_answers_no_longer_tell_is_known_after_a_restart(
+    tmp_path: Path, recently: float
+) -> None:
+    path, names = tmp_path / "state.db", ["a"]
+    state = State(path)
+    state.save(lived(watching(Fleet(), names), names, recently, 0.1))
+    state.close()
+    restarted = watching(State(path).fleet(), names)
+    at = recently + 0.1 * DAY
+    told_nothing = Sync("Main é", None, read_at=at, write_at=at)
+
+    fleet = restarted.after([Poll("a", at, (told_nothing,))], POLICY)
+
+    assert [s.integration_type for _, s in fleet.syncs()] == [IntegrationType.SERVER]
+
+
 def test_whoever_only_looks_sees_the_same_and_leaves_nothing_behind(
     tmp_path: Path, recently: float
 ) -> None:
@@ -172,7 +188,7 @@ def test_a_file_of_an_older_schema_is_set_aside(
 
 
 def test_the_layout_of_records_has_not_changed_without_a_new_schema() -> None:
-    known = (3, 1912197558)
+    known = (4, 3546216300)
     assert (SCHEMA, zlib.crc32(_layout().encode())) == known, "raise SCHEMA, then set both here"
 
 

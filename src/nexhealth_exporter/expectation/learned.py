@@ -8,6 +8,7 @@ the vendor had an incident, or the silence was longer than a week.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -84,16 +85,33 @@ class Look(NamedTuple):
 class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What is known of one sync. It changes only when a mark has moved.
 
-    `marks` and `seen` are the marks (read, write) and when each was first met. `packed` is the
-    record of its weeks, `made_on` the local day (since 1970) on which `pattern` was made of it.
+    `read` and `write` are the marks, and `read_seen` and `write_seen` when each was first met: one
+    by one, since pairs would be a tenth of what a fleet holds. `packed` is the record of its weeks,
+    `made_on` the local day (since 1970) on which `pattern` was made of it.
     """
 
     first_seen: float
-    marks: Marks
-    seen: tuple[float, float]
+    read: float | None
+    write: float | None
+    read_seen: float
+    write_seen: float
     packed: bytes
     made_on: int = 0
     pattern: Pattern | None = None
+
+    @property
+    def marks(self) -> Marks:
+        """The marks of reads and of writes."""
+        return self.read, self.write
+
+    @property
+    def seen(self) -> tuple[float, float]:
+        """When each of them was first met."""
+        return self.read_seen, self.write_seen
+
+    def met(self, marks: Marks, seen: tuple[float, float]) -> "Learned":
+        """The same with these marks, first met then."""
+        return replace(self, read=marks[0], write=marks[1], read_seen=seen[0], write_seen=seen[1])
 
     @property
     def record(self) -> Record:
@@ -116,17 +134,17 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         now = slot_of(at, zone)
         if (now * SLOT - stagger) // DAY != self.made_on:
             return None
-        seen = self.seen
+        old_marks, seen = self.marks, self.seen
         for way in (0, 1):
-            mark, known = marks[way], self.marks[way]
+            mark, known = marks[way], old_marks[way]
             if mark == known:
                 continue
-            if mark is None or known is None or not known <= self.seen[way] <= at or mark > at:
+            if mark is None or known is None or not known <= seen[way] <= at or mark > at:
                 return None
             if abs(mark - known) >= NOTABLE or slot_of(mark, zone) != slot_of(known, zone):
                 return None
             seen = (seen[0], at) if way else (at, seen[1])
-        return replace(self, marks=marks, seen=seen)
+        return self.met(marks, seen)
 
     def caught_up(self, before: float, at: float) -> "Learned":
         """The record at a look after a long time in which no poll was, the last at `before`.
@@ -140,7 +158,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
             mark if mark is not None and before < mark <= at else seen
             for mark, seen in zip(self.marks, self.seen, strict=True)
         )
-        return self if (read, write) == self.seen else replace(self, seen=(read, write))
+        return self if (read, write) == self.seen else self.met(self.marks, (read, write))
 
     def after(self, look: Look) -> "Learned":
         """What is known after a look at which a mark had moved."""
@@ -151,7 +169,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         record = _shifted(old.record, (now * SLOT - look.stagger) // SLOT)
         record = replace(record, active=record.active | _moved(record, old.marks, look))
         record = _quieted(_rested(record, old.marks, look), old.marks, look)
-        seen = tuple(
+        read_seen, write_seen = (
             at if mark == known else look.at
             for at, mark, known in zip(old.seen, look.marks, old.marks, strict=True)
         )
@@ -159,10 +177,17 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         today = (now * SLOT - look.stagger) // DAY
         if today != made_on:
             seen_for = look.at - old.first_seen
-            made_on, pattern = today, _derived(record, seen_for, today, look, pattern)
+            made_on, pattern = _shared(today), _derived(record, seen_for, today, look, pattern)
+        read, write = look.marks
         return Learned(
-            old.first_seen, look.marks, (seen[0], seen[1]), record.packed(), made_on, pattern
+            old.first_seen, read, write, read_seen, write_seen, record.packed(), made_on, pattern
         )
+
+
+@lru_cache(maxsize=8)
+def _shared(day: int) -> int:
+    """The same number for all that are met or made anew on that day."""
+    return day
 
 
 def _derived(
@@ -202,7 +227,7 @@ def _begun_in_time(record: Learned, look: Look) -> Learned:
     newest = max((mark for mark in look.marks if mark is not None), default=look.at)
     if max(newest, look.at) >= record.first_seen:
         return record
-    return replace(first_met(look.at, look.zone), marks=record.marks, seen=record.seen)
+    return first_met(look.at, look.zone).met(record.marks, record.seen)
 
 
 def _newest(marks: Sequence[float | None], at: float) -> float | None:
@@ -298,7 +323,7 @@ def first_met(at: float, zone: str) -> Learned:
     slot = slot_of(at, zone)
     monday = slot - (slot - _MONDAY) % WEEK
     record = Record(monday - (WEEKS - 1) * WEEK)
-    return Learned(at, (None, None), (at, at), record.packed())
+    return Learned(at, None, None, at, at, record.packed())
 
 
 def _is_disturbed(look: Look, start: float, end: float) -> bool:

@@ -24,6 +24,7 @@ from nexhealth_exporter.fleet.standing import (
     Disturbance,
     Disturbances,
     Hours,
+    Kept,
     Memory,
     Policy,
     Standing,
@@ -81,7 +82,10 @@ class Judging:
         """The same marks, judged anew."""
         syncs, at, institution = standing.syncs, standing.last_success, standing.institution
         if syncs is not None and at is not None:
-            syncs = tuple(self._standing(institution, s.sync, s.learned, s, at) for s in syncs)
+            syncs = tuple(
+                self._standing(institution, s.sync, s.learned, s, at, kind=s.integration_type)
+                for s in syncs
+            )
         return self._grouped(altered(standing, syncs=syncs))
 
     def polled(self, before: Standing, poll: Poll) -> Standing:
@@ -131,11 +135,11 @@ class Judging:
             learned, hours, kind = before.learned, before.hours, _kind(sync, before)
         else:
             kept = standing.kept.get(sync.name)
-            kind = _kind(sync, None)
+            kind = _kind(sync, kept)
             pattern = None if kept is None else kept.learned.pattern
             hours = self.policy.hours(institution, sync, kind, pattern)
             zone = hours.expectation.timezone
-            learned, looked_at = kept if kept is not None else (first_met(at, zone), None)
+            learned, looked_at = kept[:2] if kept is not None else (first_met(at, zone), None)
         # An answer without a mark is no news of it: the last one that could be read stays known.
         read, write = learned.marks
         marks = (
@@ -165,7 +169,7 @@ class Judging:
         is_same = before is None or _described_alike(sync, kind, before)
         still_hold = is_same and learned.pattern is hours.pattern
         return self._standing(
-            institution, sync, learned, before, at, hours=hours if still_hold else None
+            institution, sync, learned, before, at, kind=kind, hours=hours if still_hold else None
         )
 
     def _standing(
@@ -176,10 +180,10 @@ class Judging:
         before: SyncStanding | None,
         at: float,
         *,
+        kind: IntegrationType,
         hours: Hours | None = None,
     ) -> SyncStanding:
         """The sync judged; `hours` are given where those that it had still hold."""
-        kind = _kind(sync, before)
         lasted = self.disturbances.get(kind, ())
         marks, known, seen = (sync.read_at, sync.write_at), learned.marks, learned.seen
         anchors = (
@@ -259,7 +263,7 @@ def stagger(institution: Institution, sync: str) -> int:
     return crc32(name.encode("utf-8", "surrogatepass")) % STAGGER
 
 
-def _kind(sync: Sync, before: SyncStanding | None) -> IntegrationType:
+def _kind(sync: Sync, before: SyncStanding | Kept | None) -> IntegrationType:
     return sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
 
 

@@ -137,10 +137,14 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
 
 
 class Kept(NamedTuple):
-    """What was learned of a sync that is not shown now, and when it was last looked at."""
+    """What was learned of a sync that is not shown now, when it was last looked at, and its type.
+
+    An answer that lacks the type leaves it as it was, also over a restart.
+    """
 
     learned: Learned
     looked_at: float
+    integration_type: IntegrationType = IntegrationType.UNKNOWN
 
 
 Memory = Mapping[str, Kept]
@@ -198,5 +202,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
         """What is to be remembered of its syncs, those that are shown included."""
         if self.syncs is None or self.last_success is None:
             return self.kept
-        shown = {s.sync.name: Kept(s.learned, self.last_success) for s in self.syncs}
+        shown = {
+            s.sync.name: Kept(s.learned, self.last_success, s.integration_type) for s in self.syncs
+        }
         return {**self.kept, **shown} if self.kept else shown
