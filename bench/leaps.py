@@ -67,6 +67,8 @@ class Watched:
     events: list[Event]
     number: int = -1
     """Of its latest event."""
+    settled_until: float = math.inf
+    """When its age alone changes something."""
 
     def is_quiet(self, way: int) -> bool:
         """Whether that direction does not move until the next event."""
@@ -142,7 +144,7 @@ class Leaps:
                 if sync.number + 1 < len(sync.events):
                     following = sync.events[sync.number + 1].look
                     heapq.heappush(self._agenda, (following, number, True))
-            elif at >= self._standing(sync).settled_until:
+            elif at >= sync.settled_until:
                 self._poll(number, sync, at)
             touched.add(number)
         return touched
@@ -189,8 +191,10 @@ class Leaps:
             self._since[sync.kind][number] = since
         else:
             self._since[sync.kind].pop(number, None)
-        if standing.settled_until < self.world.end:
-            settled = math.ceil((standing.settled_until - self.world.start) / self.step)
+        at = self.world.start + self._look * self.step
+        sync.settled_until = standing.settled_until(at, self.policy.abandoned_after)
+        if sync.settled_until < self.world.end:
+            settled = math.ceil((sync.settled_until - self.world.start) / self.step)
             heapq.heappush(self._agenda, (max(settled, self._look + 1), number, False))
 
     def _standing(self, sync: Watched) -> SyncStanding:

@@ -186,7 +186,7 @@ def picture(fleet: Fleet) -> object:
         standing.institution.subdomain: (
             *(standing.group, standing.last_poll, standing.last_success, standing.failure),
             [
-                (s.sync, s.integration_type, s.state, s.first_seen, deadlines(s), s.settled_until)
+                (s.sync, s.integration_type, s.state, s.first_seen, deadlines(s))
                 for s in standing.syncs or ()
             ],
             standing.syncs is None,

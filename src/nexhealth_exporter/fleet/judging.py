@@ -14,7 +14,6 @@ from nexhealth_exporter.expectation.judgement import (
     Judgement,
     anchor_of,
     judge,
-    settled_until,
     severities_of,
     state_of,
 )
@@ -96,7 +95,7 @@ class Judging:
         syncs = tuple(
             old
             if (old := known.get(sync.name)) is not None
-            and _says_nothing_new(sync, old, before.last_success, poll.at)
+            and self._says_nothing_new(sync, old, before.last_success, poll.at)
             else self._met(before, sync, old, poll.at)
             for sync in poll.syncs
         )
@@ -113,6 +112,18 @@ class Judging:
         ):
             return after
         return self._grouped(after)
+
+    def _says_nothing_new(
+        self, sync: Sync, before: SyncStanding, since: float | None, at: float
+    ) -> bool:
+        """Whether all that followed at the last good poll, `since`, still does.
+
+        A clock that was ahead told ages that are not so, one that was behind met marks too early.
+        """
+        if since is None or at < since or before.learned.caught_up(since, at) is not before.learned:
+            return False
+        settled_until = before.settled_until(since, self.policy.abandoned_after)
+        return at < settled_until and (sync is before.sync or sync == before.sync)
 
     def _failed(self, before: Standing, poll: Poll) -> Standing:
         failed = altered(before, last_poll=poll.at, failure=poll.failure)
@@ -222,7 +233,6 @@ class Judging:
             hours=own,
             read=judged(0, Operation.READ),
             write=judged(1, Operation.WRITE),
-            settled_until=settled_until(anchors, at, self.policy.abandoned_after),
         )
 
 
@@ -265,16 +275,6 @@ def stagger(institution: Institution, sync: str) -> int:
 
 def _kind(sync: Sync, before: SyncStanding | Kept | None) -> IntegrationType:
     return sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
-
-
-def _says_nothing_new(sync: Sync, before: SyncStanding, since: float | None, at: float) -> bool:
-    """Whether all that followed at the last good poll, `since`, still does.
-
-    A clock that was ahead told ages that are not so, one that was behind met marks too early.
-    """
-    if since is None or at < since or before.learned.caught_up(since, at) is not before.learned:
-        return False
-    return at < before.settled_until and (sync is before.sync or sync == before.sync)
 
 
 def _are_same(some: Sequence[SyncStanding], others: Sequence[SyncStanding]) -> bool:

@@ -18,7 +18,7 @@ from nexhealth_exporter.expectation.allowance import (
 )
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.incident import Silence
-from nexhealth_exporter.expectation.judgement import Judgement
+from nexhealth_exporter.expectation.judgement import Judgement, settled_until
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern
 from nexhealth_exporter.model import (
@@ -98,8 +98,6 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
     hours: Hours
     read: Judgement
     write: Judgement
-    settled_until: float
-    """Until this instant nothing changes but by news of its marks."""
 
     @property
     def first_seen(self) -> float:
@@ -110,6 +108,14 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
     def expectation(self) -> Expectation:
         """When it is expected to run."""
         return self.hours.expectation
+
+    def settled_until(self, since: float, abandoned_after: float) -> float:
+        """Until when nothing changes but by news of its marks, as it was judged at `since`.
+
+        Both are instants; `abandoned_after` is an age in seconds.
+        """
+        anchors = (self.read.basis.anchor, self.write.basis.anchor)
+        return settled_until(anchors, since, abandoned_after)
 
     @property
     def judgements(self) -> tuple[Judgement, Judgement]:
