@@ -73,7 +73,9 @@ def test_there_are_exactly_the_promised_alerts() -> None:
         CallsOverBudget ExporterDown ShardMissing StateLost ReloadFailed Watchdog
     """
 
-    assert {f"NexHealth{name}" for name in promised.split()} == set(NAMES)
+    listed = {f"NexHealth{name}" for name in promised.split()}
+    assert not set(NAMES) - listed, "promise them: add their names to this test"
+    assert not listed - set(NAMES), "promised, but no rule in alerts/ has the name"
 
 
 def test_alerts_and_runbooks_belong_together_both_ways() -> None:
@@ -164,7 +166,10 @@ def test_a_story_tells_the_alert_from_silence_to_its_end(name: str) -> None:
         silent = [minute for minute, is_there in times if not is_there]
         return bool(fired and silent) and min(silent) < min(fired) <= max(fired) < max(silent)
 
-    assert any(is_whole(times) for times in told()[name]), told()[name]
+    assert any(is_whole(times) for times in told()[name]), (
+        f"no story in alerts/tests/ says that {name} is silent, then fires, then is silent again; "
+        f"they say (minute, fires): {told()[name]}"
+    )
 
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

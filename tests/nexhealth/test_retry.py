@@ -171,7 +171,7 @@ async def test_a_429_holds_every_call_of_the_key(
     assert 1.5 < meter.throttled_seconds < 3
 
 
-async def test_a_429_without_retry_after_waits_longer_each_time_until_a_success(
+async def test_a_429_without_retry_after_waits_longer_each_time_until_another_answer(
     sim: Simulator, client: Client
 ) -> None:
     async with client(sim.url, timeout=10.0) as nexhealth:

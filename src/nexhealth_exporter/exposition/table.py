@@ -42,7 +42,8 @@ _UNEXPECTED = (
 _DEADLINE = (
     " runs out. The sync is overdue when this is not later than "
     "nexhealth_institution_last_poll_timestamp_seconds. Absent when it cannot run out within "
-    "400 days, and for syncs that are abandoned or inactive." + _CACHED
+    "400 days, for syncs that are abandoned or inactive, and critical for a direction that is not "
+    "in use." + _CACHED
 )
 _ALLOWANCE = " that is tolerated before the sync is overdue."
 _UP = (
@@ -161,8 +162,9 @@ POLL_SUCCESS = Family(
 )
 LAST_POLL = Family(
     "nexhealth_institution_last_poll_timestamp_seconds",
-    "When the latest successful poll of the institution ended. Polls keep their own interval; "
-    "a scrape makes none.",
+    "When the latest successful poll of the institution ended. Polls keep their own interval; in "
+    "scope fleet, an institution without syncs is asked only as often as the inventory. "
+    "A scrape makes no poll.",
     _INSTITUTION,
 )
 INSTITUTION_SYNCS = Family(
@@ -208,7 +210,7 @@ POLL_FAILURES = Family(
 )
 ENTRIES_REJECTED = Family(
     "nexhealth_entries_rejected_total",
-    "Entries of the API's answers that could not be read and were left out; the log tells where "
+    "Entries of the API's answers that were left out, unreadable or too many; the log tells where "
     "and why: entries of an answer were rejected.",
     kind=Kind.COUNTER,
 )
