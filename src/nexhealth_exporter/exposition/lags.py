@@ -22,7 +22,7 @@ class Lags:
         self._marks = array("d", [math.nan]) * rows
         self._bases = array("d", [math.nan]) * rows
         self._rates = array("d", [0.0]) * rows
-        self._without = set(range(rows))
+        self._without = rows
 
     @property
     def is_whole(self) -> bool:
@@ -31,9 +31,9 @@ class Lags:
 
     def moved(self, at: int, mark: float | None) -> None:
         """That row has another mark, and no line yet."""
+        self._without += (mark is None) - math.isnan(self._marks[at])
         self._marks[at] = math.nan if mark is None else round(mark * MS)
         self._bases[at] = math.nan
-        (self._without.add if mark is None else self._without.discard)(at)
 
     def runs(self, at: int, running: Running) -> None:
         """The unexpected lag of that row follows this line."""
