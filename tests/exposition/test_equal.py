@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -60,6 +60,8 @@ SYNCS = st.lists(
     max_size=3,
     unique_by=lambda sync: clean(sync.name),
 ).map(tuple)
+ORDINARY = {"office": (Sync("Main", IntegrationType.SERVER, "Dentrix", NOW - 60, NOW - 90),)}
+"""Tried first: whoever forgets one of the two ways to draw a metric need not wait for a search."""
 WAITS = st.sampled_from([0.0, 0.3, 61.0, 3600.0, 12 * 3600.0, 3 * DAY, 140 * DAY, -0.4, -7200.0])
 
 
@@ -69,6 +71,7 @@ WAITS = st.sampled_from([0.0, 0.3, 61.0, 3600.0, 12 * 3600.0, 3 * DAY, 140 * DAY
     wait=WAITS,
     block_size=st.integers(1, 3),
 )
+@example(offices=ORDINARY, salt=1, wait=61.0, block_size=1)
 @settings(max_examples=150)
 def test_the_page_has_exactly_the_samples_that_prometheus_client_would_write(
     offices: dict[str, tuple[Sync, ...]], salt: int, wait: float, block_size: int
@@ -138,6 +141,7 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(EVENTS, min_size=2, max_size=12), st.integers(1, 3))
+@example([lambda w: w.poll("a", ORDINARY["office"]), lambda w: w.wait(61.0)], 1)
 @settings(max_examples=150)
 def test_what_is_kept_between_pages_never_shows(
     events: list[Callable[[World], None]], block_size: int

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -13,7 +13,7 @@ from nexhealth_exporter.fleet import Fleet, Round
 from nexhealth_exporter.model import Poll, Sync
 from tests.exposition.fleets import NOW, fleet_of, policy
 from tests.exposition.reading import OF_FLEET, assert_same, families, samples, text_of
-from tests.exposition.test_equal import NAMES, SYNCS, WAITS
+from tests.exposition.test_equal import NAMES, ORDINARY, SYNCS, WAITS
 
 ONE = frozenset({"nexhealth_sync_read_lag_seconds", "nexhealth_up", "nexhealth_institutions"})
 
@@ -29,6 +29,7 @@ async def both(fleet: Fleet, now: float, **how: object) -> list[str]:
     wait=WAITS,
     openmetrics=st.booleans(),
 )
+@example(offices=ORDINARY, salt=1, wait=61.0, openmetrics=False)
 @settings(max_examples=50)
 def test_both_pages_hold_the_same_samples_whatever_the_labels_are(
     offices: dict[str, tuple[Sync, ...]], salt: int, wait: float, openmetrics: bool
