@@ -122,6 +122,23 @@ def test_inactive_locations_are_known_as_such() -> None:
     assert not one(locations=[{"id": 7, "inactive": True}, {"id": 8}]).inactive
 
 
+def test_locations_are_those_of_the_inventory_unless_the_entry_says_that_one_is_not_in_use() -> (
+    None
+):
+    inventory = (Location(7, "America/Denver"), Location(8, "America/Denver", inactive=True))
+    office = Institution("office", id=1, locations=inventory)
+    told = [{"id": 7}, {"id": 8, "inactive": True}]
+
+    def locations(*told: object) -> tuple[Location, ...]:
+        (sync,) = read(body([entry(locations=told)]), office)
+        return sync.locations
+
+    assert locations(*told) is inventory
+    assert locations(told[0])[0] is inventory[0]
+    assert locations({"id": 7, "inactive": True}) == (Location(7, inactive=True),)
+    assert locations({"id": 8}, {"id": 9}) == (Location(8), Location(9))
+
+
 def test_two_syncs_of_one_name_stay_apart() -> None:
     twins = [entry(), entry(locations=[{"id": 9}, {"id": 3}]), entry()]
     assert [s.name for s in read(body(twins))] == ["SD #1 #7", "SD #1 #3", "SD #1 #7 ~2"]
