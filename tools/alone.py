@@ -1,5 +1,7 @@
 """Only one at a time: two tasks that are started at once must not install into each other."""
 
+from __future__ import annotations  # as in install.py
+
 import fcntl
 import os
 from collections.abc import Iterator
@@ -15,7 +17,9 @@ def alone(script: str, where: str) -> Iterator[None]:
     that are started with `close_fds=False` hold it as well: an installer that outlives its parent
     still installs.
     """
-    with open(script, "r+b") as file:  # noqa: PTH123 - as `__file__` gives it
+    # Some network file systems lock only what may be written.
+    mode = "r+b" if os.access(script, os.W_OK) else "rb"
+    with open(script, mode) as file:  # noqa: PTH123 - as `__file__` gives it
         os.set_inheritable(file.fileno(), True)  # noqa: FBT003 - takes no keyword
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -34,6 +34,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 UNFINISHED = VENV / ".unfinished"
 """The mark. It becomes the stamp when all is done."""
+FIRST = "runtime"
+"""The step on which all others rest: an environment without its stamp is made anew."""
 OLDEST = (3, 11)
 KNOWN = ("python3.13", "python3.12", "python3.11")
 if TYPE_CHECKING:
@@ -153,7 +155,7 @@ def installers(step: str) -> Iterator[tuple[Command, dict[str, str]]]:
     """The commands that may install, the best first, each with its environment."""
     # The program starts quickly also for whoever forbids Python to keep what it has compiled. The
     # tools are compiled when first used: most of their files never are.
-    compiling = ["--compile-bytecode"] if step == "runtime" else []
+    compiling = ["--compile-bytecode"] if step == FIRST else []
     settings = settings_for_uv(files_of(step))
     pip: Command = [*PIP, "install", "-qq"]
     hashed = ["--no-deps", "--require-hashes", "--only-binary=:all:", f"--requirement={BRINGS}"]
@@ -167,13 +169,13 @@ def installers(step: str) -> Iterator[tuple[Command, dict[str, str]]]:
 
 def files_of(step: str) -> list[str]:
     """What is installed; with the project, what builds it."""
-    names = ("runtime", "build") if step == "runtime" else (step,)
+    names = ("runtime", "build") if step == FIRST else (step,)
     return [f"constraints/{name}.txt" for name in names]
 
 
 def steps_to(step: str) -> list[str]:
     """The step after those that it rests on."""
-    below = {"runtime": [], "dev": ["runtime"]}.get(step, ["runtime", "dev"])
+    below = {FIRST: [], "dev": [FIRST]}.get(step, [FIRST, "dev"])
     return [*below, step]
 
 
@@ -199,9 +201,13 @@ def make_environment() -> None:
     why = ": a set-up was interrupted" if UNFINISHED.exists() else ""
     print(f"Making .venv with Python {sysconfig.get_python_version()}{why}", flush=True)
     venv: Command = [sys.executable, "-m", "venv"]
-    made = run(*venv, "--clear", "--without-pip", VENV)
+    # What is being emptied must not look finished: the mark may be emptied first.
+    if stamp(FIRST).exists():
+        stamp(FIRST).unlink()
+    if not run(*venv, "--clear", "--without-pip", VENV):
+        sys.exit("Python's venv failed; its words are above")
     UNFINISHED.touch()
-    if not made or not run(*venv, VENV):
+    if not run(*venv, VENV):
         sys.exit("Python's venv failed; its words are above")
 
 
@@ -211,7 +217,7 @@ def install(step: str) -> None:
     # The files are complete. Without --no-deps, an extra such as coverage[toml] makes pip look at
     # versions newer than the pinned one, and refuse them for want of a hash.
     parts = [["--require-hashes", *(f"--requirement={file}" for file in files_of(step))]]
-    if step == "runtime":
+    if step == FIRST:
         parts.append(["--no-build-isolation", "--editable", "."])
     print(f"Installing {step} into .venv", flush=True)
     for installer, environment in installers(step):
@@ -219,9 +225,9 @@ def install(step: str) -> None:
         if all(run(*command, environment=environment) for command in commands):
             UNFINISHED.rename(stamp(step))
             return
-    # It came to its own end, and what was there before is whole.
+    # It came to its own end, and what was there before is whole, where the disk had room for it.
     UNFINISHED.unlink()
-    sys.exit("pip failed; its words are above")
+    sys.exit("pip failed; its words are above (if the disk was full, remove .venv)")
 
 
 def main(step: str) -> None:
@@ -231,7 +237,7 @@ def main(step: str) -> None:
     if PYTHON.exists() and not UNFINISHED.exists() and all(map(is_done, steps)):
         return
     with alone(__file__, "into .venv"):
-        if UNFINISHED.exists() or not runs(PYTHON):
+        if UNFINISHED.exists() or not stamp(FIRST).exists() or not runs(PYTHON):
             make_environment()
         for each in steps:
             if not is_done(each):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.expectation.learned import Learned
@@ -63,12 +64,13 @@ class Change(NamedTuple):
 
     @property
     def stamp(self) -> int:
-        """Another for each record, as long as this process lives: it changes with its marks only.
+        """Another for each record, as long as this process lives.
 
-        Of two that differ one in 2 ** 61 is the same, and is saved when a mark moves again.
+        Of two that differ one in 2 ** 61 is the same, and is saved when it changes again.
         """
         learned = self.kept.learned
-        return hash((self.institution, self.name, learned.marks, learned.seen))
+        pattern = None if learned.pattern is None else astuple(learned.pattern)
+        return hash((self.institution, self.name, *astuple(learned)[:-1], pattern))
 
 
 class _OlderError(Exception):

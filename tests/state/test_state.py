@@ -79,6 +79,24 @@ def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
     assert {s.expectation.source for _, s in later.syncs()} == {"learned"}
 
 
+def test_more_that_was_learned_before_the_same_marks_is_saved(
+    tmp_path: Path, recently: float
+) -> None:
+    path, names = tmp_path / "state.db", ["a"]
+    short = lived(watching(Fleet(), names), names, recently + 20 * DAY, 4.6)
+    whole = lived(watching(Fleet(), names), names, recently, 24.6)
+    assert [s.sync for _, s in short.syncs()] == [s.sync for _, s in whole.syncs()]
+    state = State(path)
+    state.save(short)
+
+    assert state.save(whole) == 1
+
+    state.close()
+    assert remembered(path).remembered["a"]["Main é"].learned.record == (
+        whole.standings["a"].memory()["Main é"].learned.record
+    )
+
+
 def test_a_type_that_answers_no_longer_tell_is_known_after_a_restart(
     tmp_path: Path, recently: float
 ) -> None:

@@ -173,3 +173,9 @@ def test_after_a_set_up_that_was_killed_the_next_one_makes_the_environment_anew(
     subprocess.run([project / ".venv/bin/python", "-c", "import for_runtime, project"], check=True)
     assert (project / "builds").read_text() == "built\nbuilt\n"
     assert not held(project)
+
+    # Ended once more while it empties the environment, it may have lost the mark, but has no stamp.
+    (project / ".venv" / ".runtime").unlink()
+    half.touch()
+    assert start("runtime").communicate()[0].startswith("Making .venv")
+    assert not half.exists()

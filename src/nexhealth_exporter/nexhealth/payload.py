@@ -167,27 +167,26 @@ class _Told(Mapping[str, tuple[Sync, ...]]):
 
 def _named(entries: Sequence[_Entry], institution: Institution) -> tuple[Sync, ...]:
     unique = names([entry.source for entry in entries])
-    return tuple(
-        altered(
-            entry.sync,
-            name=sys.intern(name),
-            locations=_as_known(entry.sync.locations, institution),
+    known = {site.id: site for site in institution.locations}
+
+    def as_known(sites: tuple[Location, ...]) -> tuple[Location, ...]:
+        """The same as the inventory has them, which a fleet then holds once.
+
+        Whether one is in use, the entry itself tells later than the inventory.
+        """
+        same = tuple(
+            own
+            if (own := known.get(site.id)) is not None and own.inactive == site.inactive
+            else site
+            for site in sites
         )
+        is_all = len(same) == len(known) and same == institution.locations
+        return institution.locations if is_all else same
+
+    return tuple(
+        altered(entry.sync, name=sys.intern(name), locations=as_known(entry.sync.locations))
         for entry, name in zip(entries, unique, strict=True)
     )
-
-
-def _as_known(sites: tuple[Location, ...], institution: Institution) -> tuple[Location, ...]:
-    """The same locations as the inventory has them, which a fleet then holds once.
-
-    Whether one is in use, the entry itself tells later than the inventory.
-    """
-    known = {site.id: site for site in institution.locations}
-    same = tuple(
-        own if (own := known.get(site.id)) is not None and own.inactive == site.inactive else site
-        for site in sites
-    )
-    return institution.locations if same == institution.locations else same
 
 
 def _entry(raw: Raw) -> _Entry:

@@ -40,7 +40,9 @@ class Remarks:
         """
         kind = (endpoint, why, institution)
         told = self._rejections.get(kind, 0)
-        is_news = entries >= 2 * told if told else len(self._rejections) < _MOST_KEPT
+        # Of all together there are few kinds, which those of single institutions do not crowd out.
+        has_room = institution is None or len(self._rejections) < _MOST_KEPT
+        is_news = entries >= 2 * told if told else has_room
         if is_news:
             self._rejections[kind] = entries
         facts: dict[str, object] = {"endpoint": endpoint, "reason": why, "entries": entries}
