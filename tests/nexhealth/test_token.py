@@ -157,6 +157,23 @@ async def test_an_office_that_always_says_401_makes_no_storm(client: Client) -> 
         assert sim.traffic.count("authenticates") <= 12
 
 
+async def test_calls_that_are_refused_together_put_off_the_next_token_as_one(
+    client: Client,
+) -> None:
+    clock = Clock()
+    async with (
+        Simulator(plain_offices(4), clock=clock) as sim,
+        client(sim.url, clock=clock) as nexhealth,
+    ):
+        for office in OFFICES:
+            sim.faults[office.subdomain] = f.Status(401)
+        assert {type(answer) for answer in await ask_all(nexhealth)} == {AuthFailed}
+        sim.faults.clear()
+        sim.tokens.revoke()
+        clock.now += 2
+        assert [type(answer) for answer in await ask_all(nexhealth)] == [tuple] * 4
+
+
 async def test_tokens_that_nobody_accepts_make_no_storm(client: Client) -> None:
     clock = Clock()
     async with Simulator(plain_offices(4), clock=clock) as sim:

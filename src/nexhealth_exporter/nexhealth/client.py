@@ -203,9 +203,9 @@ class NexHealth:
         try:
             answer = await self._persist(call, f"Bearer {other.value}")
         except AuthFailed:
-            self._authenticator.replaced(helped=False)
+            self._authenticator.replaced(other, helped=False)
             raise
-        self._authenticator.replaced(helped=True)
+        self._authenticator.replaced(other, helped=True)
         return answer
 
     async def _authenticate(self, key: str) -> str:

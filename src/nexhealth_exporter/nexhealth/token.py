@@ -121,6 +121,7 @@ class Authenticator:
         self._failed_key = ""
         self._asking = _Backoff(clock)
         self._replacing = _Backoff(clock)
+        self._unhelpful: Token | None = None
 
     @property
     def is_held(self) -> bool:
@@ -163,14 +164,16 @@ class Authenticator:
             self._token = None
             return await self._authenticate()
 
-    def replaced(self, *, helped: bool) -> None:
+    def replaced(self, by: Token, *, helped: bool) -> None:
         """A token was replaced after a 401; `helped` tells whether the new one was accepted.
 
-        If not, the token was not at fault, and the next replacement waits, longer each time.
+        If not, the token was not at fault, and the next replacement waits, longer each time: each
+        time that there was one, not for each of the calls that were under way together.
         """
         if helped:
             self._replacing.reset()
-        else:
+        elif by is not self._unhelpful:
+            self._unhelpful = by
             self._replacing.failed(_LONGEST_WAIT)
 
     def _fresh(self) -> Token | None:
