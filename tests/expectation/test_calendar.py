@@ -13,7 +13,7 @@ import holidays.countries  # as usual: every country at once
 def days(country, state):
     try:
         return {*holidays.country_holidays(country, subdiv=state or None, years=2026)}
-    except NotImplementedError:
+    except NotImplementedError:  # the library's word for one that it does not have
         return set()
 
 

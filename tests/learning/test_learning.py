@@ -65,14 +65,17 @@ def test_an_always_on_server_keeps_its_pattern_on_holidays(office: Make) -> None
 
 
 def test_a_backup_at_night_does_not_close_an_always_on_server_on_holidays(office: Make) -> None:
-    saved, off_at_night = office(), office()
+    saved, off_at_night, glancing = office(), office(), office()
     saved.live(FIRST, 42, lambda _: [(0, 1.5), (4, 25)])
     off_at_night.live(FIRST, 42, lambda _: [(5, 25)])
+    glancing.live(FIRST, 42, lambda _: [(8, 17), *((h, h + 0.5) for h in (0, 3, 6, 18, 21))])
 
     memorial_day = date(2026, 5, 25)
     assert saved.expects(memorial_day, 12) == 1
     assert saved.expects(memorial_day, 2.5) == 0
     assert off_at_night.expects(memorial_day, 12) == 0
+    assert glancing.expects(memorial_day - timedelta(days=7), 12) == 1
+    assert glancing.expects(memorial_day, 12) == 0
 
 
 def test_nobody_else_works_on_a_holiday(office: Make) -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from nexhealth_exporter import logs
 from nexhealth_exporter.errors import Malformed
-from nexhealth_exporter.model import Institution
+from nexhealth_exporter.model import Institution, Inventory
 from nexhealth_exporter.nexhealth import NexHealth
 from nexhealth_exporter.simulator import Simulator
 from nexhealth_exporter.simulator import faults as f
@@ -122,8 +122,12 @@ async def test_of_many_institutions_with_entries_that_are_rejected_a_hundred_are
     async with Server(answer) as url, client(url) as nexhealth:
         for number in range(60):
             await nexhealth.syncs(Institution(f"office-{number}"))
+        # What belongs to no institution is told all the same.
+        with suppress(Malformed):
+            await nexhealth.fleet(Inventory())
     told = _warnings(caplog)
-    assert [record.levelname for record in told] == ["WARNING"] * 100 + ["DEBUG"] * 20
+    levels = [record.levelname for record in told]
+    assert levels == ["WARNING"] * 100 + ["DEBUG"] * 20 + ["WARNING"] * 2
     lines = [logs.Logfmt().format(record) for record in told]
     assert not [line for line in lines for word in person.split()[1:] if word in line]
     assert 'msg="entries of an answer were rejected" endpoint=sync_status' in lines[0]

@@ -174,8 +174,12 @@ def test_after_a_set_up_that_was_killed_the_next_one_makes_the_environment_anew(
     assert (project / "builds").read_text() == "built\nbuilt\n"
     assert not held(project)
 
-    # Ended once more while it empties the environment, it may have lost the mark, but has no stamp.
-    (project / ".venv" / ".runtime").unlink()
+    # Ended once more while it empties the environment, of which the mark may be the first to go.
+    (project / ".venv" / ".unfinished").touch()
     half.touch()
+    emptying = project / "venv.py"
+    emptying.write_text("import os\nos.remove('.venv/.unfinished')\nraise SystemExit(1)\n")
+    assert "Python's venv failed" in start("runtime").communicate()[0]
+    emptying.unlink()
     assert start("runtime").communicate()[0].startswith("Making .venv")
     assert not half.exists()
