@@ -170,6 +170,17 @@ def test_a_mark_in_the_future_has_no_negative_lag_and_hides_no_outage(world: Wor
     assert world.overdue() == Severity.CRITICAL
 
 
+@pytest.mark.parametrize("limit", [-62135596800.0, 253402300800.0])
+def test_a_mark_that_moves_at_the_ends_of_the_calendar_is_judged(
+    world: World, limit: float
+) -> None:
+    # An answer may tell the year 1 east of Greenwich, or 9999 west of it: another year in UTC.
+    for number, mark in enumerate((limit - 23 * HOUR, limit + 23 * HOUR, limit + 24 * HOUR)):
+        world.poll(TEN + number * MINUTE, marked(SERVER, mark))
+
+        assert world.sync().read.mark == mark
+
+
 def test_a_clock_that_was_behind_for_a_while_makes_nothing_overdue(world: World) -> None:
     world.configure(ALWAYS_ON)
     for minutes in (-5, 0):

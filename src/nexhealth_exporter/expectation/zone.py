@@ -59,6 +59,12 @@ def _pieces(zone: ZoneInfo, start: float, end: float) -> Iterator[Piece]:
         yield Piece(after, end, _offset(zone, after))
 
 
+_FIRST = datetime(1, 1, 3, tzinfo=UTC).timestamp()
+_LAST = datetime(9999, 12, 29, tzinfo=UTC).timestamp()
+"""Between these every local time is a date. A mark may lie outside: year 1, east of Greenwich."""
+
+
 def _offset(zone: ZoneInfo, at: float) -> float:
-    offset = datetime.fromtimestamp(at, UTC).astimezone(zone).utcoffset()
+    within = min(max(at, _FIRST), _LAST)
+    offset = datetime.fromtimestamp(within, UTC).astimezone(zone).utcoffset()
     return offset.total_seconds() if offset is not None else 0.0
