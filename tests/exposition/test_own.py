@@ -1,7 +1,15 @@
 """The exporter's own metrics, and in which format a client is answered."""
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
 from nexhealth_exporter.errors import POLL_FAILURE_REASONS
-from nexhealth_exporter.exposition.own import ENDPOINTS, OwnMetrics
+from nexhealth_exporter.exposition import table
+from nexhealth_exporter.exposition.own import BUCKETS, ENDPOINTS, OwnMetrics
 from tests.exposition.fleets import NOW
 from tests.exposition.reading import ALL, families, samples
 
@@ -83,3 +91,41 @@ def test_state_and_shard() -> None:
     assert found["nexhealth_shard_info 1 3"] == 1
     assert found["nexhealth_state_ok"] == 0
     assert found["nexhealth_state_last_save_timestamp_seconds"] == NOW
+
+
+DURATION = table.API_DURATION
+CALLS = st.lists(
+    st.tuples(
+        st.sampled_from([*ENDPOINTS, 'odd "one"\\']), st.sampled_from(BUCKETS) | st.floats(0, 100)
+    ),
+    max_size=20,
+)
+NAMED = st.frozensets(
+    st.sampled_from([DURATION.name + end for end in ("", "_bucket", "_sum", "_count", "_max")])
+)
+
+
+def lines_of_durations(text: str) -> list[tuple[str, float | str]]:
+    """Numbers may be written in another way; all else must be the same, in the same order."""
+    lines = [line.rpartition(" ") for line in text.splitlines() if DURATION.name in line]
+    return [(head, end if head.startswith("#") else float(end)) for head, _, end in lines]
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+@given(CALLS, NAMED)
+def test_durations_are_told_as_prometheus_client_would(
+    openmetrics: bool, calls: list[tuple[str, float]], names: frozenset[str]
+) -> None:
+    registry, own = CollectorRegistry(), OwnMetrics("1")
+    theirs = Histogram(
+        DURATION.name, DURATION.help, DURATION.labels, registry=registry, buckets=BUCKETS
+    )
+    for endpoint in ENDPOINTS:
+        theirs.labels(endpoint)
+    for endpoint, seconds in calls:
+        theirs.labels(endpoint).observe(seconds)
+        own.called(endpoint, "200", seconds)
+    wanted = registry.restricted_registry(names) if names else registry
+    generate = generate_openmetrics if openmetrics else generate_latest
+    ours = own.page(names, openmetrics=openmetrics).decode()
+    assert lines_of_durations(ours) == lines_of_durations(generate(wanted).decode())

@@ -8,7 +8,6 @@ from typing import Protocol
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -20,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.exposition import table
+from nexhealth_exporter.exposition.histogram import Histogram, Series
 from nexhealth_exporter.exposition.table import Family
 
 ENDPOINTS = ("authenticates", "institutions", "locations", "sync_status")
@@ -60,14 +60,9 @@ class OwnMetrics:
         self._rejected = counter(table.ENTRIES_REJECTED)
         self._requests = counter(table.API_REQUESTS)
         self._throttled = counter(table.API_THROTTLED)
-        duration = table.API_DURATION
-        self._durations = Histogram(
-            duration.name, duration.help, duration.labels, registry=self._registry, buckets=BUCKETS
-        )
+        self._durations = Histogram(table.API_DURATION, BUCKETS, ENDPOINTS)
         for reason in POLL_FAILURE_REASONS:
             self._failures.labels(reason)
-        for endpoint in ENDPOINTS:
-            self._durations.labels(endpoint)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         python = platform.python_version()
@@ -80,8 +75,8 @@ class OwnMetrics:
         duration.observe(seconds)
 
     @cache  # noqa: B019 - it lives as long as the process; looking labels up takes long
-    def _of_call(self, endpoint: str, code: str) -> tuple[Counter, Histogram]:
-        return self._requests.labels(endpoint, code), self._durations.labels(endpoint)
+    def _of_call(self, endpoint: str, code: str) -> tuple[Counter, Series]:
+        return self._requests.labels(endpoint, code), self._durations.of(endpoint)
 
     def throttled(self, seconds: float) -> None:
         """A call waited that long for the limiter or a Retry-After."""
@@ -137,8 +132,10 @@ class OwnMetrics:
         registry = self._registry.restricted_registry(names) if names else self._registry
         if openmetrics:
             text: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
-            return text.removesuffix(END)
-        return generate_latest(registry)
+            text = text.removesuffix(END)
+        else:
+            text = generate_latest(registry)
+        return text + self._durations.text(names)
 
 
 def _counter(registry: CollectorRegistry, family: Family) -> Counter:
