@@ -12,11 +12,12 @@ import pytest
 
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, week_plan
-from nexhealth_exporter.exposition.block import Block
-from nexhealth_exporter.exposition.deflate import plain
+from nexhealth_exporter.exposition.block import COLUMNS, Block
+from nexhealth_exporter.exposition.deflate import Part, plain
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
-from nexhealth_exporter.fleet import Fleet, Hours, Policy, Round
+from nexhealth_exporter.exposition.row import Column
+from nexhealth_exporter.fleet import Fleet, Hours, Policy, Round, Standing
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Poll, Source, Sync
 from tests.exposition.fleets import DAY, NOW, fleet_of, policy
 from tests.exposition.reading import (
@@ -31,6 +32,8 @@ from tests.exposition.reading import (
 from tests.turns import others
 
 LARGEST = 256 * 1024
+CLOSING = datetime(2026, 10, 23, 17, tzinfo=ZoneInfo("America/New_York")).timestamp()
+"""Of default hours, on a Friday."""
 SERVER = IntegrationType.SERVER
 
 
@@ -130,10 +133,9 @@ def default_hours() -> Policy:
 
 
 async def test_after_a_weekend_only_open_hours_count() -> None:
-    closed = datetime(2026, 10, 23, 17, tzinfo=ZoneInfo("America/New_York")).timestamp()
     opened = datetime(2026, 10, 26, 8, tzinfo=ZoneInfo("America/New_York")).timestamp()
     offices = fleet_of(
-        [Poll("office", closed, (Sync("Dentrix", SERVER, "", closed, closed),))], default_hours()
+        [Poll("office", CLOSING, (Sync("Dentrix", SERVER, "", CLOSING, CLOSING),))], default_hours()
     )
     drawn = page()
 
@@ -145,12 +147,12 @@ async def test_after_a_weekend_only_open_hours_count() -> None:
             if ("sync", "Dentrix") in labels
         }
 
-    at_night = await read(closed + 6 * 3600)
+    at_night = await read(CLOSING + 6 * 3600)
     assert at_night["read_lag_seconds"] == 6 * 3600
     assert at_night["read_unexpected_lag_seconds"] == 0
     assert at_night["expected_up"] == 0
     assert at_night["expected_downtimeclosed"] == 1
-    assert (await read(closed + 30 * 3600))["expected_downtimeweekend"] == 1
+    assert (await read(CLOSING + 30 * 3600))["expected_downtimeweekend"] == 1
 
     on_monday = await read(opened + 600)
     assert on_monday["read_lag_seconds"] == 63 * 3600 + 600
@@ -218,8 +220,7 @@ async def test_a_page_that_everybody_left_is_not_drawn_to_its_end() -> None:
 
 
 async def test_closing_time_is_followed_to_the_instant_and_back() -> None:
-    closing = datetime(2026, 10, 23, 17, tzinfo=ZoneInfo("America/New_York")).timestamp()
-    mark = closing - 3600
+    mark = CLOSING - 3600
     offices = fleet_of(
         [Poll("office", mark, (Sync("Dentrix", SERVER, "", mark, mark),))], default_hours()
     )
@@ -227,11 +228,56 @@ async def test_closing_time_is_followed_to_the_instant_and_back() -> None:
     labels = frozenset(
         {("institution", "office"), ("sync", "Dentrix"), ("integration_type", "server")}
     )
-    moments = ((-60, 3540, 1), (0, 3600, 0), (600, 3600, 0), (-600, 3000, 1), (1200, 3600, 0))
+    moments = (
+        (0, 3600, 0),
+        (-60, 3540, 1),
+        (0, 3600, 0),
+        (600, 3600, 0),
+        (-600, 3000, 1),
+        (1200, 3600, 0),
+    )
     for now, lag, is_expected in moments:
-        found = samples(families(await text_of(drawn, offices, closing + now)))
+        found = samples(families(await text_of(drawn, offices, CLOSING + now)))
         assert found["nexhealth_sync_read_unexpected_lag_seconds", labels] == lag
         assert found["nexhealth_sync_expected_up", labels] == is_expected
+
+
+def at_closing(read_at: float | None, seen_at: float) -> list[Standing]:
+    """An office that closes then, and what it told at `seen_at` of its reads."""
+    syncs = (Sync("Dentrix", SERVER, "", read_at, CLOSING - 3600),)
+    return list(fleet_of([Poll("one", seen_at, syncs)], default_hours()))
+
+
+def column(name: str) -> Column:
+    return next(column for column in COLUMNS if column.family.name == name)
+
+
+def test_unexpected_lag_is_drawn_again_only_while_it_grows() -> None:
+    block, standings = Block(CLOSING), at_closing(CLOSING - 3600, CLOSING - 60)
+
+    def drawn(now: float) -> list[Part]:
+        for _ in block.steps(standings, now):
+            pass
+        names = ("nexhealth_sync_read_lag_seconds", "nexhealth_sync_read_unexpected_lag_seconds")
+        return [block.parts[column(name)] for name in names]
+
+    moments = (-30, 0, 600, 1200, 1800)
+    lags, unexpected = zip(*(drawn(CLOSING + after) for after in moments), strict=True)
+    assert len(set(lags)) == len(moments)
+    assert len(set(unexpected)) == 2
+    assert unexpected[2] is unexpected[4]
+
+
+def test_a_mark_that_is_gone_takes_its_lags_along_while_an_office_rests() -> None:
+    block = Block(CLOSING)
+    for mark, lines in ((CLOSING - 3600, 1), (None, 0), (CLOSING - 1800, 1)):
+        for _ in block.steps(at_closing(mark, CLOSING - 60), CLOSING + 600):
+            pass
+        for name in (
+            "nexhealth_sync_read_lag_seconds",
+            "nexhealth_sync_read_unexpected_lag_seconds",
+        ):
+            assert b"".join(plain([block.parts[column(name)]])).count(b"\n") == lines
 
 
 async def test_a_mark_that_leaves_the_horizon_loses_what_lies_before_it() -> None:
@@ -247,8 +293,7 @@ async def test_a_mark_that_leaves_the_horizon_loses_what_lies_before_it() -> Non
 
 @pytest.mark.parametrize("steps", range(1, 12))
 def test_a_page_given_up_halfway_is_made_up_for(steps: int) -> None:
-    closing = datetime(2026, 10, 23, 17, tzinfo=ZoneInfo("America/New_York")).timestamp()
-    mark = closing - 3600
+    mark = CLOSING - 3600
     polls = [
         Poll(name, mark, (Sync("Dentrix", SERVER, "", mark, mark),)) for name in ("one", "two")
     ]
@@ -262,12 +307,12 @@ def test_a_page_given_up_halfway_is_made_up_for(steps: int) -> None:
             for column, its in block.parts.items()
         }
 
-    block = Block(closing)
-    drawn(block, closing + 600)
-    given_up = block.steps(standings, closing - 600)
+    block = Block(CLOSING)
+    drawn(block, CLOSING + 600)
+    given_up = block.steps(standings, CLOSING - 600)
     for _ in range(steps):
         next(given_up, None)
-    assert drawn(block, closing + 1200) == drawn(Block(closing), closing + 1200)
+    assert drawn(block, CLOSING + 1200) == drawn(Block(CLOSING), CLOSING + 1200)
 
 
 async def test_a_page_keeps_no_fleet_beside_the_one_that_is_known() -> None:

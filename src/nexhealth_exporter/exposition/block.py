@@ -25,7 +25,7 @@ from nexhealth_exporter.exposition.row import (
     sync_info,
     sync_pairs,
 )
-from nexhealth_exporter.exposition.text import lines, numbered, numbers, told
+from nexhealth_exporter.exposition.text import NOTHING, lines, numbered, told
 from nexhealth_exporter.fleet import Hours, Standing, SyncStanding
 from nexhealth_exporter.model import Institution, IntegrationType, Operation, Reason
 
@@ -45,7 +45,7 @@ COLUMNS = (
 """Everything that a block draws."""
 
 _UP, _REST = b"1", b"0"
-_BECAUSE: Mapping[Reason | None, bytes] = {
+_BECAUSE: Mapping[Reason | None, bytes] = {None: NOTHING} | {
     reason: f'reason="{reason}"}} 1'.encode() for reason in Reason
 }
 
@@ -114,11 +114,10 @@ class Block:
         """
         yield from self._take(standings)
         yield from self._look(standings, now)
+        for lag, unexpected, lags in zip(LAG, UNEXPECTED_LAG, self._lags, strict=True):
+            yield from self._grow(lag, unexpected, lags, now)
         for column in list(self._stale):
-            labelled, ends = self._ends(column, now)
-            name = column.family.name.encode()
-            self._parts[column] = part(lines(name, labelled, column.tail, ends))
-            self._stale.discard(column)
+            self._draw(column, *self._ends(column))
             yield
 
     def _take(self, standings: Sequence[Standing]) -> Iterator[None]:
@@ -129,7 +128,6 @@ class Block:
         if layout != self._layout:
             yield from self._lay_out(layout)
         self._until = -math.inf
-        self._stale.update(LAG, UNEXPECTED_LAG)
         first = 0
         for number, standing in enumerate(standings):
             syncs = standing.syncs or ()
@@ -168,9 +166,11 @@ class Block:
         if self._hours[at] is not standing.hours:
             self._hours[at] = standing.hours
             self._untils[at] = -math.inf
-        for column, lags, judgement in zip(MARKS, self._lags, standing.judgements, strict=True):
-            if column in changed:
+        ways = zip(MARKS, LAG, UNEXPECTED_LAG, self._lags, standing.judgements, strict=True)
+        for mark, lag, unexpected, lags, judgement in ways:
+            if mark in changed:
                 lags.moved(at, judgement.mark)
+                self._stale |= {lag, unexpected}
                 self._untils[at] = -math.inf
 
     def _look(self, standings: Sequence[Standing], now: float) -> Iterator[None]:
@@ -184,15 +184,20 @@ class Block:
                     yield
             self._until = min(self._untils, default=math.inf)
         if now != self._instant:
-            self._stale.update(LAG, UNEXPECTED_LAG)
+            self._stale.update(LAG)
+            for unexpected, lags in zip(UNEXPECTED_LAG, self._lags, strict=True):
+                if lags.is_growing:
+                    self._stale.add(unexpected)
             self._instant = now
 
     def _look_at(self, at: int, standing: SyncStanding, now: float) -> None:
         piece = standing.expectation.piece(now)
         until = piece.end
-        for lags, judgement in zip(self._lags, standing.judgements, strict=True):
+        ways = zip(UNEXPECTED_LAG, self._lags, standing.judgements, strict=True)
+        for unexpected, lags, judgement in ways:
             if (running := judgement.running(now)) is not None:
                 lags.runs(at, running)
+                self._stale.add(unexpected)
                 until = min(until, running.until)
         self._untils[at] = until
         reason = None if piece.is_expected else piece.reason
@@ -200,7 +205,29 @@ class Block:
             self._reasons[at] = reason
             self._stale |= {EXPECTED_UP, EXPECTED_DOWNTIME}
 
-    def _ends(self, column: Column, now: float) -> Ends:
+    def _draw(self, column: Column, labelled: Sequence[bytes], ends: Sequence[bytes]) -> None:
+        name = column.family.name.encode()
+        self._parts[column] = part(lines(name, labelled, column.tail, ends))
+        self._stale.discard(column)
+
+    def _grow(self, lag: Column, unexpected: Column, lags: Lags, now: float) -> Iterator[None]:
+        """Draw what depends on the instant, of one direction."""
+        if self._stale.isdisjoint((lag, unexpected)):
+            return
+        ages = lags.lags(now)
+        if lag in self._stale:
+            self._draw(lag, *self._marked(lags, ages))
+            yield
+        if unexpected in self._stale:
+            self._draw(unexpected, *self._marked(lags, lags.unexpected(now, ages)))
+            yield
+
+    def _marked(self, lags: Lags, ends: list[bytes]) -> Ends:
+        """Those of syncs that have a mark."""
+        pairs = self._syncs.pairs
+        return (pairs, ends) if lags.is_whole else told(pairs, ends)
+
+    def _ends(self, column: Column) -> Ends:
         pairs = self._syncs.pairs
         if column in OFFICE_COLUMNS:
             whose, said = self._offices.pairs, self._offices.said(column)
@@ -210,16 +237,8 @@ class Block:
         if column is EXPECTED_UP:
             return pairs, [_UP if reason is None else _REST for reason in self._reasons]
         if column is EXPECTED_DOWNTIME:
-            return told(pairs, list(map(_BECAUSE.get, self._reasons)))
-        if column in LAG or column in UNEXPECTED_LAG:
-            return self._growing(column, now)
+            return told(pairs, [_BECAUSE[reason] for reason in self._reasons])
         return numbered(pairs, self._syncs.said(column))
-
-    def _growing(self, column: Column, now: float) -> Ends:
-        is_lag = column in LAG
-        of_way = self._lags[(LAG if is_lag else UNEXPECTED_LAG).index(column)]
-        values, pairs = of_way.lags(now) if is_lag else of_way.unexpected(now), self._syncs.pairs
-        return (pairs, numbers(values)) if of_way.is_whole else numbered(pairs, values)
 
     def _numbers(self) -> Iterator[bytes]:
         """The id of the institution of each sync."""

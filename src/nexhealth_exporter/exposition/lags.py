@@ -2,8 +2,10 @@
 
 import math
 from array import array
+from itertools import compress
 
 from nexhealth_exporter.expectation.expectation import Running
+from nexhealth_exporter.exposition.text import numbers
 
 MS = 1000.0
 
@@ -11,10 +13,10 @@ MS = 1000.0
 class Lags:
     """The lag and the unexpected lag of one direction, row by row; NaN without a mark.
 
-    The unexpected lag is a straight line, `base + rate * (now - origin)`. Reading the rows one by
-    one as objects would cost thrice as much. In whole milliseconds: the difference of two instants
-    in seconds would end in a dozen digits of noise, which cost more to compress than all the rest
-    of the line.
+    The unexpected lag is a straight line, `base + rate * (now - origin)`. While nothing of the lag
+    was expected it is the same line, and so the same text. Reading the rows one by one as objects
+    would cost thrice as much. In whole milliseconds: the difference of two instants in seconds
+    would end in a dozen digits of noise, which cost more to compress than all the rest of the line.
     """
 
     def __init__(self, rows: int, origin: float) -> None:
@@ -22,6 +24,8 @@ class Lags:
         self._marks = array("d", [math.nan]) * rows
         self._bases = array("d", [math.nan]) * rows
         self._rates = array("d", [0.0]) * rows
+        self._is_apart = bytearray(rows)
+        """1 where the unexpected lag is another line than the lag."""
         self._without = rows
 
     @property
@@ -29,27 +33,40 @@ class Lags:
         """Whether every row has a mark."""
         return not self._without
 
+    @property
+    def is_growing(self) -> bool:
+        """Whether any unexpected lag depends on the instant."""
+        return any(self._rates)
+
     def moved(self, at: int, mark: float | None) -> None:
         """That row has another mark, and no line yet."""
         self._without += (mark is None) - math.isnan(self._marks[at])
         self._marks[at] = math.nan if mark is None else round(mark * MS)
-        self._bases[at] = math.nan
+        self._follows(at, math.nan, 0.0)
 
     def runs(self, at: int, running: Running) -> None:
         """The unexpected lag of that row follows this line."""
         since = running.at - self._origin
-        self._bases[at] = round((running.value - running.rate * since) * MS)
-        self._rates[at] = running.rate
+        self._follows(at, round((running.value - running.rate * since) * MS), running.rate)
 
-    def lags(self, now: float) -> list[float]:
-        """The age of each mark."""
+    def _follows(self, at: int, base: float, rate: float) -> None:
+        self._bases[at], self._rates[at] = base, rate
+        self._is_apart[at] = rate != 1.0 or base + self._marks[at] != self._origin * MS
+
+    def lags(self, now: float) -> list[bytes]:
+        """The age of each mark, as text."""
         now *= MS
-        return [0.0 if (lag := now - mark) <= 0.0 else lag / MS for mark in self._marks]
+        return numbers([0.0 if (lag := now - mark) <= 0.0 else lag / MS for mark in self._marks])
 
-    def unexpected(self, now: float) -> list[float]:
-        """The part of it that expected downtime does not explain."""
+    def unexpected(self, now: float, lags: list[bytes]) -> list[bytes]:
+        """The part of them that expected downtime does not explain; `lags` are those of then."""
+        apart = list(compress(range(len(lags)), self._is_apart))
         since = (now - self._origin) * MS
-        return [
-            0.0 if (lag := base + rate * since) <= 0.0 else lag / MS
-            for base, rate in zip(self._bases, self._rates, strict=True)
+        bases, rates = self._bases, self._rates
+        others = [
+            0.0 if (lag := bases[at] + rates[at] * since) <= 0.0 else lag / MS for at in apart
         ]
+        texts = lags.copy()
+        for at, text in zip(apart, numbers(others), strict=True):
+            texts[at] = text
+        return texts

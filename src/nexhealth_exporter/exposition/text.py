@@ -7,7 +7,7 @@ import msgspec
 from nexhealth_exporter.exposition.table import Family
 
 _numbers = msgspec.json.Encoder()
-_NOTHING = b"null"
+NOTHING = b"null"
 
 
 def clean(value: str) -> str:
@@ -40,19 +40,19 @@ def numbered(
     NaN is none either. Truths are 1 or 0, and never stand among numbers.
     """
     text = _numbers.encode(values)[1:-1]
-    if text.startswith((b"true", b"false", _NOTHING)):
+    if text.startswith((b"true", b"false", NOTHING)):
         text = text.replace(b"true", b"1").replace(b"false", b"0")
     ends = text.split(b",") if values else []
-    if _NOTHING not in text:
+    if NOTHING not in text:
         return labelled, ends
-    return told(labelled, [None if end == _NOTHING else end for end in ends])
+    return told(labelled, ends)
 
 
 def told(
-    labelled: Sequence[bytes], ends: Sequence[bytes | None]
+    labelled: Sequence[bytes], ends: Sequence[bytes]
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
     """Label pairs and end of each line that has an end."""
-    both = [(pairs, end) for pairs, end in zip(labelled, ends, strict=True) if end is not None]
+    both = [(pairs, end) for pairs, end in zip(labelled, ends, strict=True) if end != NOTHING]
     return [pairs for pairs, _ in both], [end for _, end in both]
 
 
