@@ -3,7 +3,8 @@
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, repeat
+from itertools import islice
+from operator import add
 from typing import NamedTuple
 
 from nexhealth_exporter.exposition import table
@@ -17,12 +18,11 @@ from nexhealth_exporter.exposition.row import (
     SYNC_INFO,
     Column,
     Rows,
-    number_of,
+    number_pair,
     office_cells,
     office_info,
     office_pairs,
     sync_cells,
-    sync_info,
     sync_pairs,
 )
 from nexhealth_exporter.exposition.text import NOTHING, lines, numbered, told
@@ -233,18 +233,19 @@ class Block:
             whose, said = self._offices.pairs, self._offices.said(column)
             return (whose, said) if column.is_open else numbered(whose, said)
         if column is SYNC_INFO:
-            return pairs, list(map(sync_info, self._numbers(), self._syncs.said(column)))
+            return pairs, list(map(add, self._numbers(), self._syncs.said(column)))
         if column is EXPECTED_UP:
             return pairs, [_UP if reason is None else _REST for reason in self._reasons]
         if column is EXPECTED_DOWNTIME:
             return told(pairs, [_BECAUSE[reason] for reason in self._reasons])
         return numbered(pairs, self._syncs.said(column))
 
-    def _numbers(self) -> Iterator[bytes]:
-        """The id of the institution of each sync."""
-        layout = self._layout
+    def _numbers(self) -> list[bytes]:
+        """What names the institution of each sync by its id."""
+        layout, numbers = self._layout, list[bytes]()
         for institution, its in zip(layout.institutions, layout.counts, strict=True):
-            yield from repeat(number_of(institution).encode(), its or 0)
+            numbers += [number_pair(institution)] * (its or 0)
+        return numbers
 
 
 def _syncs_of(standings: Sequence[Standing]) -> list[SyncStanding]:

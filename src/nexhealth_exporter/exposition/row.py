@@ -3,6 +3,8 @@
 A column reads from each standing what does not depend on the clock; None gives no line.
 """
 
+import math
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
@@ -27,12 +29,14 @@ class Column(msgspec.Struct, frozen=True, eq=False):
     """Lines of one family that differ only in whose they are.
 
     `tail` follows their label pairs; when it does not close them, cells hold the line's end.
-    `path` is where a standing has the value, if it has it as it is.
+    `path` is where a standing has the value, if it has it as it is. `is_real` when it is a number
+    of many, not a truth, a count or a text.
     """
 
     family: Family
     tail: bytes = b"} "
     path: str = ""
+    is_real: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -43,10 +47,10 @@ class Column(msgspec.Struct, frozen=True, eq=False):
 def _severities(family: Family, path: str) -> Iterator[Column]:
     for severity in Severity:
         tail = f',severity="{severity}"}} '.encode()
-        yield Column(family, tail, path.format(severity=severity))
+        yield Column(family, tail, path.format(severity=severity), is_real=True)
 
 
-MARKS = tuple(Column(table.LAST_MARK[op], path=f"sync.{op}_at") for op in Operation)
+MARKS = tuple(Column(table.LAST_MARK[op], path=f"sync.{op}_at", is_real=True) for op in Operation)
 SYNC_INFO = Column(table.SYNC_INFO, OPEN)
 SYNC_COLUMNS = (
     *MARKS,
@@ -62,9 +66,12 @@ SYNC_COLUMNS = (
 OFFICE_COLUMNS = (
     Column(table.INSTITUTION_INFO, OPEN),
     Column(table.POLL_SUCCESS),
-    Column(table.LAST_POLL),
+    Column(table.LAST_POLL, is_real=True),
     Column(table.INSTITUTION_SYNCS),
 )
+
+_NONE = math.inf
+"""None among numbers side by side: it is not written either."""
 
 _told = attrgetter(*(column.path for column in SYNC_COLUMNS if column.path))
 
@@ -72,20 +79,25 @@ _told = attrgetter(*(column.path for column in SYNC_COLUMNS if column.path))
 class Rows:
     """Lines side by side: whose they are, and what each column says of them.
 
-    Values are kept, not what they were read from: that would be a second fleet.
+    Values are kept, not what they were read from: that would be a second fleet. Numbers lie in
+    arrays: those of a fleet are all over its memory, and fetching them takes as long as writing.
     """
 
     def __init__(self, columns: Iterable[Column], pairs: list[bytes]) -> None:
         self.pairs = pairs
-        self._cells: dict[Column, list[Any]] = {c: [None] * len(pairs) for c in columns}
+        self._cells: dict[Column, Any] = {
+            column: (array("d", [_NONE]) if column.is_real else [None]) * len(pairs)
+            for column in columns
+        }
 
     def put(self, at: int, values: Iterable[Cell]) -> set[Column]:
         """Say this in that row, column by column; the columns that said something else."""
         changed = set()
         for (column, cells), value in zip(self._cells.items(), values, strict=True):
-            if cells[at] != value:
+            cell = _NONE if value is None and column.is_real else value
+            if cells[at] != cell:
                 changed.add(column)
-            cells[at] = value
+                cells[at] = cell
         return changed
 
     def cell(self, column: Column, at: int) -> Any:  # noqa: ANN401 - as the column has it
@@ -94,7 +106,7 @@ class Rows:
 
     def said(self, column: Column) -> list[Any]:
         """What all rows say."""
-        return self._cells[column]
+        return list(self._cells[column])
 
 
 def sync_cells(standing: SyncStanding) -> tuple[Cell, ...]:
@@ -122,9 +134,9 @@ def sync_pairs(office: bytes, name: str, kind: IntegrationType) -> bytes:
     return office + b"," + labels({"sync": name, "integration_type": kind})
 
 
-def sync_info(number: bytes, described: bytes) -> bytes:
-    """The end of the line that describes a sync; `number` is its institution's id."""
-    return b'institution_id="%s",%s' % (number, described)
+def number_pair(institution: Institution) -> bytes:
+    """How the line that describes a sync goes on: with its institution's id."""
+    return f'institution_id="{number_of(institution)}",'.encode()
 
 
 def _described(standing: SyncStanding) -> bytes:
