@@ -6,6 +6,7 @@ import time
 import zlib
 from datetime import datetime
 from sys import getrefcount
+from weakref import ref
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -315,6 +316,19 @@ def test_a_page_given_up_halfway_is_made_up_for(steps: int) -> None:
     assert drawn(block, CLOSING + 1200) == drawn(Block(CLOSING), CLOSING + 1200)
 
 
+async def test_a_fleet_given_up_halfway_leaves_nothing_on_the_page_of_the_one_before() -> None:
+    drawn, before, after = Page(OwnMetrics("1"), block_size=50), fleet(700), fleet(700, NOW + 60)
+    await text_of(drawn, before, NOW + 90)
+    given_up = asyncio.create_task(
+        drawn.write(after, NOW + 90, openmetrics=False, names=ALL, gzip=True)
+    )
+    for _ in range(4):
+        await asyncio.sleep(0)
+    given_up.cancel()
+    text = await text_of(drawn, before, NOW + 91, names=OF_FLEET)
+    assert_same(samples(families(text)), reference(before, NOW + 91))
+
+
 async def test_a_page_keeps_no_fleet_beside_the_one_that_is_known() -> None:
     drawn, offices = page(), fleet(3)
 
@@ -325,6 +339,8 @@ async def test_a_page_keeps_no_fleet_beside_the_one_that_is_known() -> None:
     await text_of(drawn, offices, NOW)
     assert held() == before
     # Those that have come are told from those that have gone, wherever they lie.
+    gone = ref(offices)
     offices = fleet(3, at=NOW + 60)
+    assert gone() is None
     text = await text_of(drawn, offices, NOW + 60, names=OF_FLEET)
     assert_same(samples(families(text)), reference(offices, NOW + 60))

@@ -107,13 +107,19 @@ class Block:
         """What was drawn last."""
         return self._parts
 
-    def steps(self, standings: Sequence[Standing], now: float) -> Iterator[None]:
+    def holds(self, now: float) -> bool:
+        """Whether a page of that instant needs no look at the institutions of last time."""
+        return self._instant <= now < self._until
+
+    def steps(self, standings: Sequence[Standing] | None, now: float) -> Iterator[None]:
         """Draw these institutions at this instant; each step is a small part of the work.
 
-        Steps that are left undone are made up for next time.
+        None are those of last time. Steps that are left undone are made up for next time.
         """
-        yield from self._take(standings)
-        yield from self._look(standings, now)
+        if standings is not None:
+            yield from self._take(standings)
+            yield from self._look(standings, now)
+        self._reach(now)
         for lag, unexpected, lags in zip(LAG, UNEXPECTED_LAG, self._lags, strict=True):
             yield from self._grow(lag, unexpected, lags, now)
         for column in list(self._stale):
@@ -175,20 +181,24 @@ class Block:
 
     def _look(self, standings: Sequence[Standing], now: float) -> Iterator[None]:
         """Find out anew what holds where the old no longer does."""
-        went_back = now < self._instant
-        if went_back or now >= self._until:
-            self._until = -math.inf
-            for at, standing in enumerate(_syncs_of(standings)):
-                if went_back or now >= self._untils[at]:
-                    self._look_at(at, standing, now)
-                    yield
-            self._until = min(self._untils, default=math.inf)
-        if now != self._instant:
-            self._stale.update(LAG)
-            for unexpected, lags in zip(UNEXPECTED_LAG, self._lags, strict=True):
-                if lags.is_growing:
-                    self._stale.add(unexpected)
-            self._instant = now
+        if self.holds(now):
+            return
+        went_back, self._until = now < self._instant, -math.inf
+        for at, standing in enumerate(_syncs_of(standings)):
+            if went_back or now >= self._untils[at]:
+                self._look_at(at, standing, now)
+                yield
+        self._until = min(self._untils, default=math.inf)
+
+    def _reach(self, now: float) -> None:
+        """It is that instant: what grows is other than it was."""
+        if now == self._instant:
+            return
+        self._instant = now
+        self._stale.update(LAG)
+        for unexpected, lags in zip(UNEXPECTED_LAG, self._lags, strict=True):
+            if lags.is_growing:
+                self._stale.add(unexpected)
 
     def _look_at(self, at: int, standing: SyncStanding, now: float) -> None:
         piece = standing.expectation.piece(now)

@@ -29,7 +29,7 @@ class Round(msgspec.Struct, frozen=True, gc=False):
     is_up: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Fleet:
     """Every watched institution by subdomain, the fleet incidents that last, the latest round.
 
