@@ -124,12 +124,12 @@ async def test_unknown_institutions_have_no_samples_but_their_info() -> None:
     assert found["nexhealth_institution_last_poll_timestamp_seconds", labels] == NOW + 1
 
 
-def default_hours() -> Policy:
+def default_hours(*, is_fallback: bool = False) -> Policy:
     expectation = Expectation(
         Source.DEFAULT, "", "America/New_York", week_plan(DEFAULT_HOURS, SERVER)
     )
     return Policy(
-        lambda *_: Hours(expectation, {}, is_fallback=False), lambda *_: "", DAY, 30 * DAY
+        lambda *_: Hours(expectation, {}, is_fallback=is_fallback), lambda *_: "", DAY, 30 * DAY
     )
 
 
@@ -314,6 +314,19 @@ def test_a_page_given_up_halfway_is_made_up_for(steps: int) -> None:
     for _ in range(steps):
         next(given_up, None)
     assert drawn(block, CLOSING + 1200) == drawn(Block(CLOSING), CLOSING + 1200)
+
+
+@pytest.mark.parametrize("steps", range(1, 5))
+def test_who_has_no_zone_is_counted_though_the_page_before_was_given_up(steps: int) -> None:
+    polls = [Poll("office", NOW, (Sync("Dentrix", SERVER, read_at=NOW),))]
+    standings = list(fleet_of(polls, default_hours(is_fallback=True)))
+    block = Block(NOW)
+    given_up = block.steps(standings, NOW)
+    for _ in range(steps):
+        next(given_up)
+    for _ in block.steps(standings, NOW):
+        pass
+    assert block.fallbacks == 1
 
 
 async def test_a_fleet_given_up_halfway_leaves_nothing_on_the_page_of_the_one_before() -> None:

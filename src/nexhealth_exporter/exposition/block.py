@@ -134,6 +134,9 @@ class Block:
         if layout != self._layout:
             yield from self._lay_out(layout)
         self._until = -math.inf
+        self.fallbacks = sum(
+            any(sync.hours.is_fallback for sync in standing.syncs or ()) for standing in standings
+        )
         first = 0
         for number, standing in enumerate(standings):
             syncs = standing.syncs or ()
@@ -144,9 +147,6 @@ class Block:
                 self._stamps[number] = standing.stamp
                 yield
             first += len(syncs)
-        self.fallbacks = sum(
-            any(sync.hours.is_fallback for sync in standing.syncs or ()) for standing in standings
-        )
 
     def _lay_out(self, layout: _Layout) -> Iterator[None]:
         offices, syncs = list[bytes](), list[bytes]()
