@@ -18,6 +18,7 @@ from msgspec.structs import replace as altered
 from nexhealth_exporter.backtest import Alert
 from nexhealth_exporter.backtest.simpler import DEFAULT_PLACE, Simpler
 from nexhealth_exporter.expectation.incident import FEWEST, is_held_back
+from nexhealth_exporter.expectation.learned import AHEAD
 from nexhealth_exporter.expectation.quiet import SLOT
 from nexhealth_exporter.expectation.zone import Piece, pieces_of_day
 from nexhealth_exporter.fleet import Fleet, Policy, Standing, SyncStanding, stagger
@@ -334,6 +335,10 @@ class _Clock:
             self._piece = next(piece for piece in day if at < piece.end)
         return self._piece.offset
 
+    def slot(self, at: float) -> int:
+        """The half hour of the wall clock in which it lies."""
+        return int((at + self.offset(at)) // SLOT)
+
 
 def _events(marks: tuple[Shown, Shown], zone: str, late: int, leaps: Leaps) -> Iterator[Event]:
     news: dict[int, list[tuple[int, float | None, bool]]] = {}
@@ -353,10 +358,14 @@ def _events(marks: tuple[Shown, Shown], zone: str, late: int, leaps: Leaps) -> I
         before = (now[0], now[1])
         is_kept = False
         for way, mark, pauses in news[look]:
+            other, was = now[1 - way], now[way]
             now[way] = mark
             is_kept |= pauses
+            if None not in (mark, other, was) and mark - other >= AHEAD:
+                # The other direction is judged by the half hours in which this one has moved.
+                is_kept |= clock.slot(mark) != clock.slot(was)
             if mark is not None and look:
-                moved.add(int((mark + clock.offset(mark)) // SLOT))
+                moved.add(clock.slot(mark))
         day = int((at + clock.offset(at) - late) // DAY)
         if is_kept or day != today:
             first = min(moved, default=0)

@@ -18,7 +18,12 @@ class _Always:
         return mark + allowance
 
 
-def after(record: Learned, marks: tuple[float | None, float | None], at: float) -> Learned:
+def after(
+    record: Learned,
+    marks: tuple[float | None, float | None],
+    at: float,
+    disturbed: tuple[tuple[float, float], ...] = (),
+) -> Learned:
     hours = _Always()
     return record.after(
         Look(
@@ -30,6 +35,7 @@ def after(record: Learned, marks: tuple[float | None, float | None], at: float) 
             hours=(hours, hours, hours),
             tolerated=lambda _: 14400.0,
             skipped=lambda _: False,
+            disturbed=disturbed,
             stagger=700,
         )
     )
@@ -66,3 +72,23 @@ def test_most_looks_are_routine() -> None:
     found = [record.after_routine((at + n, at), at + n, ZONE, 700) for n in range(0, 1500, 60)]
     assert None not in found
     assert record.after_routine((at + 1500, at), at + 1500, ZONE, 700) is None
+
+
+def test_a_rest_teaches_but_for_the_time_of_an_incident_within() -> None:
+    day = 86400.0
+    begun = after(first_met(START, ZONE), (START, START), START)
+    incident = (START + 2 * day, START + 2.25 * day)
+
+    back = START + 5 * day
+    whole, without = (
+        _rests(after(begun, (back, back), back, disturbed)) for disturbed in ((), (incident,))
+    )
+
+    assert without & ~whole == 0
+    # Two hours more, in which those that it has silenced come back.
+    assert (whole ^ without).bit_count() == 2 * (6 + 2) + 1
+    assert without.bit_count() > 2 * 24 * 4
+
+
+def _rests(learned: Learned) -> int:
+    return learned.record.silent | learned.record.suspect

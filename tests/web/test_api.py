@@ -28,8 +28,8 @@ EVERY_FACT = {
     "next_deadline": None,
     "held_back_by_fleet_incident": False,
     "looks_closed": False,
-    "why": "Overdue since 10:35: reading stopped at 09:50, in the middle of open hours; "
-    "critical at 13:50 if it stays so.",
+    "why": "Overdue since 10:35: reading stopped at 09:50, in the middle of open hours, "
+    "while writing went on; critical at 13:50 if it stays so.",
     "emr": "Dentrix",
     "state": "active",
     "timezone": "America/New_York",

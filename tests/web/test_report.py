@@ -96,8 +96,27 @@ def test_only_the_direction_that_is_silent_is_named(world: World) -> None:
 
     assert (
         why(found) == "Overdue since 12:17, critical since 15:32: "
-        "reading stopped at 11:32, in the middle of open hours."
+        "reading stopped at 11:32, in the middle of open hours, while writing went on."
     )
+
+
+def test_nobody_is_asked_whether_an_office_is_closed_in_which_one_direction_went_on(
+    world: World,
+) -> None:
+    over_night = at("2026-03-02 16:50")
+
+    found = seen(world, f"{TUESDAY} 12:30", marked(SERVER, over_night, at(f"{TUESDAY} 12:20")))
+    assert (
+        why(found) == "Overdue since 08:35, critical since 11:50: reading did not come back "
+        "at opening on Tuesday, 08:00, while writing went on."
+    )
+    assert "did not come back at opening" in brief(found)
+
+    # What moved after the other stopped, but not since the opening, says nothing of today.
+    evening = at("2026-03-02 17:40")
+    found = seen(world, f"{TUESDAY} 08:50", marked(SERVER, over_night, evening), "molars")
+    assert "while" not in why(found)
+    assert why(found).endswith("Is the office closed?")
 
 
 @pytest.mark.parametrize(

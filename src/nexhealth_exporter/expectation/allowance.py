@@ -41,6 +41,9 @@ AllowanceRules = Mapping[tuple[IntegrationType, Operation, Severity], Bounds]
 LEAST, MOST = 0.7, 2.0
 """No less and no more than so many times the usual allowance is tolerated, whatever the cadence."""
 
+ALONE: Mapping[Severity, float] = {Severity.WARNING: LEAST, Severity.CRITICAL: LEAST}
+"""So many times the usual allowance is tolerated of a direction while the other one goes on."""
+
 MIDDAY = 11 * HOUR
 """From this time of the day on, silence may mean that people went home."""
 
@@ -70,6 +73,8 @@ class Room(NamedTuple):
     patience: float = 1.0
     left: float = 0.0
     next_day: float = 0.0
+    is_left_behind: bool = False
+    """The other direction goes on: people are at work, and the machine is on."""
     is_server: bool = False
     """A server that stops at noon is a ticket all the same, but a page only after the day.
     One that stops shortly before the usual closing is no ticket before the next opening."""
@@ -77,6 +82,8 @@ class Room(NamedTuple):
     def allowed(self, severity: Severity, all_usual: Mapping[Severity, float]) -> float:
         """The allowance: an afternoon off is no ticket, a first day away no page."""
         usual = all_usual[severity]
+        if self.is_left_behind:
+            return ALONE[severity] * usual
         quiet = self.stretch * all_usual[Severity.WARNING]
         if severity is Severity.WARNING:
             is_early = not self.is_server or self.left <= EARLY

@@ -1,6 +1,6 @@
 """From evidence of some weeks to a pattern: which slots of the week run, and how sure that is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.pattern import Pattern, Tuning, Week, tuning_of
@@ -44,6 +44,9 @@ MORNING, MORNING_VALUE = 2, 50
 NIGHT_SLOTS = 8
 """A rest of so many slots is a night."""
 
+NIGHT = (1 << 12) - 1
+"""The slots from midnight to 06:00."""
+
 AGAIN, USUAL = 3, 0.14
 """A direction's pause is usual from so many days, and this share of the days."""
 
@@ -84,6 +87,7 @@ def derived(
         activity=shares.activity(),
         pauses=_both_pauses(evidence, today, kind),
         quiets=(evidence.quiets[0], evidence.quiets[1]),
+        alone=(_most_alone(evidence, 0), _most_alone(evidence, 1)),
     )
     return Pattern(
         packed=week.packed(),
@@ -305,9 +309,39 @@ def _pauses(evidence: Evidence, today: int, way: int) -> int:
         active = evidence.active >> shift & _DAY_MASK
         moved = _added(moved, active, 1)
         paused = _added(paused, pauses >> shift & active, 1)
-    mask = 0
+    mask = _at_night(evidence, way)
     for slot in range(SLOTS):
         if paused[slot] >= max(AGAIN, USUAL * moved[slot]):
             mask |= 1 << slot
     # It wanders: a slot before and one after rest too.
     return (mask | mask << 1 | mask >> 1) & _DAY_MASK
+
+
+def _at_night(evidence: Evidence, way: int) -> int:
+    """Slots of the night in which short pauses of that direction have met, whatever the other did.
+
+    Twice is enough there: machines save themselves then, and nobody works.
+    """
+    once = twice = 0
+    for pause in _runs(evidence.pauses[way]):
+        if pause.bit_count() <= NIGHT_SLOTS:
+            first = (pause & -pause).bit_length() - 1
+            of_day = pause >> first << first % SLOTS
+            of_day = (of_day | of_day >> SLOTS) & NIGHT
+            twice |= once & of_day
+            once |= of_day
+    return twice
+
+
+def _most_alone(evidence: Evidence, way: int) -> int:
+    """In how many half hours of one pause of that direction the other one moved, at most."""
+    pauses = _runs(evidence.pauses[way])
+    return max(((pause & evidence.active).bit_count() for pause in pauses), default=0)
+
+
+def _runs(mask: int) -> Iterator[int]:
+    """The stretches of neighbouring slots, each as a mask."""
+    while mask:
+        run = mask & ~(mask + (mask & -mask))
+        yield run
+        mask ^= run

@@ -32,6 +32,9 @@ _MONDAY = 4 * SLOTS
 BLIND = 45 * 60.0
 """After so many seconds without a look, what happened between is not known."""
 
+GRACE = 2 * 3600.0
+"""So many seconds after an incident, those that it has silenced may still be coming back."""
+
 LONGEST = 7 * DAY
 """A longer silence teaches nothing at all."""
 
@@ -46,6 +49,9 @@ PAUSE = 40 * 60.0
 
 NOTABLE = 25 * 60.0
 """A direction that rests for a shorter time has just not moved."""
+
+AHEAD = 2.0 * SLOT
+"""One direction is ahead of the other by so many seconds at least if the other may be dead."""
 
 LITTLE = 0.55
 """A rest of less of the quiet that its type is allowed anyway could widen no allowance."""
@@ -117,6 +123,25 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def record(self) -> Record:
         """When it moved, week by week; unpacked each time."""
         return unpacked(self.packed)
+
+    def ahead(self, way: int) -> bytes | None:
+        """What `alone` rests on: the record, packed, where the other direction is ahead by hours.
+
+        None where it is not, for most looks need not unpack it.
+        """
+        mark, other = self.marks[way], self.marks[1 - way]
+        return None if mark is None or other is None or other - mark < AHEAD else self.packed
+
+    def alone(self, way: int, zone: str) -> int:
+        """In how many half hours since the mark of that direction the other one has moved.
+
+        That of the mark does not count.
+        """
+        mark, packed = self.marks[way], self.ahead(way)
+        if mark is None or packed is None:
+            return 0
+        record = unpacked(packed)
+        return (record.active >> max(slot_of(mark, zone) + 1 - record.base, 0)).bit_count()
 
     def after_routine(
         self,
@@ -272,7 +297,7 @@ def _rested(record: Record, known: Marks, look: Look) -> Record:
     before, newest = _newest(known, look.at), _newest(look.marks, look.at)
     if before is None or newest is None or newest <= before:
         return record
-    if newest - before > LONGEST or _is_disturbed(look, before, newest):
+    if newest - before > LONGEST:
         return record
     first, last = slot_of(before, look.zone) + 1, slot_of(newest, look.zone)
     if last <= first:
@@ -282,7 +307,7 @@ def _rested(record: Record, known: Marks, look: Look) -> Record:
         last = min(last, slot_of(newest, look.zone))
     elif last - first < BRIDGED:
         return replace(record, active=record.active | _bits(record, first, last))
-    slots = _bits(record, first, last) & ~record.active
+    slots = _bits(record, first, last) & ~record.active & ~_disturbed(record, look)
     seconds = look.hours[0].unexpected(before, newest)
     if seconds <= TRUSTED or seconds <= max(look.tolerated(0), look.tolerated(1)):
         return replace(record, silent=record.silent | slots)
@@ -324,6 +349,15 @@ def first_met(at: float, zone: str) -> Learned:
     monday = slot - (slot - _MONDAY) % WEEK
     record = Record(monday - (WEEKS - 1) * WEEK)
     return Learned(at, None, None, at, at, record.packed())
+
+
+def _disturbed(record: Record, look: Look) -> int:
+    """The slots of incidents, in which a silence says nothing; before and after them it does."""
+    slots = 0
+    for begun, over in look.disturbed:
+        last = min(over + GRACE, look.at)
+        slots |= _bits(record, slot_of(begun, look.zone), slot_of(last, look.zone) + 1)
+    return slots
 
 
 def _is_disturbed(look: Look, start: float, end: float) -> bool:

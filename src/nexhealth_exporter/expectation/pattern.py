@@ -12,18 +12,24 @@ YOUNG_WEEKS, YOUNG_STRETCH = 3, (2.0, 1.6)
 """Before a pattern has so many weeks, more is tolerated: in its first, in its second."""
 
 
+LEFT_BEHIND, BEYOND = 4, 2
+"""The other direction must have moved in so many half hours, and in so many more than ever."""
+
+
 class Week(msgspec.Struct, frozen=True, array_like=True):
     """What a pattern says of the week, and of both directions (read, write).
 
     `values` are the expectation by slot of the week, Monday first, in percent; `activity` is the
     share of the weeks in which it moved, by hour of the week, in percent. `pauses` are slots of
     the day in which that direction usually rests; `quiets` its quiet stretches, the longest first.
+    `alone` is in how many half hours of one pause of that direction the other one moved, at most.
     """
 
     values: bytes
     activity: bytes
     pauses: tuple[int, int]
     quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]]
+    alone: tuple[int, int] = (0, 0)
 
     def packed(self) -> bytes:
         """The same in a tenth of the memory, to be read by `week_of`."""
@@ -80,6 +86,15 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
         most = max(tuning.most_stretch, least)
         return min(max(tuning.margin * usual / tuning.usual_quiet, least), most)
 
+    def is_left_behind(self, way: int, alone: int) -> bool:
+        """Whether a direction rests though the office is at work, and has not done so before.
+
+        `alone` is in how many half hours since its mark the other direction has moved.
+        """
+        if self.weeks < YOUNG_WEEKS or alone < LEFT_BEHIND:
+            return False
+        return alone >= self.week.alone[way] + BEYOND
+
     @property
     def is_always_on(self) -> bool:
         """Whether it runs around the clock."""
@@ -123,8 +138,8 @@ class Tuning(NamedTuple):
     """So many times a quiet stretch that was seen before is tolerated."""
 
 
-SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.90, 2.0, 2.0, 0.98, 1.45, 1.3, 1.5)
-CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.3, 0.72, 1.6, 0.9, 0.9, 1.3, 1.35)
+SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.92, 2.0, 2.0, 0.98, 1.5, 1.5, 1.5)
+CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.3, 0.78, 1.6, 0.85, 0.85, 1.3, 1.35)
 
 MORNINGS = range(14, 22)
 """The slots from 07:00 to 11:00."""

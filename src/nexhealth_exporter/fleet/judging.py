@@ -207,10 +207,17 @@ class Judging:
         def judged(way: int, operation: Operation) -> Judgement:
             anchor = anchors[way]
             old = before.judgement(operation) if before is not None else None
-            if hours is not None and old is not None and old.basis.anchor == anchor:
+            if (
+                hours is not None
+                and before is not None
+                and old is not None
+                and old.basis.anchor == anchor
+                and before.learned.ahead(way) is learned.ahead(way)
+            ):
                 warning, critical = old.basis.warning, old.basis.critical
             else:
-                allowed = own.allowances(kind, operation, anchor)
+                alone = learned.alone(way, own.expectation.timezone)
+                allowed = own.allowances(kind, operation, anchor, alone)
                 warning, critical = allowed[Severity.WARNING], allowed[Severity.CRITICAL]
             basis = Basis(
                 mark=marks[way],

@@ -59,9 +59,16 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
         return self.apart[operation is Operation.WRITE]
 
     def allowances(
-        self, kind: IntegrationType, operation: Operation, mark: float | None = None
+        self,
+        kind: IntegrationType,
+        operation: Operation,
+        mark: float | None = None,
+        alone: int = 0,
     ) -> dict[Severity, float]:
-        """Seconds of unexpected lag since `mark` that are tolerated of one direction."""
+        """Seconds of unexpected lag since `mark` that are tolerated of one direction.
+
+        `alone` is in how many half hours since then the other direction has moved.
+        """
         room = Room()
         if self.pattern is not None:
             way, expectation = int(operation is Operation.WRITE), self.of(operation)
@@ -71,6 +78,8 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
             room = Room(stretch, self.pattern.patience(kind, began))
             if mark is not None and is_learned:
                 room = room_after(expectation, mark, room, kind)
+                if self.pattern.is_left_behind(way, alone):
+                    room = room._replace(is_left_behind=True)
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
 
 

@@ -41,6 +41,10 @@ DOING = {Operation.READ: "reading", Operation.WRITE: "writing"}
 _BREAKS = {Reason.LUNCH: "the lunch break", Reason.LEARNED: "its usual pause"}
 
 
+LATER = 1800.0
+"""A direction that has moved so many seconds after the other one stopped has gone on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """From `start` until `end` a sync is expected up, or is not; None when beyond the horizon.
@@ -121,9 +125,27 @@ def _turns(expectation: Expectation, at: float, *, counting: bool) -> float | No
     return None
 
 
+def went_on(row: Row) -> Operation | None:
+    """The direction that has moved since the others stopped, or did not come back; if any has."""
+    if row.sync is None:
+        return None
+    stops = [stop_of(row.sync, operation) for operation in row.overdue_operations]
+    since = max((s.opening or s.at for s in stops if s is not None), default=row.now)
+    for operation in Operation:
+        other = row.sync.judgement(operation)
+        if other.is_overdue(Severity.WARNING, row.standing.last_success):
+            continue
+        if other.mark is not None and other.mark - since >= LATER:
+            return operation
+    return None
+
+
 def looks_closed(row: Row) -> bool:
-    """Whether the silence looks like a closure that nobody announced: it followed a rest."""
-    if row.sync is None or not row.is_overdue:
+    """Whether the silence looks like a closure that nobody announced: it followed a rest.
+
+    Not where the other direction has moved since: somebody is there.
+    """
+    if row.sync is None or not row.is_overdue or went_on(row) is not None:
         return False
     stops = [stop_of(row.sync, operation) for operation in row.overdue_operations]
     return all(s is not None and s.opening is not None for s in stops)
@@ -203,6 +225,8 @@ def _silence(row: Row, sync: SyncStanding) -> str:
         clause = f"{' and '.join(directions)} {verb} {first}"
         clauses.append(clause + "".join(f" and {names[0]} {at}" for at, names in others) + around)
     text = "; ".join(clauses)
+    if (other := went_on(row)) is not None:
+        text += f", while {DOING[other]} went on"
     return text[:1].upper() + text[1:]
 
 
