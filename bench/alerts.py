@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -121,11 +121,17 @@ class Truth:
         self.told = told
         self.kind = KINDS[told["emr_type"]]
         self.up = {op: Times(told["up"][op.value]) for op in Operation}
-        self.meant = {op: Times(told["meant"][op.value]) for op in Operation}
-        """Nobody misses a server that was to be off: a forgotten night is no open time."""
-        self.outages = told["outages"]
         zone = ZoneInfo(told["timezone"])
         self.zone = zone
+        announced = [
+            _day(date.fromisoformat(closure["day"]), zone)
+            for closure in told["closures"]
+            if closure["announced"]
+        ]
+        self.meant = {op: Times(_without(told["meant"][op.value], announced)) for op in Operation}
+        """Nobody misses a server that was to be off: a forgotten night is no open time, nor is a
+        closure of which the exporter was told."""
+        self.outages = told["outages"]
         self.closures = sorted(
             _midnight(date.fromisoformat(closure["day"]), zone)
             for closure in told["closures"]
@@ -166,6 +172,23 @@ class Truth:
         if changed and (local.date() - date.fromisoformat(changed[-1])).days <= 21:  # noqa: PLR2004
             return "changed hours"
         return f"{self.told['habit']} {part}"
+
+
+def _day(day: date, zone: ZoneInfo) -> tuple[float, float]:
+    return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+
+
+def _without(windows: Iterable[tuple[float, float]], days: Windows) -> Windows:
+    """The windows less those days."""
+    left = [(a, b) for a, b in windows]
+    for start, end in days:
+        left = [
+            (a, b)
+            for begin, over in left
+            for a, b in ((begin, min(over, start)), (max(begin, end), over))
+            if a < b
+        ]
+    return left
 
 
 def _midnight(day: date, zone: ZoneInfo) -> float:
