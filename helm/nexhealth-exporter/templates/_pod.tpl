@@ -1,4 +1,5 @@
-{{/* What the program is told, by the name of the setting: what the chart decides, then settings. */}}
+{{/* What the program is told, by the name of the setting: what the chart decides, then settings. A
+demo is its own NexHealth and has its own past. */}}
 {{- define "nexhealth-exporter.told" -}}
 {{- if not .Values.demo }}
 api_key_file: {{ .Values.apiKeyFile | default "/etc/nexhealth-exporter/secret/api-key" | quote }}
@@ -9,7 +10,7 @@ state_file: /var/lib/nexhealth-exporter/state.db
 {{- if include "nexhealth-exporter.webConfig" . }}
 web_config_file: /etc/nexhealth-exporter/web/web-config.yaml
 {{- end }}
-{{- range $name, $value := .Values.settings }}
+{{- range $name, $value := .Values.demo | ternary (omit .Values.settings "apiUrl" "prometheusUrl") .Values.settings }}
 {{- $word := include "nexhealth-exporter.word" $value }}
 {{- if and (not (kindIs "invalid" $value)) $word }}
 {{ snakecase $name }}: {{ $word | quote }}
