@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nexhealth_exporter.simulator import Simulator, faults, plain_office, plain_offices
-from nexhealth_exporter.simulator.offices import Still
+from nexhealth_exporter.simulator.offices import Emr, Still
 from tests.e2e.processes import PROGRAM, Process, free_port, get, running, until
 
 pytestmark = pytest.mark.e2e
@@ -99,6 +99,26 @@ async def test_status_exits_0_when_all_is_well_and_2_when_a_sync_is_overdue(
         code, said = await finished("status", "--format", "json", env=env)
         assert code == 2
         assert json.loads(said)[0]["institution"] == "office-2"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+async def test_status_tells_by_its_exit_code_whatever_is_closed(closed: str) -> None:
+    async with Simulator(plain_offices(1)) as simulator:
+        shell = ("sh", "-c", f'"$@" {closed}', "sh", *PROGRAM, "status")
+        async with running(*shell, env=settings(simulator)) as process:
+            code = await process.ended()
+
+    assert code == 0, process.said
+
+
+async def test_what_the_terminal_cannot_show_is_shown_as_an_escape() -> None:
+    tooth = plain_office(1, emr=Emr(9, "tooth", "\N{TOOTH}", "onprem"))
+    async with Simulator([tooth]) as simulator:
+        ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+        code, said = await finished("status", env=settings(simulator) | ascii_only)
+
+    assert code == 0, said
+    assert r"\U0001f9b7" in said
 
 
 async def test_check_without_schedules_says_that_hours_are_learned() -> None:
