@@ -3,10 +3,13 @@
 import functools
 import json
 import re
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import trustme
 
 from nexhealth_exporter.simulator import Simulator, faults, plain_office, plain_offices
 from nexhealth_exporter.simulator.offices import Emr, Still
@@ -59,6 +62,42 @@ async def test_a_port_in_use_is_one_clear_sentence() -> None:
     assert code == 1
     assert "is in use" in said
     assert "Traceback" not in said
+
+
+def has_ipv6() -> bool:
+    with suppress(OSError), socket.socket(socket.AF_INET6) as trial:
+        trial.bind(("::1", 0))
+        return True
+    return False
+
+
+V6 = pytest.param("[::1]", marks=pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here"))
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", V6])
+async def test_where_it_listens_is_told_as_it_would_be_set(host: str) -> None:
+    address = f"{host}:{free_port()}"
+    async with Simulator(plain_offices(1)) as simulator:
+        env = settings(simulator, LISTEN_ADDRESS=address)
+        async with running(*PROGRAM, env=env) as process:
+            await until(lambda: "msg=listening" in process.said, why=process.said)
+
+    assert f"msg=listening address={address}\n" in process.said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", V6])
+async def test_the_demo_tells_an_address_that_can_be_opened(tmp_path: Path, host: str) -> None:
+    web, port = tmp_path / "web.yaml", free_port()
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
+        tmp_path / "both.pem"
+    )
+    web.write_text("tls_server_config: {cert_file: both.pem, key_file: both.pem}\n")
+    flags = ("--listen-address", f"{host}:{port}", "--web-config-file", str(web))
+    async with running(*PROGRAM, "demo", *flags) as demo:
+        await until(lambda: "Stop it with" in demo.said, seconds=90, why=demo.said)
+
+    assert f"  https://{host}:{port}/metrics " in demo.said
+    assert "in use" not in demo.said
 
 
 async def test_help_names_every_command() -> None:
