@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from nexhealth_exporter.plan import shard_of
 from nexhealth_exporter.simulator import Simulator, faults, plain_office, plain_offices
 from nexhealth_exporter.simulator.offices import Emr, Still
 from tests.e2e.processes import PROGRAM, Process, free_port, get, running, until
@@ -258,6 +259,24 @@ async def test_a_changed_file_is_followed_on_sighup_and_a_bad_one_changes_nothin
             exporter.hang_up()
             await until(lambda: shows('group="north"'))
             assert await shows("nexhealth_config_last_reload_successful 1.0")
+
+
+async def test_who_asks_the_wrong_shard_is_told_the_right_one() -> None:
+    port = free_port()
+    numbers = {f"office-{n}": shard_of(f"office-{n}", 3) for n in range(1, 9)}
+    other = next(office for office, number in numbers.items() if number == 2)
+    async with Simulator(plain_offices(8)) as simulator:
+        shard = {"SHARD": "0", "SHARDS": "3", "LISTEN_ADDRESS": f"127.0.0.1:{port}"}
+        async with running(*PROGRAM, env=settings(simulator, **shard)) as process:
+            await until(lambda: "msg=listening" in process.said, why=process.said)
+            answers = [
+                await get(f"http://127.0.0.1:{port}/{path}/{other}")
+                for path in ("institutions", "api/v1/institutions")
+            ]
+
+    for status, said in answers:
+        assert status == 404
+        assert "shard 2 of 3" in said
 
 
 async def test_without_an_api_the_process_stays_up_and_says_so() -> None:

@@ -19,6 +19,7 @@ from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.nexhealth import NexHealth
+from nexhealth_exporter.plan import shard_of
 from nexhealth_exporter.poller import Poller
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ApiKey, Exposition, Settings, masked
@@ -102,7 +103,14 @@ class Exporter:
             configuration=self._configuration,
             external_url=self._settings.external_url or "",
             access=self._access,
+            elsewhere=self._elsewhere,
         )
+
+    def _elsewhere(self, subdomain: str) -> str:
+        shards = self._settings.shards
+        number = shard_of(subdomain, shards)
+        is_ours = number == self._settings.shard
+        return "" if is_ours else f"; if it is watched, then by shard {number} of {shards}"
 
     def reload(self) -> bool:
         """Read the files again; whether what they say is in force now."""
