@@ -1,11 +1,14 @@
 """The program as somebody types it: exit codes, sentences, signals."""
 
+import asyncio
 import functools
 import json
+import os
 import re
 import socket
+import sqlite3
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -259,6 +262,49 @@ async def test_a_changed_file_is_followed_on_sighup_and_a_bad_one_changes_nothin
             exporter.hang_up()
             await until(lambda: shows('group="north"'))
             assert await shows("nexhealth_config_last_reload_successful 1.0")
+
+
+async def test_a_reload_that_is_asked_for_too_early_does_not_end_the_start(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    os.mkfifo(config)
+    async with Simulator(plain_offices(1)) as simulator:
+        env = settings(simulator, CONFIG_FILE=str(config), LISTEN_ADDRESS="127.0.0.1:0")
+        async with running(*PROGRAM, env=env) as process:
+            # Opened as soon as the program reads it, which then waits for what is written.
+            writing = await asyncio.to_thread(os.open, config, os.O_WRONLY)
+            config.unlink()
+            config.write_text("{}")
+            process.hang_up()
+            os.write(writing, b"{}")
+            os.close(writing)
+            await until(lambda: "msg=listening" in process.said, seconds=20, why=process.said)
+
+
+async def test_a_file_that_changes_during_the_start_is_followed(tmp_path: Path) -> None:
+    config, state, port = tmp_path / "config.yaml", tmp_path / "state.db", free_port()
+    config.write_text("{}")
+
+    def has_opened(process: Process) -> bool:
+        with suppress(OSError):
+            return str(state) in map(os.readlink, Path(f"/proc/{process.pid}/fd").iterdir())
+        return False
+
+    async def says(word: str) -> bool:
+        return word in (await get(f"http://127.0.0.1:{port}/config"))[1]
+
+    async with Simulator(plain_offices(1)) as simulator:
+        more = {"CONFIG_FILE": str(config), "STATE_FILE": str(state)}
+        env = settings(simulator, **more, LISTEN_ADDRESS=f"127.0.0.1:{port}")
+        with closing(sqlite3.connect(state)) as locked:
+            locked.execute("BEGIN EXCLUSIVE")
+            async with running(*PROGRAM, env=env) as process:
+                # It waits for the lock, and has read the file before.
+                await until(lambda: has_opened(process), why=process.said)
+                config.write_text("institutions: [{match: {}, group: east-team}]\n")
+                locked.rollback()
+                await served(process, port)
+                assert not await says("east-team")
+                await until(lambda: says("east-team"), why=process.said)
 
 
 async def test_who_asks_the_wrong_shard_is_told_the_right_one() -> None:

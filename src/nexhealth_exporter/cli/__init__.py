@@ -4,6 +4,7 @@ import argparse
 import gc
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -241,6 +242,8 @@ def _imported(arguments: argparse.Namespace) -> Callable[[], int]:
         module = import_module(f"nexhealth_exporter.cli.{arguments.command}")
         command: Callable[[Any, Any], int] = getattr(module, arguments.command)
         return lambda: command(given, arguments)
+    # There is nothing to reload yet, and files that change are met all the same.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from nexhealth_exporter.cli.serve import serve
 
     return lambda: run(serve(given))

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from nexhealth_exporter import __version__, logs
+from nexhealth_exporter import __version__, logs, webconfig
 from nexhealth_exporter.cli.allocator import give_back
 from nexhealth_exporter.cli.exposure import warn_of_open_port
 from nexhealth_exporter.cli.memory import Memory
@@ -23,7 +23,7 @@ from nexhealth_exporter.plan import shard_of
 from nexhealth_exporter.poller import Poller
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ApiKey, Exposition, Settings, masked
-from nexhealth_exporter.watch import fingerprint
+from nexhealth_exporter.watch import Fingerprint, fingerprint
 from nexhealth_exporter.web.app import build
 from nexhealth_exporter.web.server import serving
 from nexhealth_exporter.web.view import Access, MetricsPage, View
@@ -61,6 +61,7 @@ class Exporter:
     """A poller, the page drawn of it, and the files that both follow; made from settings.
 
     What is in force is replaced whole by `reload`; a file that cannot be used changes nothing.
+    `seen` is what the files were before they were read.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Exporter:
         settings: Settings,
         files: Files,
         *,
+        seen: Fingerprint,
         api_key: ApiKey,
         own: OwnMetrics,
         api: NexHealth,
@@ -78,7 +80,7 @@ class Exporter:
         self._memory = memory
         self._own = own
         self._started_at = time.monotonic()
-        self._fingerprint = self._fingerprinted(files)
+        self._fingerprint = seen
         self._tls_changed = asyncio.Event()
         self.files = files
         self.poller = Poller(
@@ -144,7 +146,7 @@ class Exporter:
         """Reload whenever the content of a file has changed. Never ends."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            found = await asyncio.to_thread(self._fingerprinted, self.files)
+            found = await asyncio.to_thread(_fingerprinted, self._settings)
             if found != self._fingerprint:
                 # Remembered before reading: a file that changes meanwhile is met next time.
                 self._fingerprint = found
@@ -203,11 +205,6 @@ class Exporter:
         logger.warning("metrics are drawn slowly: EXPOSITION is reference, for diagnosis")
         return ReferencePage(self._own)
 
-    def _fingerprinted(self, files: Files) -> object:
-        settings = self._settings
-        named = (settings.config_file, settings.api_key_file, settings.web_config_file)
-        return fingerprint([*(path for path in named if path), *files.web.files])
-
     def _unhealthy(self) -> str | None:
         if self.poller.is_alive():
             return None
@@ -230,6 +227,7 @@ class Exporter:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Exporter]:
     """An exporter whose client is connected. Raises ConfigError if it can never work."""
+    seen = _fingerprinted(settings)
     files = read_files(settings)
     api_key = ApiKey(settings)
     api_key()
@@ -240,4 +238,11 @@ async def opened(settings: Settings) -> AsyncIterator[Exporter]:
     own.reloaded(time.time())
     memory = await asyncio.to_thread(Memory, settings.state_file, own)
     async with connect(settings, api_key, own) as api:
-        yield Exporter(settings, files, api_key=api_key, own=own, api=api, memory=memory)
+        yield Exporter(settings, files, seen=seen, api_key=api_key, own=own, api=api, memory=memory)
+
+
+def _fingerprinted(settings: Settings) -> Fingerprint:
+    """Of the files, and of those that they name now: one that is missing may come later."""
+    web = settings.web_config_file
+    files = (settings.config_file, settings.api_key_file, web, *webconfig.named(web))
+    return fingerprint(path for path in files if path)
