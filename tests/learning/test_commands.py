@@ -1,5 +1,6 @@
 """`learn` and `schedules`, as they are typed."""
 
+import asyncio
 import json
 import re
 import time
@@ -290,6 +291,31 @@ async def test_the_history_of_a_prometheus_teaches(tmp_path: Path, recently: flo
     async with running(*PROGRAM, "schedules", "smiles", "--state-file", state) as process:
         assert await process.ended() == 0
     assert "Mon-Fri 13:00-22:00" in process.said
+
+
+@pytest.mark.e2e
+async def test_an_exporter_that_waits_for_a_past_stops_at_once() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    host, port = silent.sockets[0].getsockname()
+    async with Simulator(plain_offices(1)) as simulator:
+        env = {
+            "NEXHEALTH_EXPORTER_API_URL": simulator.url,
+            "NEXHEALTH_EXPORTER_API_KEY": simulator.api_key,
+            "NEXHEALTH_EXPORTER_PROMETHEUS_URL": f"http://{host}:{port}",
+            "NEXHEALTH_EXPORTER_LISTEN_ADDRESS": "127.0.0.1:0",
+        }
+        async with running(*PROGRAM, env=env) as exporter:
+            await until(lambda: "learning from the history" in exporter.said, why=exporter.said)
+            await until(lambda: "round ended" in exporter.said, why=exporter.said)
+            code = await exporter.stop()
+    silent.close()
+
+    assert code == 0, exporter.said
+    assert "Traceback" not in exporter.said
 
 
 @pytest.mark.e2e

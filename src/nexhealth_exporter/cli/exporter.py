@@ -14,6 +14,7 @@ from nexhealth_exporter.cli.allocator import give_back
 from nexhealth_exporter.cli.exposure import warn_of_open_port
 from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.cli.parts import Files, connect, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.running import apart
 from nexhealth_exporter.errors import ConfigError, ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
@@ -54,6 +55,7 @@ async def past_of(settings: Settings, rules: Rules, url: str) -> Fleet:
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
     async for batch in history(url, end - HISTORY_SECONDS, end):
         replay.feed(batch, is_reported=False)
+        await asyncio.sleep(0)  # where it can be told to stop
     return replay.fleet
 
 
@@ -176,9 +178,7 @@ class Exporter:
         logger.info("learning from the history of Prometheus")
         try:
             # In a thread, with a loop of its own: polls and scrapes must not wait for it.
-            past = await asyncio.to_thread(
-                lambda: asyncio.run(past_of(self._settings, self.files.rules, url))
-            )
+            past = await apart(lambda: past_of(self._settings, self.files.rules, url))
         except ExporterError as error:
             logger.warning("nothing learned from Prometheus", extra={"error": str(error)})
         else:
