@@ -15,7 +15,8 @@ PAGE = """# Settings
 
 Made by `tools/settings_page.py` from the descriptions in the code.
 
-Every setting is an environment variable and a flag; the flag wins. An empty text counts as not set.
+Every setting is an environment variable and a flag; the flag wins. An empty text counts as not set;
+of several shards none starts with an empty `SHARD`, since it would take the part of another.
 `serve` requires the API key only; the other commands that ask the API require it too.
 The key has no flag, because flags can be seen in the process list: give a variable or a file.
 A variable that begins with `NEXHEALTH_EXPORTER_` and is not in this table is an error, except what

@@ -183,7 +183,7 @@ class _Reading:
     def _pairs(self, node: Node, place: Place) -> Iterator[tuple[str, Any]]:
         seen: dict[str, int] = {}
         for key, value in node.value:
-            name, line = str(key.value), _line(key)
+            name, line = _whole(str(key.value)), _line(key)
             if key.id != "scalar" or key.tag == _YAML + "merge":
                 self.lines[(*place, "<<")] = line
                 self._wrong((*place, "<<"), "is not a plain key; write out the keys that it means")
@@ -195,7 +195,9 @@ class _Reading:
             yield name, self.value(value, (*place, name), line)
 
     def _scalar(self, node: Node, place: Place, kind: str) -> Any:  # noqa: ANN401
-        text = str(node.value)
+        text = _whole(str(node.value))
+        if any(map(_is_half, text)):
+            self._wrong(place, "has half of a character; write the whole one")
         if kind == "bool":
             return text.lower() == "true"
         if kind == "int":
@@ -212,6 +214,15 @@ class _Reading:
 
     def _wrong(self, place: Place, text: str) -> None:
         self.problems.append(Problem(place, text))
+
+
+def _whole(text: str) -> str:
+    """The text, with those characters made whole that JSON writes as two halves."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def _is_half(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
 
 
 def _line(node: Node) -> int:

@@ -7,9 +7,12 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+Fingerprint = Mapping[Path, str | None]
+"""The SHA-256 of each file's content; None for a file that cannot be read."""
 
-def fingerprint(paths: Iterable[Path]) -> Mapping[Path, str | None]:
-    """The SHA-256 of each file's content; None for a file that cannot be read."""
+
+def fingerprint(paths: Iterable[Path]) -> Fingerprint:
+    """What these files are now."""
     return {path: _digest(path) for path in paths}
 
 

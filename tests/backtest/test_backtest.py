@@ -2,9 +2,11 @@
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -113,6 +115,25 @@ def test_a_sync_that_vanishes_from_its_institution_is_overdue_no_more(
     assert {alert["resolved_at"] for alert in found["alerts"]} == {time(gone)}
 
 
+@pytest.mark.parametrize("apart", [1, 7, 50])
+def test_syncs_of_one_institution_may_be_observed_one_after_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], apart: int
+) -> None:
+    stops, back = MONDAY + HOUR, MONDAY + 7 * HOUR
+    lines = [
+        line(at, at if stops >= at or at >= back or number != 2 else stops, sync=f"SD #{number}")
+        for step in range(100)
+        for number in range(5)
+        for at in (MONDAY + step * STEP + number * apart,)
+    ]
+
+    found = answer(tmp_path, capsys, lines)
+
+    of_it = [(a["sync"], a["operation"], a["fired_at"], a["resolved_at"]) for a in found["alerts"]]
+    fired, resolved = time(stops + 4 * HOUR + 2 * apart), time(back + 2 * apart)
+    assert of_it == [("SD #2", way, fired, resolved) for way in ("read", "write")]
+
+
 def test_nothing_is_alerted_while_nobody_looks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +192,21 @@ def test_gzipped_observations_are_read(tmp_path: Path, capsys: pytest.CaptureFix
 
     assert main(["backtest", str(path), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["syncs"] == 1
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_observations_may_come_through_a_pipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    seen = pack("\n".join(watched(MONDAY + HOUR, MONDAY)).encode())
+    writing = Thread(target=path.write_bytes, args=[seen], daemon=True)
+    writing.start()
+
+    assert main(["backtest", str(path), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["syncs"] == 1
+    writing.join(10)
 
 
 @pytest.mark.parametrize(

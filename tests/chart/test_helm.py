@@ -64,6 +64,30 @@ def test_a_misspelled_value_is_refused_by_name(
         each_helm.text(values)
 
 
+def test_a_key_under_which_everything_is_commented_out_is_as_if_it_was_not_there(
+    each_helm: Helm,
+) -> None:
+    given = {"apiKey": "x", "prometheusRule": {"enabled": True}}
+    empty = ("settings", "config", "webConfig", "existingSecret", "imagePullSecrets", "extraEnv")
+    nothing = dict.fromkeys((*empty, "commonLabels", "podLabels", "extraArgs", "global"))
+    rule = dict.fromkeys(("additionalRuleLabels", "disabled", "runbookUrl"))
+    more = {"prometheusRule": {"enabled": True, **rule}, "persistence": {"labels": None}}
+
+    assert each_helm.objects(given) == each_helm.objects({**given, **nothing, **more})
+
+
+@pytest.mark.parametrize("place", ["shards", "image", "networkPolicy", "service.port"])
+def test_a_value_that_was_left_empty_though_it_is_needed_is_refused_by_name(
+    each_helm: Helm, place: str
+) -> None:
+    outer, _, inner = place.partition(".")
+    values = {"apiKey": "x", outer: {inner: None} if inner else None}
+
+    with pytest.raises(Refused, match=inner or outer) as refusal:
+        each_helm.text(values)
+    assert "don't meet the specifications of the schema" in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

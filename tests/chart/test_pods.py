@@ -2,7 +2,8 @@ import pytest
 import yaml
 
 from nexhealth_exporter import rules
-from nexhealth_exporter.settings import load
+from nexhealth_exporter.cli import understood
+from nexhealth_exporter.settings import load, overrides
 from tests.chart.charts import CHART, Helm, Object, environment, exporter, one, pod
 
 POD_KINDS = {"StatefulSet", "Pod"}
@@ -150,6 +151,17 @@ def test_a_demo_is_told_its_settings_by_flags_for_it_reads_no_environment(helm: 
         "--log-level=debug",
     ]
     assert not environment(objects)
+
+
+def test_a_demo_on_top_of_the_values_of_a_real_one_gets_only_flags_that_it_has(helm: Helm) -> None:
+    settings = {"apiUrl": "https://gateway.example.org", "logLevel": "info"}
+    history = "https://reader:secret@prometheus.example.org"
+    objects = helm.objects({"demo": True, "settings": {**settings, "prometheusUrl": history}})
+    args = exporter(objects)["args"]
+
+    assert "--log-level=info" in args
+    assert understood(args).command == "demo"
+    load(overrides(understood(args)), {})
 
 
 def test_each_pod_takes_its_shard_by_ordinal_and_keeps_its_own_state(

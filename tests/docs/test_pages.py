@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import promql_parser
@@ -35,6 +36,14 @@ def is_of_the_chart(example: Example) -> bool:
     return example.text.startswith(VALUES) or example.page.name == "helm.md"
 
 
+def laid_over(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """What Helm holds against the schema: the chart's own values, and what is given over them."""
+    both = {**defaults, **values}
+    maps = [key for key in values if isinstance(defaults.get(key), dict) and values[key]]
+    whole = both | {key: laid_over(defaults[key], values[key]) for key in maps}
+    return {key: value for key, value in whole.items() if value is not None}
+
+
 def test_every_example_is_in_a_language_that_is_checked() -> None:
     known = {"yaml", "promql", "console", "sh", "json", "text"}
     drawn = [str(example) for example in examples() if example.language not in known]
@@ -56,7 +65,8 @@ def test_every_file_is_accepted(example: Example, tmp_path: Path) -> None:
         from jsonschema import validate  # noqa: PLC0415
 
         schema = json.loads((CHART / "values.schema.json").read_text())
-        validate(yaml.safe_load(example.text), schema)
+        defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+        validate(laid_over(defaults, yaml.safe_load(example.text)), schema)
     elif example.text.startswith(RULES):
         rules.read(example.text, str(example))
     elif example.text.startswith("basic_auth_users:"):

@@ -1,15 +1,22 @@
 """The program as somebody types it: exit codes, sentences, signals."""
 
+import asyncio
 import functools
 import json
+import os
 import re
+import socket
+import sqlite3
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+import trustme
 
+from nexhealth_exporter.plan import shard_of
 from nexhealth_exporter.simulator import Simulator, faults, plain_office, plain_offices
-from nexhealth_exporter.simulator.offices import Still
+from nexhealth_exporter.simulator.offices import Emr, Still
 from tests.e2e.processes import PROGRAM, Process, free_port, get, running, until
 
 pytestmark = pytest.mark.e2e
@@ -61,6 +68,42 @@ async def test_a_port_in_use_is_one_clear_sentence() -> None:
     assert "Traceback" not in said
 
 
+def has_ipv6() -> bool:
+    with suppress(OSError), socket.socket(socket.AF_INET6) as trial:
+        trial.bind(("::1", 0))
+        return True
+    return False
+
+
+V6 = pytest.param("[::1]", marks=pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here"))
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", V6])
+async def test_where_it_listens_is_told_as_it_would_be_set(host: str) -> None:
+    address = f"{host}:{free_port()}"
+    async with Simulator(plain_offices(1)) as simulator:
+        env = settings(simulator, LISTEN_ADDRESS=address)
+        async with running(*PROGRAM, env=env) as process:
+            await until(lambda: "msg=listening" in process.said, why=process.said)
+
+    assert f"msg=listening address={address}\n" in process.said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", V6])
+async def test_the_demo_tells_an_address_that_can_be_opened(tmp_path: Path, host: str) -> None:
+    web, port = tmp_path / "web.yaml", free_port()
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
+        tmp_path / "both.pem"
+    )
+    web.write_text("tls_server_config: {cert_file: both.pem, key_file: both.pem}\n")
+    flags = ("--listen-address", f"{host}:{port}", "--web-config-file", str(web))
+    async with running(*PROGRAM, "demo", *flags) as demo:
+        await until(lambda: "Stop it with" in demo.said, seconds=90, why=demo.said)
+
+    assert f"  https://{host}:{port}/metrics " in demo.said
+    assert "in use" not in demo.said
+
+
 async def test_help_names_every_command() -> None:
     code, said = await finished("--help")
 
@@ -99,6 +142,26 @@ async def test_status_exits_0_when_all_is_well_and_2_when_a_sync_is_overdue(
         code, said = await finished("status", "--format", "json", env=env)
         assert code == 2
         assert json.loads(said)[0]["institution"] == "office-2"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+async def test_status_tells_by_its_exit_code_whatever_is_closed(closed: str) -> None:
+    async with Simulator(plain_offices(1)) as simulator:
+        shell = ("sh", "-c", f'"$@" {closed}', "sh", *PROGRAM, "status")
+        async with running(*shell, env=settings(simulator)) as process:
+            code = await process.ended()
+
+    assert code == 0, process.said
+
+
+async def test_what_the_terminal_cannot_show_is_shown_as_an_escape() -> None:
+    tooth = plain_office(1, emr=Emr(9, "tooth", "\N{TOOTH}", "onprem"))
+    async with Simulator([tooth]) as simulator:
+        ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+        code, said = await finished("status", env=settings(simulator) | ascii_only)
+
+    assert code == 0, said
+    assert r"\U0001f9b7" in said
 
 
 async def test_check_without_schedules_says_that_hours_are_learned() -> None:
@@ -199,6 +262,67 @@ async def test_a_changed_file_is_followed_on_sighup_and_a_bad_one_changes_nothin
             exporter.hang_up()
             await until(lambda: shows('group="north"'))
             assert await shows("nexhealth_config_last_reload_successful 1.0")
+
+
+async def test_a_reload_that_is_asked_for_too_early_does_not_end_the_start(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    os.mkfifo(config)
+    async with Simulator(plain_offices(1)) as simulator:
+        env = settings(simulator, CONFIG_FILE=str(config), LISTEN_ADDRESS="127.0.0.1:0")
+        async with running(*PROGRAM, env=env) as process:
+            # Opened as soon as the program reads it, which then waits for what is written.
+            writing = await asyncio.to_thread(os.open, config, os.O_WRONLY)
+            config.unlink()
+            config.write_text("{}")
+            process.hang_up()
+            os.write(writing, b"{}")
+            os.close(writing)
+            await until(lambda: "msg=listening" in process.said, seconds=20, why=process.said)
+
+
+async def test_a_file_that_changes_during_the_start_is_followed(tmp_path: Path) -> None:
+    config, state, port = tmp_path / "config.yaml", tmp_path / "state.db", free_port()
+    config.write_text("{}")
+
+    def has_opened(process: Process) -> bool:
+        with suppress(OSError):
+            return str(state) in map(os.readlink, Path(f"/proc/{process.pid}/fd").iterdir())
+        return False
+
+    async def says(word: str) -> bool:
+        return word in (await get(f"http://127.0.0.1:{port}/config"))[1]
+
+    async with Simulator(plain_offices(1)) as simulator:
+        more = {"CONFIG_FILE": str(config), "STATE_FILE": str(state)}
+        env = settings(simulator, **more, LISTEN_ADDRESS=f"127.0.0.1:{port}")
+        with closing(sqlite3.connect(state)) as locked:
+            locked.execute("BEGIN EXCLUSIVE")
+            async with running(*PROGRAM, env=env) as process:
+                # It waits for the lock, and has read the file before.
+                await until(lambda: has_opened(process), why=process.said)
+                config.write_text("institutions: [{match: {}, group: east-team}]\n")
+                locked.rollback()
+                await served(process, port)
+                assert not await says("east-team")
+                await until(lambda: says("east-team"), why=process.said)
+
+
+async def test_who_asks_the_wrong_shard_is_told_the_right_one() -> None:
+    port = free_port()
+    numbers = {f"office-{n}": shard_of(f"office-{n}", 3) for n in range(1, 9)}
+    other = next(office for office, number in numbers.items() if number == 2)
+    async with Simulator(plain_offices(8)) as simulator:
+        shard = {"SHARD": "0", "SHARDS": "3", "LISTEN_ADDRESS": f"127.0.0.1:{port}"}
+        async with running(*PROGRAM, env=settings(simulator, **shard)) as process:
+            await until(lambda: "msg=listening" in process.said, why=process.said)
+            answers = [
+                await get(f"http://127.0.0.1:{port}/{path}/{other}")
+                for path in ("institutions", "api/v1/institutions")
+            ]
+
+    for status, said in answers:
+        assert status == 404
+        assert "shard 2 of 3" in said
 
 
 async def test_without_an_api_the_process_stays_up_and_says_so() -> None:

@@ -300,8 +300,9 @@ def _tells_where(error: ConfigError, *beginnings: str) -> None:
 
 def observations_are_replayed_or_refused_with_the_line(data: bytes) -> None:
     replay = Replay(policy(Rules(), DEFAULTS), lambda _: True)
+    raw: io.BufferedReader = io.BufferedReader(io.BytesIO(data))
     try:
-        for batch in batches(opened(io.BytesIO(data)), "past.jsonl"):
+        for batch in batches(opened(raw), "past.jsonl"):
             replay.feed(batch)
     except ConfigError as error:
         _tells_where(error, "past.jsonl:")

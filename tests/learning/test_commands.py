@@ -1,10 +1,12 @@
 """`learn` and `schedules`, as they are typed."""
 
+import asyncio
 import json
 import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -40,7 +42,7 @@ def recently() -> float:
     return time.time() // DAY * DAY - DAYS * DAY
 
 
-@pytest.mark.parametrize("subdomain", ["smiles", "007", "true", "a: [b]*"])
+@pytest.mark.parametrize("subdomain", ["smiles", "007", "true", "a: [b]*", "smiles-\N{TOOTH}"])
 def test_what_was_learned_is_shown_and_can_be_pasted(
     tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str], subdomain: str
 ) -> None:
@@ -92,6 +94,32 @@ def test_schedules_of_two_syncs_have_names_of_their_own(
         '"smiles-Main-learned"',
     ]
     assert said.count("holds for every sync of the institution") == 2
+
+
+@pytest.mark.parametrize(
+    "sync", ["\N{TOOTH} Main", "\N{WOMAN}\u200d\N{STAFF OF AESCULAPIUS}", "x" * 200]
+)
+def test_hours_of_a_sync_of_any_name_can_be_pasted(
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str], sync: str
+) -> None:
+    seen, state = tmp_path / "seen.jsonl", str(tmp_path / "state.db")
+    told = {"institution": "smiles", "emr_type": "onprem", "timezone": "UTC"}
+    lines = [
+        json.dumps(
+            {**told, "sync": name, "at": iso(at), "read_at": iso(mark), "write_at": iso(mark)}
+        )
+        for at, mark in days_of_work(recently - 30 * DAY, 42)
+        for name in ("Front desk", sync)
+    ]
+    seen.write_text("\n".join(lines))
+
+    assert main(["learn", "--observations", str(seen), "--state-file", state]) == 0
+    assert main(["schedules", "smiles", "--state-file", state]) == 0
+    said = capsys.readouterr().out
+
+    pasted = [part.split("\n\n")[0] for part in said.split("configuration file\n")[1:]]
+    names = {name for text in pasted for name in rules.read(dedent(text), "pasted").schedules}
+    assert len(names) == 2
 
 
 def test_older_observations_do_not_undo_what_is_known_from_later_on(
@@ -263,6 +291,31 @@ async def test_the_history_of_a_prometheus_teaches(tmp_path: Path, recently: flo
     async with running(*PROGRAM, "schedules", "smiles", "--state-file", state) as process:
         assert await process.ended() == 0
     assert "Mon-Fri 13:00-22:00" in process.said
+
+
+@pytest.mark.e2e
+async def test_an_exporter_that_waits_for_a_past_stops_at_once() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    host, port = silent.sockets[0].getsockname()
+    async with Simulator(plain_offices(1)) as simulator:
+        env = {
+            "NEXHEALTH_EXPORTER_API_URL": simulator.url,
+            "NEXHEALTH_EXPORTER_API_KEY": simulator.api_key,
+            "NEXHEALTH_EXPORTER_PROMETHEUS_URL": f"http://{host}:{port}",
+            "NEXHEALTH_EXPORTER_LISTEN_ADDRESS": "127.0.0.1:0",
+        }
+        async with running(*PROGRAM, env=env) as exporter:
+            await until(lambda: "learning from the history" in exporter.said, why=exporter.said)
+            await until(lambda: "round ended" in exporter.said, why=exporter.said)
+            code = await exporter.stop()
+    silent.close()
+
+    assert code == 0, exporter.said
+    assert "Traceback" not in exporter.said
 
 
 @pytest.mark.e2e

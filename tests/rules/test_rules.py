@@ -244,3 +244,15 @@ def test_an_entry_for_each_of_many_institutions_is_found_in_order() -> None:
         "8",
         "x",
     ]
+
+
+def test_a_character_that_json_writes_in_two_halves_is_one() -> None:
+    found = rules.read(
+        '{"schedules": {"\\ud83e\\uddb7": {"hours": {"mon": "08:00-17:00"}}}, "institutions":'
+        ' [{"match": {"subdomain": "smile-\\ud83e\\uddb7"}, "schedule": "\\ud83e\\uddb7"}]}',
+        "rules.yaml",
+    )
+
+    own = found.for_sync(Institution("smile-\N{TOOTH}"), ("", SERVER))
+    assert own.schedule is not None
+    assert own.schedule.name == "\N{TOOTH}"

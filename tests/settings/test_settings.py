@@ -317,3 +317,13 @@ def test_help_of_the_demo_promises_no_variable_and_no_flag_that_does_nothing(
     assert "--api-url" not in text
     assert "--api-key-file" not in text
     assert "[default 15]" in text
+
+
+def test_a_shard_whose_number_is_empty_does_not_take_that_of_another() -> None:
+    env = {"NEXHEALTH_EXPORTER_SHARDS": "3", "NEXHEALTH_EXPORTER_SHARD": ""}
+
+    with pytest.raises(ConfigError, match=r"^NEXHEALTH_EXPORTER_SHARD is empty"):
+        settings.load({}, env)
+    assert settings.load({"shard": "2"}, env).shard == 2
+    assert settings.load({}, env | {"NEXHEALTH_EXPORTER_SHARDS": "1"}).shard == 0
+    assert settings.load({}, {"NEXHEALTH_EXPORTER_SHARDS": "3"}).shard == 0

@@ -296,3 +296,15 @@ async def seconds_of(users: webconfig.Users, user: str, password: str) -> float:
     start = time.perf_counter()
     await users.verify(user, password)
     return time.perf_counter() - start
+
+
+def test_files_that_are_named_are_known_before_they_are_there(tmp_path: Path) -> None:
+    """So that one that comes later is noticed."""
+    file = tmp_path / "web.yaml"
+    file.write_text("tls_server_config: {cert_file: a.crt, key_file: /run/a.key}\n")
+
+    with pytest.raises(ConfigError, match=r"a\.crt, which cannot be read"):
+        webconfig.load(file)
+    assert webconfig.named(file) == (tmp_path / "a.crt", Path("/run/a.key"))
+    file.write_text("tls_server_config: {cert_fil: a.crt}\n")
+    assert webconfig.named(file) == webconfig.named(None) == ()

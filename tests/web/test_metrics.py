@@ -105,6 +105,23 @@ async def test_only_the_metrics_that_are_named(site: Site) -> None:
     assert set(wanted) == {s.name for family in text(body) for s in family.samples}
 
 
+@pytest.mark.parametrize("kind", [TEXT, OPENMETRICS])
+async def test_every_metric_can_be_asked_for_by_its_name(site: Site, kind: str) -> None:
+    site.world.poll(NOON, named("Main", IntegrationType.SERVER, NOON))
+    parser = openmetrics if kind == OPENMETRICS else text
+
+    async def found(path: str) -> dict[str, int]:
+        async with site.get(path, headers={"Accept": kind}) as response:
+            return {family.name: len(family.samples) for family in parser(await response.text())}
+
+    there = await found("/metrics")
+
+    assert {"python_info", "process_open_fds", "nexhealth_sync_read_up"} <= there.keys()
+    for name, samples in there.items():
+        # Families that have no sample just now are headings alone.
+        assert {name: samples} == await found(f"/metrics?name[]={name}") or not samples
+
+
 async def slow_reader(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection that takes a little at a time, and no more than is read."""
     own = socket.socket()

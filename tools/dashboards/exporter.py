@@ -147,8 +147,8 @@ def _latency() -> Json:
 def _throttled() -> Json:
     return lines(
         "Waiting for the rate limit",
-        "Share of the time in which calls waited for the limiter or a Retry-After; several calls "
-        "may wait at once. Steadily high: the limits are too tight for the fleet.",
+        "Share of the time in which calls waited for the limiter or a Retry-After; of several that "
+        "wait at once the first counts. Steadily high: the limits are too tight for the fleet.",
         [query(f"rate({own('api_throttled_seconds_total')}{PER})", "{{instance}}")],
         unit="percentunit",
         defaults={"min": 0},

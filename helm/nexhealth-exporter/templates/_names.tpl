@@ -38,7 +38,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
   "app.kubernetes.io/version" $root.Chart.AppVersion
   "app.kubernetes.io/managed-by" $root.Release.Service }}
 {{- $selector := include "nexhealth-exporter.selectorLabels" $root | fromYaml }}
-{{- toYaml (merge dict $selector $standard (last .) $root.Values.commonLabels) }}
+{{- toYaml (merge dict $selector $standard (last .) ($root.Values.commonLabels | default dict)) }}
 {{- end }}
 
 {{/* Account of the pods. */}}
@@ -52,7 +52,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{/* Reference of the image: a digest wins over a tag, the global registry over the chart's. */}}
 {{- define "nexhealth-exporter.image" -}}
-{{- with .Values.global.imageRegistry | default .Values.image.registry }}{{ . }}/{{ end }}
+{{- with (.Values.global).imageRegistry | default .Values.image.registry }}{{ . }}/{{ end }}
 {{- .Values.image.repository }}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}
 {{- else }}:{{ .Values.image.tag | default .Chart.AppVersion }}
@@ -61,17 +61,17 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{/* Secret with the API key. */}}
 {{- define "nexhealth-exporter.secretName" -}}
-{{- .Values.existingSecret.name | default (include "nexhealth-exporter.fullname" .) }}
+{{- (.Values.existingSecret).name | default (include "nexhealth-exporter.fullname" .) }}
 {{- end }}
 
 {{/* Port to listen on, from the address. */}}
 {{- define "nexhealth-exporter.port" -}}
-{{- .Values.settings.listenAddress | default "10639" | regexFind "[0-9]+$" }}
+{{- (.Values.settings).listenAddress | default "10639" | regexFind "[0-9]+$" }}
 {{- end }}
 
 {{/* The web configuration file in force; a certificate alone is enough to serve HTTPS. */}}
 {{- define "nexhealth-exporter.webConfig" -}}
-{{- $config := deepCopy .Values.webConfig }}
+{{- $config := .Values.webConfig | default dict | deepCopy }}
 {{- if .Values.tlsSecretName }}
 {{- $folder := "/etc/nexhealth-exporter/tls" }}
 {{- $files := dict "cert_file" (print $folder "/tls.crt") "key_file" (print $folder "/tls.key") }}
@@ -82,7 +82,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{/* http or https. */}}
 {{- define "nexhealth-exporter.scheme" -}}
-{{- if or .Values.tlsSecretName .Values.webConfig.tls_server_config }}https{{ else }}http{{ end }}
+{{- if or .Values.tlsSecretName (.Values.webConfig).tls_server_config }}https{{ else }}http{{ end }}
 {{- end }}
 
 {{/* What the pages ask a visitor for: certificate, password or nothing. */}}

@@ -1,4 +1,5 @@
-{{/* What the program is told, by the name of the setting: what the chart decides, then settings. */}}
+{{/* What the program is told, by the name of the setting: what the chart decides, then settings. A
+demo is its own NexHealth and has its own past. */}}
 {{- define "nexhealth-exporter.told" -}}
 {{- if not .Values.demo }}
 api_key_file: {{ .Values.apiKeyFile | default "/etc/nexhealth-exporter/secret/api-key" | quote }}
@@ -9,7 +10,8 @@ state_file: /var/lib/nexhealth-exporter/state.db
 {{- if include "nexhealth-exporter.webConfig" . }}
 web_config_file: /etc/nexhealth-exporter/web/web-config.yaml
 {{- end }}
-{{- range $name, $value := .Values.settings }}
+{{- $settings := .Values.settings | default dict }}
+{{- range $name, $value := .Values.demo | ternary (omit $settings "apiUrl" "prometheusUrl") $settings }}
 {{- $word := include "nexhealth-exporter.word" $value }}
 {{- if and (not (kindIs "invalid" $value)) $word }}
 {{ snakecase $name }}: {{ $word | quote }}
@@ -54,7 +56,7 @@ web_config_file: /etc/nexhealth-exporter/web/web-config.yaml
 {{- end }}
 {{- end }}
 {{- end }}
-{{- with concat $own .Values.extraEnv }}{{ toYaml . }}{{ end }}
+{{- with concat $own (.Values.extraEnv | default list) }}{{ toYaml . }}{{ end }}
 {{- end }}
 
 {{/* Whole folders are mounted, never single files: those would not follow a change. */}}
@@ -94,7 +96,7 @@ web_config_file: /etc/nexhealth-exporter/web/web-config.yaml
     secretName: {{ include "nexhealth-exporter.secretName" . | quote }}
     defaultMode: 0440
     items:
-      - key: {{ if .Values.existingSecret.name }}{{ .Values.existingSecret.key | quote }}{{ else }}api-key{{ end }}
+      - key: {{ if (.Values.existingSecret).name }}{{ .Values.existingSecret.key | quote }}{{ else }}api-key{{ end }}
         path: api-key
 {{- end }}
 {{- if not .Values.demo }}
@@ -159,7 +161,7 @@ open must do.
 
 {{/* Secrets to pull with: those of the parent chart, as names or maps, then our own. */}}
 {{- define "nexhealth-exporter.imagePullSecrets" -}}
-{{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
+{{- range concat ((.Values.global).imagePullSecrets | default list) (.Values.imagePullSecrets | default list) }}
 - name: {{ if kindIs "map" . }}{{ .name | quote }}{{ else }}{{ . | quote }}{{ end }}
 {{- end }}
 {{- end }}

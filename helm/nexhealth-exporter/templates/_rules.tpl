@@ -11,7 +11,7 @@ read as data and never run as templates: what is in their braces is Prometheus'.
 {{- range $group := $file.groups }}
 {{- $rules := list }}
 {{- range $rule := $group.rules }}
-{{- if not (get $values.disabled ($rule.alert | default "")) }}
+{{- if not (get ($values.disabled | default dict) ($rule.alert | default "")) }}
 {{- $rules = append $rules (dict "rule" $rule "root" $ | include "nexhealth-exporter.rule" | fromYaml) }}
 {{- end }}
 {{- end }}
@@ -36,13 +36,13 @@ called nexhealth-exporter and for runbooks at an address that does not exist.
 {{- $rule := deepCopy .rule }}
 {{- $_ := set $rule "expr" ($rule.expr | replace "job=\"nexhealth-exporter\"" (printf "job=%q" $job)) }}
 {{- if $rule.alert }}
-{{- $_ := set $rule "labels" (merge ($rule.labels | default dict) $values.additionalRuleLabels) }}
+{{- $_ := set $rule "labels" (merge ($rule.labels | default dict) ($values.additionalRuleLabels | default dict)) }}
 {{- if and $rule.keep_firing_for $values.keepFiringFor }}
 {{- $_ := set $rule "keep_firing_for" $values.keepFiringFor }}
 {{- end }}
 {{- range $name, $text := $rule.annotations }}
 {{- $text = $text | replace "http://nexhealth-exporter:10639" $address }}
-{{- $text = $text | replace "https://runbooks.example/nexhealth-exporter" (trimSuffix "/" $values.runbookUrl) }}
+{{- $text = $text | replace "https://runbooks.example/nexhealth-exporter" ($values.runbookUrl | default "" | trimSuffix "/") }}
 {{- $_ := set $rule.annotations $name $text }}
 {{- end }}
 {{- if not $values.runbookUrl }}
@@ -56,5 +56,5 @@ called nexhealth-exporter and for runbooks at an address that does not exist.
 {{- define "nexhealth-exporter.address" -}}
 {{- $scheme := include "nexhealth-exporter.scheme" . }}
 {{- $service := printf "%s://%s.%s:%d" $scheme (include "nexhealth-exporter.fullname" .) .Release.Namespace (int .Values.service.port) }}
-{{- .Values.settings.externalUrl | default $service | trimSuffix "/" }}
+{{- (.Values.settings).externalUrl | default $service | trimSuffix "/" }}
 {{- end }}

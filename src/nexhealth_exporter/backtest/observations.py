@@ -46,11 +46,9 @@ class Batch(NamedTuple):
     rows: list[tuple[float, Seen]]
 
 
-def opened(raw: IO[bytes]) -> IO[bytes]:
-    """The lines of a file, gzipped or not; `raw` must be able to seek."""
-    head = raw.read(len(GZIP))
-    raw.seek(0)
-    if head == GZIP:
+def opened(raw: io.BufferedReader) -> IO[bytes]:
+    """The lines of a file or a pipe, gzipped or not."""
+    if raw.peek(len(GZIP)).startswith(GZIP):
         unpacked = igzip.IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
         return io.BufferedReader(unpacked, 1 << 20)
     return raw

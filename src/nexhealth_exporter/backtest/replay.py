@@ -59,23 +59,31 @@ class Lasted:
 
 @dataclass(slots=True)
 class _Told:
-    """A sync as last observed; `sync` is made anew only when something in it changed."""
+    """A sync as last observed, in that step of its institution.
+
+    `sync` is made anew only when something in it changed.
+    """
 
     seen: Seen
     sync: Sync
     at: float
+    step: int
     simpler: Simpler
-    misses: int = 0
 
 
 @dataclass(slots=True)
 class _Office:
-    """An institution as its observations tell it."""
+    """An institution as its observations tell it.
+
+    Its syncs may be observed at one instant, or one after the other: a step ends when one of
+    those that it has brought is observed again.
+    """
 
     institution: Institution
     is_watched: bool
     syncs: dict[str, _Told] = field(default_factory=dict)
     zones: dict[str, str | None] = field(default_factory=dict)
+    step: int = 0
 
 
 class Replay:
@@ -135,11 +143,12 @@ class Replay:
             told = office.syncs.get(seen.sync)
             if told is None:
                 made = _sync(seen, office.zones)
-                told = _Told(seen, made, at, self._simpler(seen, made, at))
+                told = _Told(seen, made, at, office.step, self._simpler(seen, made, at))
                 office.syncs[seen.sync] = told
             elif _differs(told.seen, seen):
                 told.sync, told.seen = _sync(seen, office.zones), seen
-            told.at, told.misses = at, 0
+            office.step += told.step == office.step and told.at < at
+            told.at, told.step = at, office.step
             if is_reported:
                 told.simpler.observe(at, told.sync)
             touched[seen.institution] = at
@@ -148,7 +157,7 @@ class Replay:
                 {s: o.institution for s, o in offices.items() if o.is_watched},
             )
             self.fleet = self.fleet.watching(inventory, self._policy)
-        return [Poll(name, at, _present(offices[name], at)) for name, at in touched.items()]
+        return [Poll(name, at, _present(offices[name])) for name, at in touched.items()]
 
     def _simpler(self, seen: Seen, made: Sync, at: float) -> Simpler:
         """The simpler ways for a new sync; they know no configured zone."""
@@ -189,11 +198,14 @@ class Replay:
             self._lasting.pop(kind).end = at
 
     def _follow(self, standing: Standing, at: float) -> None:
-        """Open and close the alerts of an institution that was observed at `at`."""
+        """Open and close the alerts of those syncs of an institution that were observed at `at`."""
         subdomain = standing.institution.subdomain
         active = self._active.setdefault(subdomain, {})
         self._close_vanished(standing, active, at)
+        told = self._offices[subdomain].syncs
         for sync in standing.syncs or ():
+            if told[sync.sync.name].at != at:
+                continue
             begun = self.fleet.incidents.get(sync.integration_type)
             for operation, judgement in zip(WAYS, sync.judgements, strict=True):
                 deadlines = (judgement.warning_at, judgement.critical_at)
@@ -245,9 +257,7 @@ def _mark(text: str | None) -> float | None:
         return None
 
 
-def _present(office: _Office, at: float) -> tuple[Sync, ...]:
+def _present(office: _Office) -> tuple[Sync, ...]:
     """The syncs of an institution at this look: those told, and those only just left out."""
-    for told in office.syncs.values():
-        if told.at != at:
-            told.misses += 1
-    return tuple(t.sync for t in office.syncs.values() if t.misses < MISSING_STEPS)
+    all_told = office.syncs.values()
+    return tuple(t.sync for t in all_told if office.step - t.step < MISSING_STEPS)

@@ -2,7 +2,9 @@
 
 import argparse
 import gc
+import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -38,6 +40,8 @@ DEMO_HELP: Mapping[str, str | None] = {
     "api_url": None,
 }
 
+_STDOUT, _STDERR = 1, 2
+
 INTERRUPTED = 130
 """What a shell gives for a program that Ctrl-C ended."""
 
@@ -47,6 +51,7 @@ WITH_WORDS = frozenset({"backtest", "learn", "schedules"})
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command of that command line; the exit code."""
+    _mend_streams()
     arguments = understood(list(sys.argv[1:] if argv is None else argv))
     try:
         return _run(arguments)
@@ -60,6 +65,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough, as in `status | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _mend_streams() -> None:
+    """Have neither a closed stream nor a character that it cannot write end the program."""
+    # A socket with the number of a closed one would abort the event loop.
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(opened)
+    sys.stdout = sys.stdout or os.fdopen(_STDOUT, "w")
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def understood(words: list[str]) -> argparse.Namespace:
@@ -224,6 +242,8 @@ def _imported(arguments: argparse.Namespace) -> Callable[[], int]:
         module = import_module(f"nexhealth_exporter.cli.{arguments.command}")
         command: Callable[[Any, Any], int] = getattr(module, arguments.command)
         return lambda: command(given, arguments)
+    # There is nothing to reload yet, and files that change are met all the same.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from nexhealth_exporter.cli.serve import serve
 
     return lambda: run(serve(given))

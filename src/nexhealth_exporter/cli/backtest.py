@@ -120,7 +120,7 @@ def from_file(path: Path, doing: str) -> Iterator[Batch]:
         with path.open("rb") as raw, _bar(doing, path.stat().st_size) as show:
             for batch in batches(opened(raw), path.name):
                 yield batch
-                show(raw.tell())
+                show(raw.tell() if raw.seekable() else 0)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
 

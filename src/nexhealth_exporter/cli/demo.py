@@ -40,7 +40,10 @@ async def demo(arguments: argparse.Namespace) -> int:
         with _settings(arguments, fleet, simulator) as given:
             await _remember(arguments, given, fleet)
             async with opened(given) as exporter:
-                await run(exporter, lambda port: _introduce(given, fleet, port))
+                is_secure = exporter.files.web.tls is not None
+                await run(
+                    exporter, lambda port: _introduce(given, fleet, port, is_secure=is_secure)
+                )
     return 0
 
 
@@ -106,7 +109,8 @@ def _settings(
 
 def _free(address: ListenAddress) -> ListenAddress:
     """The address, with any free port if its own is in use."""
-    with socket.socket() as trial:
+    is_v6 = ":" in (address.host or "")
+    with socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((address.host or "", address.port))
@@ -116,9 +120,11 @@ def _free(address: ListenAddress) -> ListenAddress:
     return address
 
 
-def _introduce(given: Settings, fleet: Demo, port: int) -> None:
+def _introduce(given: Settings, fleet: Demo, port: int, *, is_secure: bool) -> None:
     host = given.listen_address.host
-    url = f"http://{'localhost' if host in {None, '', '0.0.0.0'} else host}:{port}"  # noqa: S104
+    is_any = host in {None, "", "0.0.0.0", "::"}  # noqa: S104
+    address = ListenAddress("localhost" if is_any else host, port)
+    url = f"{'https' if is_secure else 'http'}://{address}"
     count = len(fleet.offices)
     print(f"A simulated NexHealth with {count} institutions, and the exporter on it:")
     print(f"  {url}/         who is fresh, who rests, who is overdue, and why")

@@ -9,20 +9,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from nexhealth_exporter import __version__, logs
+from nexhealth_exporter import __version__, logs, webconfig
 from nexhealth_exporter.cli.allocator import give_back
 from nexhealth_exporter.cli.exposure import warn_of_open_port
 from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.cli.parts import Files, connect, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.running import apart
 from nexhealth_exporter.errors import ConfigError, ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.nexhealth import NexHealth
+from nexhealth_exporter.plan import shard_of
 from nexhealth_exporter.poller import Poller
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ApiKey, Exposition, Settings, masked
-from nexhealth_exporter.watch import fingerprint
+from nexhealth_exporter.watch import Fingerprint, fingerprint
 from nexhealth_exporter.web.app import build
 from nexhealth_exporter.web.server import serving
 from nexhealth_exporter.web.view import Access, MetricsPage, View
@@ -53,6 +55,7 @@ async def past_of(settings: Settings, rules: Rules, url: str) -> Fleet:
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
     async for batch in history(url, end - HISTORY_SECONDS, end):
         replay.feed(batch, is_reported=False)
+        await asyncio.sleep(0)  # where it can be told to stop
     return replay.fleet
 
 
@@ -60,6 +63,7 @@ class Exporter:
     """A poller, the page drawn of it, and the files that both follow; made from settings.
 
     What is in force is replaced whole by `reload`; a file that cannot be used changes nothing.
+    `seen` is what the files were before they were read.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Exporter:
         settings: Settings,
         files: Files,
         *,
+        seen: Fingerprint,
         api_key: ApiKey,
         own: OwnMetrics,
         api: NexHealth,
@@ -77,7 +82,7 @@ class Exporter:
         self._memory = memory
         self._own = own
         self._started_at = time.monotonic()
-        self._fingerprint = self._fingerprinted(files)
+        self._fingerprint = seen
         self._tls_changed = asyncio.Event()
         self.files = files
         self.poller = Poller(
@@ -102,7 +107,14 @@ class Exporter:
             configuration=self._configuration,
             external_url=self._settings.external_url or "",
             access=self._access,
+            elsewhere=self._elsewhere,
         )
+
+    def _elsewhere(self, subdomain: str) -> str:
+        shards = self._settings.shards
+        number = shard_of(subdomain, shards)
+        is_ours = number == self._settings.shard
+        return "" if is_ours else f"; if it is watched, then by shard {number} of {shards}"
 
     def reload(self) -> bool:
         """Read the files again; whether what they say is in force now."""
@@ -136,7 +148,7 @@ class Exporter:
         """Reload whenever the content of a file has changed. Never ends."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            found = await asyncio.to_thread(self._fingerprinted, self.files)
+            found = await asyncio.to_thread(_fingerprinted, self._settings)
             if found != self._fingerprint:
                 # Remembered before reading: a file that changes meanwhile is met next time.
                 self._fingerprint = found
@@ -166,9 +178,7 @@ class Exporter:
         logger.info("learning from the history of Prometheus")
         try:
             # In a thread, with a loop of its own: polls and scrapes must not wait for it.
-            past = await asyncio.to_thread(
-                lambda: asyncio.run(past_of(self._settings, self.files.rules, url))
-            )
+            past = await apart(lambda: past_of(self._settings, self.files.rules, url))
         except ExporterError as error:
             logger.warning("nothing learned from Prometheus", extra={"error": str(error)})
         else:
@@ -195,11 +205,6 @@ class Exporter:
         logger.warning("metrics are drawn slowly: EXPOSITION is reference, for diagnosis")
         return ReferencePage(self._own)
 
-    def _fingerprinted(self, files: Files) -> object:
-        settings = self._settings
-        named = (settings.config_file, settings.api_key_file, settings.web_config_file)
-        return fingerprint([*(path for path in named if path), *files.web.files])
-
     def _unhealthy(self) -> str | None:
         if self.poller.is_alive():
             return None
@@ -222,6 +227,7 @@ class Exporter:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Exporter]:
     """An exporter whose client is connected. Raises ConfigError if it can never work."""
+    seen = _fingerprinted(settings)
     files = read_files(settings)
     api_key = ApiKey(settings)
     api_key()
@@ -232,4 +238,11 @@ async def opened(settings: Settings) -> AsyncIterator[Exporter]:
     own.reloaded(time.time())
     memory = await asyncio.to_thread(Memory, settings.state_file, own)
     async with connect(settings, api_key, own) as api:
-        yield Exporter(settings, files, api_key=api_key, own=own, api=api, memory=memory)
+        yield Exporter(settings, files, seen=seen, api_key=api_key, own=own, api=api, memory=memory)
+
+
+def _fingerprinted(settings: Settings) -> Fingerprint:
+    """Of the files, and of those that they name now: one that is missing may come later."""
+    web = settings.web_config_file
+    files = (settings.config_file, settings.api_key_file, web, *webconfig.named(web))
+    return fingerprint(path for path in files if path)

@@ -3,11 +3,14 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import uvloop
 
 from nexhealth_exporter.errors import ExporterError
+
+T = TypeVar("T")
 
 
 def run(command: Coroutine[Any, Any, int]) -> int:
@@ -42,6 +45,27 @@ async def until_stopped(*works: Callable[[], Awaitable[object]]) -> None:
     # Python before 3.11.4 wraps what is raised inside `except*` into a group again.
     if failure is not None:
         raise failure
+
+
+async def apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What the work brings, from a thread with a loop of its own; it ends with whoever waits."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work())
+
+    def finish() -> T:
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    try:
+        return await asyncio.to_thread(finish)
+    except asyncio.CancelledError:
+        # The program waits for its threads, and this one may wait for minutes.
+        with suppress(RuntimeError):  # it has ended just now
+            loop.call_soon_threadsafe(task.cancel)
+        raise
 
 
 async def _awaited(work: Callable[[], Awaitable[object]]) -> None:

@@ -1,14 +1,14 @@
 """`schedules`: the learned pattern of an institution, as a chart and as YAML to be pasted."""
 
 import argparse
-import json
 from collections.abc import Iterator
 
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.expectation.pattern import Pattern
 from nexhealth_exporter.expectation.quiet import SLOTS
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
-from nexhealth_exporter.report.words import subdomain_glob
+from nexhealth_exporter.nexhealth.text import shortened
+from nexhealth_exporter.report.words import quoted, subdomain_glob
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.state import remembered
 
@@ -53,7 +53,8 @@ def _chart(pattern: Pattern) -> Iterator[str]:
 def _yaml(institution: str, sync: str | None, pattern: Pattern) -> Iterator[str]:
     """The part of a configuration file that says the same, of one of several syncs maybe."""
     office = institution if sync is None else f"{institution}-{sync}"
-    name = json.dumps(f"{office}-learned")
+    # As a schedule may be called: what cannot be seen left out, not too long.
+    name = quoted(shortened("".join(filter(str.isprintable, f"{office}-learned"))))
     if sync is not None:
         yield "\n  # the entry holds for every sync of the institution, unless its match has an"
         yield "  # integration_type or emr as well"

@@ -3,6 +3,7 @@
 import logging
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from nexhealth_exporter import __version__
 from nexhealth_exporter.cli.allocator import keep_large_buffers_apart
@@ -45,7 +46,8 @@ async def run(exporter: Exporter, ready: Callable[[int], None]) -> None:
 
 
 def _listening(settings: Settings, port: int) -> None:
-    logger.info("listening", extra={"address": f"{settings.listen_address.host}:{port}"})
+    address = replace(settings.listen_address, port=port)
+    logger.info("listening", extra={"address": str(address)})
 
 
 def _warn(settings: Settings, exporter: Exporter) -> None:

@@ -27,6 +27,9 @@ ENDPOINTS = ("authenticates", "institutions", "locations", "sync_status")
 BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds: from one institution's answer to that of a large fleet."""
 
+_SUFFIXES = ("", "_total", "_bucket", "_count", "_sum")
+"""What samples of a counter and of a histogram have after the metric's name."""
+
 END = b"# EOF\n"
 """The last line of an OpenMetrics page."""
 
@@ -52,7 +55,8 @@ class OwnMetrics:
     def __init__(self, version: str, revision: str = "") -> None:
         # Prometheus tells a restart by the value itself; a second series each would only cost.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._registry = CollectorRegistry()
+        # Described by what they collect, process and platform can be asked for by name too.
+        self._registry = CollectorRegistry(auto_describe=True)
         self._facts = _Facts()
         self._registry.register(self._facts)
         counter = partial(_counter, self._registry)
@@ -129,13 +133,14 @@ class OwnMetrics:
 
     def page(self, names: frozenset[str], *, openmetrics: bool) -> bytes:
         """These metrics as text, without the end mark. No names means all of them."""
-        registry = self._registry.restricted_registry(names) if names else self._registry
+        wanted = frozenset(name + suffix for name in names for suffix in _SUFFIXES)
+        registry = self._registry.restricted_registry(wanted) if wanted else self._registry
         if openmetrics:
             text: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
             text = text.removesuffix(END)
         else:
             text = generate_latest(registry)
-        return text + self._durations.text(names)
+        return text + self._durations.text(wanted)
 
 
 def _counter(registry: CollectorRegistry, family: Family) -> Counter:

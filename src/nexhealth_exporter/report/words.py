@@ -69,4 +69,9 @@ def rfc3339(at: float) -> str:
 
 def subdomain_glob(subdomain: str) -> str:
     """The glob that fits this subdomain alone, quoted for the configuration file."""
-    return json.dumps(re.sub(r"([*?\[])", r"[\1]", subdomain))
+    return quoted(re.sub(r"([*?\[])", r"[\1]", subdomain))
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, as every reader of YAML takes it; not all take halves of characters."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())

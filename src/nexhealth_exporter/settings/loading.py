@@ -41,6 +41,7 @@ def load(overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     except ValidationError as e:
         problems += _sentences(e, overrides)
         raise ConfigError("\n".join(problems)) from None
+    problems += _shard_without_number(settings, environ)
     if problems:
         raise ConfigError("\n".join(problems))
     return settings
@@ -95,6 +96,15 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
         for name in names
         if name.upper() not in known and not _is_injected(name.upper(), environ[name])
     ]
+
+
+def _shard_without_number(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    """Whoever asked Kubernetes for the number of the pod, and got none, is not shard 0."""
+    name = variable("shard")
+    is_given = settings.shards == 1 or "shard" in settings.model_fields_set
+    if is_given or environ.get(name) != "":
+        return []
+    return [f"{name} is empty, and there are {settings.shards} shards; give it a number from 0."]
 
 
 def _remedy(name: str, known: list[str]) -> str:

@@ -43,9 +43,11 @@ class Api:
     async def institution(self, request: web.Request) -> web.Response:
         """One institution with its syncs."""
         fleet, now = self._view.fleet(), self._view.now()
-        standing = fleet.standings.get(request.match_info["subdomain"])
+        subdomain = request.match_info["subdomain"]
+        standing = fleet.standings.get(subdomain)
         if standing is None:
-            return self.refusal(404, "no such institution is watched here")
+            elsewhere = self._view.elsewhere(subdomain)
+            return self.refusal(404, f"no such institution is watched here{elsewhere}")
         found = [row for row in rows_of(standing, fleet, now) if row.sync is not None]
         return answer(
             {

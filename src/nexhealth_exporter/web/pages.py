@@ -44,7 +44,8 @@ class Pages:
         fleet, now = self._view.fleet(), self._view.now()
         standing = fleet.standings.get(subdomain)
         if standing is None:
-            sentence = f"No institution “{subdomain}” is watched here."
+            elsewhere = self._view.elsewhere(subdomain)
+            sentence = f"No institution “{subdomain}” is watched here{elsewhere}."
             return self.refusal(request, 404, sentence)
         return self._page(
             request,

@@ -33,6 +33,7 @@ class View:
 
     `configuration` is the text of `/config`, secrets already masked. `external_url` is
     where people reach this server, without a slash at the end; empty if nobody said.
+    `elsewhere` tells of an institution that is not watched here who would, as a clause, or "".
     """
 
     fleet: Callable[[], Fleet]
@@ -42,3 +43,4 @@ class View:
     configuration: Callable[[], str]
     external_url: str = ""
     access: Callable[[], Access] = Access
+    elsewhere: Callable[[str], str] = lambda _: ""

@@ -5,7 +5,7 @@ from pathlib import Path
 from nexhealth_exporter.webconfig.config import WebConfig
 from nexhealth_exporter.webconfig.users import LONGEST_PASSWORD, MOST_CHECKS, Crowded, Users
 
-__all__ = ["LONGEST_PASSWORD", "MOST_CHECKS", "Crowded", "Users", "WebConfig", "load"]
+__all__ = ["LONGEST_PASSWORD", "MOST_CHECKS", "Crowded", "Users", "WebConfig", "load", "named"]
 
 
 def load(path: Path | None) -> WebConfig:
@@ -19,3 +19,12 @@ def load(path: Path | None) -> WebConfig:
     from nexhealth_exporter.webconfig import reading  # noqa: PLC0415
 
     return reading.read(path)
+
+
+def named(path: Path | None) -> tuple[Path, ...]:
+    """The files that it names as it is now, whether they can be used or not."""
+    if path is None:
+        return ()
+    from nexhealth_exporter.webconfig import reading  # noqa: PLC0415 - as above
+
+    return reading.named(path)

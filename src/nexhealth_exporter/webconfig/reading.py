@@ -17,15 +17,28 @@ def read(path: Path) -> WebConfig:
     document = parse(text, path.name)
     file = document.read_as(WebConfigFile)
     tls = file.tls_server_config
-    named = [tls.cert_file, tls.key_file, tls.client_ca_file] if tls else []
     return WebConfig(
         tls=_context(tls, path.parent, document) if tls else None,
         users=Users(file.basic_auth_users),
         # In the format, blank means that the file does not set it.
         headers={name: value for name, value in file.http_server_config.headers.items() if value},
-        files=(path, *(path.parent / name for name in named if name)),
+        files=(path, *_named(tls, path.parent)),
         text=text,
     )
+
+
+def named(path: Path) -> tuple[Path, ...]:
+    """The files that it names, whether they can be used or not; none if it cannot be read."""
+    try:
+        file = parse(read_text(path), path.name).read_as(WebConfigFile)
+    except ConfigError:
+        return ()
+    return _named(file.tls_server_config, path.parent)
+
+
+def _named(tls: Tls | None, folder: Path) -> tuple[Path, ...]:
+    names = (tls.cert_file, tls.key_file, tls.client_ca_file) if tls else ()
+    return tuple(folder / name for name in names if name)
 
 
 def _context(tls: Tls, folder: Path, document: Document) -> ssl.SSLContext:
