@@ -32,7 +32,7 @@ def _growth() -> list[Figure]:
 WHOLE: dict[str, Row] = {
     "scrape": lambda: scrape.figures(series=100_000, rounds=7),
     "prometheus": lambda: seen.figures(series=100_000, scrapes=6),
-    "polling": lambda: polling.figures(institutions=800, rounds=5),
+    "polling": lambda: polling.figures(institutions=800, rounds=4, met=4000),
     "pacing": lambda: pacing.figures(seconds=66, per_second=50, per_minute=1000),
     "memory": lambda: memory.figures(syncs=10_000, rounds=2000),
     "start": lambda: start.figures(syncs=10_000, rounds=9),
@@ -41,7 +41,7 @@ WHOLE: dict[str, Row] = {
 }
 SMALL: dict[str, Row] = {
     "scrape": lambda: scrape.figures(series=20_000, rounds=3),
-    "polling": lambda: polling.figures(institutions=300, rounds=2),
+    "polling": lambda: polling.figures(institutions=300, rounds=2, met=600),
     "growth": lambda: growth.figures(growth.measured(1000), least=100),
     "answer": lambda: answers.figures(institutions=2000, rounds=5),
 }

@@ -1,18 +1,20 @@
 """What a poll costs over TLS: ours whole, a bare GET, and the conventional way.
 
-Each is a process of its own, which polls everybody a few times: `python -m bench.polling WAY URL
-INSTITUTIONS` prints CPU seconds of the second time, when connections and caches are warm, and of
-one complete scrape after it, the first.
+Each is a process of its own: `python -m bench.polling WAY LAP URL INSTITUTIONS` prints CPU seconds
+of polling everybody. LAP is `later`: when connections and caches are warm and everybody is known,
+and one complete scrape after that, the first; or `first`: when everybody is met, so that records,
+expectations and the children of gauges are made, without a scrape.
 """
 
 import asyncio
 import os
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -40,13 +42,24 @@ from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.simulator import Office, Simulator
 from nexhealth_exporter.simulator.offices import Steady
 
+FIRST_ROUNDS = 3
+"""Everybody is met once in a process, and there are many of them."""
+
+LATER_ROUNDS = 3
+"""In one process, of which the median counts: each is short."""
+
+MOVES_EVERY = 0.5
+"""Seconds after which each mark has moved: the dearest case."""
+
 CONCURRENCY = 50
 HEADERS = {"Nex-Api-Version": "v3.0.0"}
 
 
-def figures(institutions: int, rounds: int) -> list[Figure]:
-    """All three in turns, against the simulated API."""
-    taken = asyncio.run(_in_turns(institutions, rounds))
+def figures(institutions: int, rounds: int, met: int) -> list[Figure]:
+    """All three in turns, against the simulated API; two of them meet `met` institutions."""
+    taken = asyncio.run(_in_turns("later", WAYS, institutions, rounds))
+    first = asyncio.run(_in_turns("first", ("conventional", "ours"), met, FIRST_ROUNDS))
+    meeting = {way: [spent.polls for spent in its] for way, its in first.items()}
     polls = {way: [spent.polls for spent in its] for way, its in taken.items()}
     cycles = {way: [spent.polls + spent.scrape for spent in its] for way, its in taken.items()}
     each = [1e6 * seconds / institutions for seconds in polls["ours"]]
@@ -57,27 +70,33 @@ def figures(institutions: int, rounds: int) -> list[Figure]:
         median("polling", "everybody and one scrape, CPU of the conventional way",
                ratios(cycles["ours"], cycles["conventional"]), None, unit="x"),
         median("polling", "an institution, CPU", each, None, unit=" µs"),
+        median("polling", "a first round, CPU of the conventional way",
+               ratios(meeting["ours"], meeting["conventional"]), 0.5, unit="x"),
+        median("polling", "a first round, an institution, CPU",
+               [1e6 * seconds / met for seconds in meeting["ours"]], None, unit=" µs"),
     ]  # fmt: skip
 
 
 class Spent(NamedTuple):
-    """CPU seconds of polling everybody, and of a complete scrape after it."""
+    """CPU seconds of polling everybody, and of a complete scrape after it if there is one."""
 
     polls: float
-    scrape: float
+    scrape: float = 0.0
 
 
 def _restless(office: Office) -> Office:
-    """The office with marks that have moved whenever it is polled: the dearest case."""
-    restless = Steady(read_every=1.0, write_every=1.0)
+    """The office with marks that have moved whenever it is polled."""
+    restless = Steady(read_every=MOVES_EVERY, write_every=MOVES_EVERY)
     return replace(office, syncs=tuple(replace(s, behaviour=restless) for s in office.syncs))
 
 
-async def _in_turns(institutions: int, rounds: int) -> dict[str, list[Spent]]:
+async def _in_turns(
+    lap: str, ways: Iterable[str], institutions: int, rounds: int
+) -> dict[str, list[Spent]]:
     authority = trustme.CA()
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(server)
-    taken: dict[str, list[Spent]] = {way: [] for way in WAYS}
+    taken: dict[str, list[Spent]] = {way: [] for way in ways}
     simulator = Simulator(
         map(_restless, offices(institutions)),
         api_key=KEY,
@@ -91,7 +110,7 @@ async def _in_turns(institutions: int, rounds: int) -> dict[str, list[Spent]]:
         async with simulator:
             for _ in range(rounds):
                 for way, found in taken.items():
-                    command = (sys.executable, "-m", "bench.polling", way, simulator.url)
+                    command = (sys.executable, "-m", "bench.polling", way, lap, simulator.url)
                     process = await asyncio.create_subprocess_exec(
                         *command,
                         str(institutions),
@@ -104,6 +123,8 @@ async def _in_turns(institutions: int, rounds: int) -> dict[str, list[Spent]]:
 
 
 Round = Callable[[], Awaitable[None]]
+Lap = Callable[[Round, Round], Awaitable[Spent]]
+"""Measures rounds of polls, and maybe a scrape."""
 
 
 async def _each(numbers: range, ask: Callable[[int], Awaitable[None]]) -> None:
@@ -117,14 +138,20 @@ async def _each(numbers: range, ask: Callable[[int], Awaitable[None]]) -> None:
     await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
 
-async def _second(round_: Round, scrape: Round) -> Spent:
+async def _first(round_: Round, _scrape: Round) -> Spent:
+    return Spent(await cpu(round_))
+
+
+async def _later(round_: Round, scrape: Round) -> Spent:
     await round_()
-    # So that marks have moved.
-    await asyncio.sleep(1)
-    return Spent(await cpu(round_), await cpu(scrape))
+    spent = []
+    for _ in range(LATER_ROUNDS):
+        await asyncio.sleep(MOVES_EVERY)
+        spent.append(await cpu(round_))
+    return Spent(statistics.median(spent), await cpu(scrape))
 
 
-async def _ours(url: str, institutions: int) -> Spent:
+async def _ours(lap: Lap, url: str, institutions: int) -> Spent:
     everybody, own = inventory(institutions), OwnMetrics("bench")
     latest = Latest(Fleet(), standard_policy(), OwnMetrics("bench"))
     latest.watch(everybody)
@@ -153,7 +180,7 @@ async def _ours(url: str, institutions: int) -> Spent:
                 latest.fleet, time.time(), openmetrics=False, names=frozenset(), gzip=True
             )
 
-        return await _second(round_, scrape)
+        return await lap(round_, scrape)
 
 
 async def _session(url: str) -> aiohttp.ClientSession:
@@ -165,7 +192,7 @@ async def _session(url: str) -> aiohttp.ClientSession:
     return session
 
 
-async def _bare(url: str, institutions: int) -> Spent:
+async def _bare(lap: Lap, url: str, institutions: int) -> Spent:
     async with await _session(url) as session:
 
         async def ask(number: int) -> None:
@@ -176,7 +203,7 @@ async def _bare(url: str, institutions: int) -> Spent:
         async def scrape() -> None:
             """There is nothing to be read."""
 
-        return await _second(lambda: _each(range(institutions), ask), scrape)
+        return await lap(lambda: _each(range(institutions), ask), scrape)
 
 
 class _Emr(BaseModel):
@@ -244,7 +271,7 @@ class _Gauges:
             self.set(table.SYNC_INFO, 1, *labels, *info)
 
 
-async def _conventional(url: str, institutions: int) -> Spent:
+async def _conventional(lap: Lap, url: str, institutions: int) -> Spent:
     """What exporters usually do: a model of the answer, and gauges that are set."""
     gauges = _Gauges()
     async with await _session(url) as session:
@@ -258,11 +285,12 @@ async def _conventional(url: str, institutions: int) -> Spent:
         async def scrape() -> None:
             generate_latest(gauges.registry)
 
-        return await _second(lambda: _each(range(institutions), ask), scrape)
+        return await lap(lambda: _each(range(institutions), ask), scrape)
 
 
 WAYS = {"bare": _bare, "conventional": _conventional, "ours": _ours}
+LAPS = {"first": _first, "later": _later}
 
 if __name__ == "__main__":
-    way, url, institutions = sys.argv[1:]
-    print(*uvloop.run(WAYS[way](url, int(institutions))))
+    way, lap, url, institutions = sys.argv[1:]
+    print(*uvloop.run(WAYS[way](LAPS[lap], url, int(institutions))))

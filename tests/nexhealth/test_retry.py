@@ -15,7 +15,7 @@ from nexhealth_exporter.errors import (
     Throttled,
     Timeout,
 )
-from nexhealth_exporter.model import Institution
+from nexhealth_exporter.model import Institution, Inventory
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.nexhealth.client import seconds_told
 from nexhealth_exporter.nexhealth.retry import Limit
@@ -77,14 +77,29 @@ async def test_the_time_limit_runs_from_the_first_turn_and_is_not_prolonged() ->
     limit = Limit(0.2)
 
     async def ask_on_and_on() -> None:
-        async with limit:
-            await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)
+        limit.start()
+        async with limit.kept():
             for _ in range(10):
                 limit.start()
                 await asyncio.sleep(0.1)
 
     assert type(await failure(ask_on_and_on())) is Timeout
     assert limit.left < 0.1
+
+
+async def test_an_answer_about_all_that_never_ends_is_given_up(client: Client) -> None:
+    async def trickle(request: web.Request) -> web.StreamResponse:
+        if request.path != "/sync_status":
+            return plain_answer(request)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.01)
+
+    async with Server(trickle) as url, client(url, timeout=0.1) as nexhealth, asyncio.timeout(20):
+        assert type(await failure(nexhealth.fleet(Inventory()))) is Timeout
 
 
 async def test_an_outage_costs_few_retries(sim: Simulator, nexhealth: NexHealth) -> None:

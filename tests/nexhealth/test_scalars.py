@@ -67,6 +67,7 @@ def test_a_mark_is_taken_as_it_is_however_unlikely(told: str, at: float) -> None
         "2020-06-05T20:16:57+99:99",
         "2020-06-05T20:16:57Z" * 1000,
         "\uff12\uff10\uff12\uff10-06-05T20:16:57Z",
+        "2020-06-05T20:16:57Z\ud800",
         1591388217,
         1591388217.5,
         True,

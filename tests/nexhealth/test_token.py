@@ -218,6 +218,15 @@ async def test_a_rotated_key_is_used_at_once_even_after_a_refusal(
         assert await nexhealth.syncs(OFFICES[0])
 
 
+async def test_the_key_is_read_when_a_token_is_asked_for_and_not_with_each_poll(
+    sim: Simulator, client: Client
+) -> None:
+    keys = ["simulated-key"]
+    async with client(sim.url, api_key=keys.pop) as nexhealth:
+        answers = [*await ask_all(nexhealth), *await ask_all(nexhealth)]
+    assert all(isinstance(answer, tuple) for answer in answers)
+
+
 async def test_a_key_that_cannot_be_read_or_sent_is_told_without_asking(
     sim: Simulator, client: Client
 ) -> None:

@@ -75,9 +75,11 @@ def derived(
     before: Pattern | None,
 ) -> Pattern | None:
     """The pattern at the beginning of the local day `today`; None while it is not sure."""
+    if evidence.seen_for < LEAST_SEEN:
+        return None
     shares = _Shares(evidence, today, skipped)
     sure = shares.sure()
-    if sure < SURE or evidence.seen_for < LEAST_SEEN:
+    if sure < SURE:
         return None
     tuning = tuning_of(kind)
     values = _values(shares, tuning)

@@ -347,8 +347,13 @@ def first_met(at: float, zone: str) -> Learned:
     """The record of a sync that was never seen before."""
     slot = slot_of(at, zone)
     monday = slot - (slot - _MONDAY) % WEEK
-    record = Record(monday - (WEEKS - 1) * WEEK)
-    return Learned(at, None, None, at, at, record.packed())
+    return Learned(at, None, None, at, at, _empty(monday - (WEEKS - 1) * WEEK))
+
+
+@lru_cache(maxsize=8)
+def _empty(base: int) -> bytes:
+    """The same record for all that are met in one week, packed."""
+    return Record(base).packed()
 
 
 def _disturbed(record: Record, look: Look) -> int:

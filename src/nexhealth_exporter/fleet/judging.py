@@ -120,10 +120,11 @@ class Judging:
 
         A clock that was ahead told ages that are not so, one that was behind met marks too early.
         """
-        if since is None or at < since or before.learned.caught_up(since, at) is not before.learned:
+        if since is None or at < since or sync != before.sync:
             return False
-        settled_until = before.settled_until(since, self.policy.abandoned_after)
-        return at < settled_until and (sync is before.sync or sync == before.sync)
+        if before.learned.caught_up(since, at) is not before.learned:
+            return False
+        return at < before.settled_until(since, self.policy.abandoned_after)
 
     def _failed(self, before: Standing, poll: Poll) -> Standing:
         failed = altered(before, last_poll=poll.at, failure=poll.failure)

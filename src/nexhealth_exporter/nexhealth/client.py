@@ -26,7 +26,7 @@ from nexhealth_exporter.errors import (
 )
 from nexhealth_exporter.model import Institution, Inventory, Sync
 from nexhealth_exporter.nexhealth import envelope, payload
-from nexhealth_exporter.nexhealth.exchange import Call, Exchange, Meter, Response
+from nexhealth_exporter.nexhealth.exchange import LARGE_LIMIT, Call, Exchange, Meter, Response
 from nexhealth_exporter.nexhealth.pacer import Pacer
 from nexhealth_exporter.nexhealth.remarks import Remarks
 from nexhealth_exporter.nexhealth.retry import Allowance, Limit, persist
@@ -40,8 +40,7 @@ LARGE = 256 * MIB
 """Bytes of the largest answer about all institutions."""
 
 _SMALL_LIMIT = 2.0
-_LARGE_LIMIT = 30.0
-"""How many times the timeout of one call a question may take, retries and waits included."""
+"""How many times the timeout of one call a small question may take, retries and waits included."""
 
 OK, REDIRECTED, REFUSED, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 300, 400, 429, 500
 
@@ -142,7 +141,7 @@ class NexHealth:
     @property
     def patience(self) -> float:
         """How long (seconds) one question may take, retries and a pause included."""
-        return _LARGE_LIMIT * self._timeout + _LONGEST_PAUSE
+        return LARGE_LIMIT * self._timeout + _LONGEST_PAUSE
 
     async def inventory(self) -> Inventory:
         """Every institution that the key can see, with its locations and their time zones.
@@ -219,10 +218,10 @@ class NexHealth:
 
     async def _persist(self, call: Call, authorization: str) -> envelope.Answer:
         """The call, and its retries within one time limit."""
-        seconds = self._timeout * (_SMALL_LIMIT if call.is_small else _LARGE_LIMIT)
-        async with Limit(seconds) as limit:
-            ask = partial(self._once, call, authorization, limit)
-            return await persist(ask, limit, self._pacer, self._allowance)
+        seconds = self._timeout * (_SMALL_LIMIT if call.is_small else LARGE_LIMIT)
+        limit = Limit(seconds)
+        ask = partial(self._once, call, authorization, limit)
+        return await persist(ask, limit, self._pacer, self._allowance)
 
     async def _once(self, call: Call, authorization: str, limit: Limit) -> envelope.Answer:
         response = await self._exchange.send(call, authorization, limit.start)

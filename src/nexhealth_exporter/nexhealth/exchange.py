@@ -27,6 +27,9 @@ from nexhealth_exporter.nexhealth.pacer import Pacer, Slot
 KEEP_ALIVE = 45.0
 """Seconds for which an idle connection is kept: longer than the gaps of a saturated pacer."""
 
+LARGE_LIMIT = 30.0
+"""How many times the timeout a large answer may take as a whole, and so may its retries."""
+
 _ERROR_BODY = 65536
 """Bytes that are read of an answer that is no success: its words are all that matters."""
 
@@ -97,7 +100,9 @@ class Exchange:
         }
         # A limit of the whole holds for each part: aiohttp is asked to watch no more than it must.
         self._small = aiohttp.ClientTimeout(total=timeout)
-        self._large = aiohttp.ClientTimeout(total=None, connect=timeout, sock_read=timeout)
+        self._large = aiohttp.ClientTimeout(
+            total=LARGE_LIMIT * timeout, connect=timeout, sock_read=timeout
+        )
         self._max_concurrency = max_concurrency
         self._permits = asyncio.Semaphore(max_concurrency)
         self._pacer = pacer
@@ -197,7 +202,7 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytearray:
     is_success = response.ok
     room = max_bytes if is_success else _ERROR_BODY
     body = bytearray()
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         if len(body) + len(chunk) > room:
             if is_success:
                 raise TooLarge(f"The answer is larger than {max_bytes} bytes.", response.status)

@@ -14,8 +14,9 @@ The law, for a limit per second and one per minute:
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Self
 
 MARGIN = 0.1
 """Seconds: some calls take longer to arrive than others, so that they come closer together."""
@@ -31,11 +32,29 @@ _NAP = 1.0
 
 
 class Slot:
-    """The right to send one call; `held` is how long (seconds) the limits held it back."""
+    """The right to send one call, from when its turn has come; an async context manager.
 
-    def __init__(self, held: float, on_sent: Callable[[], None]) -> None:
-        self.held = held
+    `held` is how long (seconds) the limits held it back.
+    """
+
+    def __init__(
+        self,
+        permits: asyncio.Semaphore,
+        take: Callable[[asyncio.Semaphore], Awaitable[float]],
+        on_sent: Callable[[], None],
+    ) -> None:
+        self.held = 0.0
+        self._permits = permits
+        self._take = take
         self._on_sent: Callable[[], None] | None = on_sent
+
+    async def __aenter__(self) -> Self:
+        self.held = await self._take(self._permits)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.sent()
+        self._permits.release()
 
     def sent(self) -> None:
         """The call has been sent just now. Saying it again changes nothing."""
@@ -82,19 +101,12 @@ class Pacer:
         """Seconds for which nothing will be let through; 0 when there is no pause."""
         return max(0.0, self._paused_until - self._clock())
 
-    @asynccontextmanager
-    async def slot(self, permits: asyncio.Semaphore) -> AsyncIterator[Slot]:
+    def slot(self, permits: asyncio.Semaphore) -> AbstractAsyncContextManager[Slot]:
         """Hold one of `permits` (calls in flight) and wait for the turn to send.
 
         The caller says `sent()` when the call leaves; at the latest it counts as sent at the end.
         """
-        held = await self._take(permits)
-        slot = Slot(held, self._note_sent)
-        try:
-            yield slot
-        finally:
-            slot.sent()
-            permits.release()
+        return Slot(permits, self._take, self._note_sent)
 
     async def _take(self, permits: asyncio.Semaphore) -> float:
         arrived = self._clock()

@@ -100,7 +100,8 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 
 async def syncs(found: Answer, institution: Institution, reject: Reject) -> tuple[Sync, ...]:
     """The syncs of one institution. Raises Malformed."""
-    entries = await read(found, _entry, reject)
+    known = _known(institution)
+    entries = await read(found, lambda raw: _entry(raw, known), reject)
     own = [
         e
         for e in entries
@@ -155,8 +156,10 @@ class _Told(Mapping[str, tuple[Sync, ...]]):
         self._inventory = inventory
 
     def __getitem__(self, subdomain: str) -> tuple[Sync, ...]:
-        entries = [_entry(raw) for raw in self._entries[subdomain]]
-        return _named(entries, self._inventory.institutions[subdomain])
+        institution = self._inventory.institutions[subdomain]
+        known = _known(institution)
+        entries = [_entry(raw, known) for raw in self._entries[subdomain]]
+        return _named(entries, institution)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -166,35 +169,31 @@ class _Told(Mapping[str, tuple[Sync, ...]]):
 
 
 def _named(entries: Sequence[_Entry], institution: Institution) -> tuple[Sync, ...]:
-    unique = names([entry.source for entry in entries])
-    known = {site.id: site for site in institution.locations}
-
-    def as_known(sites: tuple[Location, ...]) -> tuple[Location, ...]:
-        """The same as the inventory has them, which a fleet then holds once.
-
-        Whether one is in use, the entry itself tells later than the inventory.
-        """
-        same = tuple(
-            own
-            if (own := known.get(site.id)) is not None and own.inactive == site.inactive
-            else site
-            for site in sites
-        )
-        is_all = len(same) == len(known) and same == institution.locations
-        return institution.locations if is_all else same
-
+    unique, everywhere = names([entry.source for entry in entries]), institution.locations
     return tuple(
-        altered(entry.sync, name=sys.intern(name), locations=as_known(entry.sync.locations))
+        altered(
+            entry.sync,
+            name=sys.intern(name),
+            locations=everywhere if entry.sync.locations == everywhere else entry.sync.locations,
+        )
         for entry, name in zip(entries, unique, strict=True)
     )
 
 
-def _entry(raw: Raw) -> _Entry:
+Sites = Mapping[int, Location]
+"""Locations that are known, by their ids."""
+
+
+def _known(institution: Institution) -> Sites:
+    return {site.id: site for site in institution.locations}
+
+
+def _entry(raw: Raw, known: Sites) -> _Entry:
     told = _sync.decode(raw)
     institution_id = integer(told.institution_id)
     source_name = text(told.sync_source_name)
     emr, integration_type = _product(told.emr or told.ehr)
-    locations = _sites(told.locations)
+    locations = _sites(told.locations, known)
     sync = Sync(
         name="",
         integration_type=integration_type,
@@ -260,23 +259,31 @@ def _listed(raw: Raw) -> Institution:
         id=integer(told.id),
         name=shortened(text(told.name)),
         country=_code(told.country_code),
-        locations=_sites(told.locations),
+        locations=_sites(told.locations, {}),
     )
 
 
-def _sites(locations: Raw) -> tuple[Location, ...]:
-    """The locations that can be read, each id once."""
+def _sites(locations: Raw, known: Sites) -> tuple[Location, ...]:
+    """The locations that can be read, each id once.
+
+    One that is known already is that, which a fleet then holds once; but whether it is in use, an
+    entry tells later than the inventory.
+    """
     sites: dict[int, Location] = {}
     for told in _told(locations):
         number = integer(told.id)
-        if number is not None:
-            sites[number] = Location(
+        if number is None:
+            continue
+        inactive, own = flag(told.inactive), known.get(number)
+        if own is None or own.inactive != inactive:
+            own = Location(
                 id=number,
                 timezone=zone(told.tz),
                 country=_code(told.country_code),
                 state=_code(told.state),
-                inactive=flag(told.inactive),
+                inactive=inactive,
             )
+        sites[number] = own
     return tuple(sites.values())
 
 

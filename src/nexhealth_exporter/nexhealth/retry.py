@@ -1,9 +1,9 @@
 """Trying again: which failures may pass, after what wait, and how often at most."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 from nexhealth_exporter.errors import ConnectionFailed, PollError, ServerError, Throttled, Timeout
 from nexhealth_exporter.nexhealth.pacer import Pacer
@@ -52,40 +52,36 @@ class Allowance:
 
 
 class Limit:
-    """The time limit of one question, retries included; an async context manager.
+    """The time limit of one question, retries included.
 
     It runs from the moment when the first call has its turn, so that a long queue is no
-    fault of the question. When it ends, the last failure is raised, else `Timeout`.
+    fault of the question. That call has a limit of its own, which is no longer: only retries
+    need a timer.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._timeout = asyncio.timeout(None)
+        self._ends: float | None = None
         self.failure: PollError | None = None
 
     def start(self) -> None:
         """The first call has its turn; later ones change nothing."""
-        if self._timeout.when() is None:
-            self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        if self._ends is None:
+            self._ends = asyncio.get_running_loop().time() + self._seconds
 
     @property
     def left(self) -> float:
         """Seconds until it ends."""
-        ends = self._timeout.when()
-        return self._seconds if ends is None else ends - asyncio.get_running_loop().time()
+        if self._ends is None:
+            return self._seconds
+        return self._ends - asyncio.get_running_loop().time()
 
-    async def __aenter__(self) -> Self:
-        await self._timeout.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """When it ends, so does what is done meanwhile: by the last failure, else by `Timeout`."""
         try:
-            await self._timeout.__aexit__(kind, error, traceback)
+            async with asyncio.timeout_at(self._ends):
+                yield
         except TimeoutError:
             text = f"No answer within {self._seconds:g} s, retries included."
             raise (self.failure or Timeout(text)) from None
@@ -112,7 +108,8 @@ async def persist(
             raise failures.pop()
         return await ask()
 
-    answer = await _law(limit, pacer, allowance)(again)
+    async with limit.kept():
+        answer = await _law(limit, pacer, allowance)(again)
     allowance.succeeded()
     return answer
 

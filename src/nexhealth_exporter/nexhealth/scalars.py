@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime
 
+from msgspec import ValidationError, convert
+
 from nexhealth_exporter.nexhealth.text import clean
 
 _MAX_DIGITS = 19
@@ -55,6 +57,14 @@ def instant(value: object) -> float | None:
     """
     if not isinstance(value, str) or len(value) > _MAX_INSTANT:
         return None
+    try:
+        at = convert(value, datetime)  # as live answers have it
+    except (ValidationError, UnicodeEncodeError):
+        return _spelt_otherwise(value)
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH).total_seconds()
+
+
+def _spelt_otherwise(value: str) -> float | None:
     found = _INSTANT.fullmatch(value.strip())
     if found is None:
         return None

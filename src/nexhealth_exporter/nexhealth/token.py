@@ -98,7 +98,8 @@ class Authenticator:
     """Holds the token; all who ask share one call, and its failure.
 
     `ask` turns the key into a token or raises a leaf of PollError; `key` is called
-    each time, so that a rotated key is used at once, even while waiting after a refusal.
+    each time that one is asked for, so that a rotated key is used at once, even while waiting
+    after a refusal.
     `life` is how long (seconds) the latest token serves before it is replaced.
     """
 
@@ -118,7 +119,7 @@ class Authenticator:
         self._token: Token | None = None
         self.life = _RENEWED_AFTER * HOUR
         self._failure: PollError | None = None
-        self._failed_key = ""
+        self._sent_key = ""
         self._asking = _Backoff(clock)
         self._replacing = _Backoff(clock)
         self._unhelpful: Token | None = None
@@ -130,12 +131,8 @@ class Authenticator:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be seen: the token, and the key when it can be read."""
-        try:
-            key = self._usable_key()
-        except AuthFailed:
-            key = ""
-        return (self._token.value if self._token else "", key)
+        """What must not be seen: the token, and the key that was sent for it."""
+        return (self._token.value if self._token else "", self._sent_key)
 
     async def token(self) -> Token:
         """A token that is not due for renewal, or at least not expired. Raises PollError."""
@@ -182,14 +179,15 @@ class Authenticator:
 
     async def _authenticate(self) -> Token:
         key = self._usable_key()
-        if self._failure is not None and self._asking.is_on and key == self._failed_key:
+        if self._failure is not None and self._asking.is_on and key == self._sent_key:
             raise self._failure.with_traceback(None)
+        self._sent_key = key
         try:
             value = await self._ask(key)
         except PollError as error:
             is_offline = isinstance(error, ConnectionFailed | Timeout)
             self._asking.failed(_LONGEST_WAIT_OFFLINE if is_offline else _LONGEST_WAIT)
-            self._failure, self._failed_key = error, key
+            self._failure = error
             logger.warning(
                 "authenticating failed", extra={"reason": error.reason, "error": str(error)}
             )
