@@ -361,10 +361,12 @@ def _events(marks: tuple[Shown, Shown], zone: str, late: int, leaps: Leaps) -> I
             other, was = now[1 - way], now[way]
             now[way] = mark
             is_kept |= pauses
-            if None not in (mark, other, was) and mark - other >= AHEAD:
+            if mark is None:
+                continue
+            if other is not None and was is not None and mark - other >= AHEAD:
                 # The other direction is judged by the half hours in which this one has moved.
                 is_kept |= clock.slot(mark) != clock.slot(was)
-            if mark is not None and look:
+            if look:
                 moved.add(clock.slot(mark))
         day = int((at + clock.offset(at) - late) // DAY)
         if is_kept or day != today:
