@@ -312,6 +312,33 @@ async def test_a_file_that_changes_during_the_start_is_followed(tmp_path: Path) 
                 await until(lambda: says("sameorigin"), seconds=1, why=process.said)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "word"),
+    [
+        ("CONFIG_FILE", "institutions: [{match: {}, group: east-team}]", "east-team"),
+        (
+            "WEB_CONFIG_FILE",
+            "http_server_config: {headers: {X-Frame-Options: sameorigin}}",
+            "X-Frame-Options: sameorigin",
+        ),
+        ("API_KEY_FILE", "{key}", "API_KEY_FILE"),
+    ],
+)
+async def test_a_file_may_be_a_pipe(name: str, text: str, word: str) -> None:
+    port = free_port()
+    async with Simulator(plain_offices(1)) as simulator:
+        text = text.replace("{key}", simulator.api_key)
+        # What follows << is a pipe, if it is short.
+        shell = ("sh", "-c", f"exec \"$@\" << 'END'\n{text}\nEND\n", "sh", *PROGRAM)
+        env = settings(simulator, LISTEN_ADDRESS=f"127.0.0.1:{port}")
+        if name == "API_KEY_FILE":
+            del env[f"{PREFIX}API_KEY"]
+        env[PREFIX + name] = "/dev/stdin"
+        async with running(*shell, env=env) as process:
+            await served(process, port)
+            assert word in (await get(f"http://127.0.0.1:{port}/config"))[1]
+
+
 async def test_who_asks_the_wrong_shard_is_told_the_right_one() -> None:
     port = free_port()
     numbers = {f"office-{n}": shard_of(f"office-{n}", 3) for n in range(1, 9)}
