@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 Fingerprint = Mapping[Path, str | None]
-"""The SHA-256 of each file's content; None for a file that cannot be read."""
+"""The SHA-256 of each file's content; None for a file that cannot be read, or only once."""
 
 
 def fingerprint(paths: Iterable[Path]) -> Fingerprint:
@@ -16,7 +16,14 @@ def fingerprint(paths: Iterable[Path]) -> Fingerprint:
     return {path: _digest(path) for path in paths}
 
 
+def is_lasting(path: Path) -> bool:
+    """Whether it can be read again and again: what a pipe holds is gone after the first time."""
+    return path.is_file()
+
+
 def _digest(path: Path) -> str | None:
+    if not is_lasting(path):
+        return None
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

@@ -282,7 +282,9 @@ async def test_a_reload_that_is_asked_for_too_early_does_not_end_the_start(tmp_p
 
 async def test_a_file_that_changes_during_the_start_is_followed(tmp_path: Path) -> None:
     config, state, port = tmp_path / "config.yaml", tmp_path / "state.db", free_port()
+    web = tmp_path / "web.yaml"
     config.write_text("{}")
+    web.write_text("{}")
 
     def has_opened(process: Process) -> bool:
         with suppress(OSError):
@@ -292,8 +294,9 @@ async def test_a_file_that_changes_during_the_start_is_followed(tmp_path: Path) 
     async def says(word: str) -> bool:
         return word in (await get(f"http://127.0.0.1:{port}/config"))[1]
 
+    files = {"CONFIG_FILE": config, "WEB_CONFIG_FILE": web, "STATE_FILE": state}
     async with Simulator(plain_offices(1)) as simulator:
-        more = {"CONFIG_FILE": str(config), "STATE_FILE": str(state)}
+        more = {name: str(file) for name, file in files.items()}
         env = settings(simulator, **more, LISTEN_ADDRESS=f"127.0.0.1:{port}")
         with closing(sqlite3.connect(state)) as locked:
             locked.execute("BEGIN EXCLUSIVE")
@@ -301,10 +304,39 @@ async def test_a_file_that_changes_during_the_start_is_followed(tmp_path: Path) 
                 # It waits for the lock, and has read the file before.
                 await until(lambda: has_opened(process), why=process.said)
                 config.write_text("institutions: [{match: {}, group: east-team}]\n")
+                web.write_text("http_server_config: {headers: {X-Frame-Options: sameorigin}}\n")
                 locked.rollback()
                 await served(process, port)
                 assert not await says("east-team")
                 await until(lambda: says("east-team"), why=process.said)
+                await until(lambda: says("sameorigin"), seconds=1, why=process.said)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "word"),
+    [
+        ("CONFIG_FILE", "institutions: [{match: {}, group: east-team}]", "east-team"),
+        (
+            "WEB_CONFIG_FILE",
+            "http_server_config: {headers: {X-Frame-Options: sameorigin}}",
+            "X-Frame-Options: sameorigin",
+        ),
+        ("API_KEY_FILE", "{key}", "API_KEY_FILE"),
+    ],
+)
+async def test_a_file_may_be_a_pipe(name: str, text: str, word: str) -> None:
+    port = free_port()
+    async with Simulator(plain_offices(1)) as simulator:
+        text = text.replace("{key}", simulator.api_key)
+        # What follows << is a pipe, if it is short.
+        shell = ("sh", "-c", f"exec \"$@\" << 'END'\n{text}\nEND\n", "sh", *PROGRAM)
+        env = settings(simulator, LISTEN_ADDRESS=f"127.0.0.1:{port}")
+        if name == "API_KEY_FILE":
+            del env[f"{PREFIX}API_KEY"]
+        env[PREFIX + name] = "/dev/stdin"
+        async with running(*shell, env=env) as process:
+            await served(process, port)
+            assert word in (await get(f"http://127.0.0.1:{port}/config"))[1]
 
 
 async def test_who_asks_the_wrong_shard_is_told_the_right_one() -> None:

@@ -293,7 +293,11 @@ async def test_a_mark_that_leaves_the_horizon_loses_what_lies_before_it() -> Non
 
 
 @pytest.mark.parametrize("steps", range(1, 12))
-def test_a_page_given_up_halfway_is_made_up_for(steps: int) -> None:
+@pytest.mark.parametrize("moments", [(600, -600, 1200), (-1200, 600, -600)])
+def test_a_page_given_up_halfway_is_made_up_for(
+    steps: int, moments: tuple[float, float, float]
+) -> None:
+    before, halfway, after = (CLOSING + moment for moment in moments)
     mark = CLOSING - 3600
     polls = [
         Poll(name, mark, (Sync("Dentrix", SERVER, "", mark, mark),)) for name in ("one", "two")
@@ -309,11 +313,11 @@ def test_a_page_given_up_halfway_is_made_up_for(steps: int) -> None:
         }
 
     block = Block(CLOSING)
-    drawn(block, CLOSING + 600)
-    given_up = block.steps(standings, CLOSING - 600)
+    drawn(block, before)
+    given_up = block.steps(standings, halfway)
     for _ in range(steps):
         next(given_up, None)
-    assert drawn(block, CLOSING + 1200) == drawn(Block(CLOSING), CLOSING + 1200)
+    assert drawn(block, after) == drawn(Block(CLOSING), after)
 
 
 @pytest.mark.parametrize("steps", range(1, 5))

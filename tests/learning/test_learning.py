@@ -6,8 +6,22 @@ import pytest
 
 from nexhealth_exporter import report
 from nexhealth_exporter.expectation.learned import slot_of
-from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity, Source
-from tests.learning.conftest import DAY, ZONE, Hours, Make, Office, at
+from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.model import (
+    Institution,
+    IntegrationType,
+    Inventory,
+    Location,
+    Operation,
+    Poll,
+    Reason,
+    Severity,
+    Source,
+    Sync,
+)
+from nexhealth_exporter.policy import policy
+from nexhealth_exporter.rules import Rules
+from tests.learning.conftest import DAY, DEFAULTS, ZONE, Hours, Make, Office, at
 
 FIRST = date(2026, 2, 23)
 """A Monday; no holiday comes before 25 May, but the clocks change on 8 March."""
@@ -333,6 +347,31 @@ def test_what_paused_in_two_nights_may_pause_in_a_third(office: Make) -> None:
     assert pauses == [["warning"], ["warning"], []]
     # Pauses by day are no backups.
     assert smiles.expects(weeks(7), 1) == smiles.expects(weeks(7), 6) == 1
+
+
+@pytest.mark.parametrize(("begins", "ends"), [(8, 12), (14, 17)])
+def test_an_incident_at_either_end_of_a_day_is_not_taken_for_new_hours(
+    begins: float, ends: float
+) -> None:
+    rules = policy(Rules(), DEFAULTS)
+    names = [f"office-{number}" for number in range(10)]
+    places = (Location(1, ZONE.key),)
+    fleet = Fleet().watching(Inventory({n: Institution(n, locations=places) for n in names}), rules)
+    monday, mark = weeks(4), None
+    for day in (FIRST + timedelta(days=number) for number in range(30)):
+        for half in range(48):
+            hour, now = half / 2, at(day, half / 2)
+            is_struck = day == monday and begins <= hour < ends
+            if day.weekday() < 5 and 8 <= hour < 17 and not is_struck:
+                mark = now
+            syncs = (Sync("Main", IntegrationType.CLOUD, read_at=mark, write_at=mark),)
+            fleet = fleet.after([Poll(n, now, syncs) for n in names], rules).with_incidents()
+
+    assert fleet.disturbances
+    (struck,) = fleet.standings[names[0]].syncs or ()
+    wednesday = monday + timedelta(days=2)
+    expected = [struck.expectation.piece(at(wednesday, hour)).value for hour in (8.2, 9.2, 16.7)]
+    assert expected == [0.5, 1, 1]
 
 
 def test_one_day_off_lowers_no_expectation(office: Make) -> None:

@@ -85,8 +85,8 @@ def test_a_rest_teaches_but_for_the_time_of_an_incident_within() -> None:
     )
 
     assert without & ~whole == 0
-    # Two hours more, in which those that it has silenced come back.
-    assert (whole ^ without).bit_count() == 2 * (6 + 2) + 1
+    # It is told of later than it begins, and those that it has silenced come back for two hours.
+    assert (whole ^ without).bit_count() == 2 * (2.5 + 6 + 2) + 1
     assert without.bit_count() > 2 * 24 * 4
 
 

@@ -95,7 +95,7 @@ class Exporter:
             clock=time.time,
             remembering=memory.handed_over(),
         )
-        self._web_fingerprint = fingerprint(files.web.files)
+        self._web_seen = _of_web(files.web, seen)
 
     def view(self) -> View:
         """What the HTTP server may know."""
@@ -118,6 +118,7 @@ class Exporter:
 
     def reload(self) -> bool:
         """Read the files again; whether what they say is in force now."""
+        seen = _fingerprinted(self._settings)
         try:
             files = read_files(self._settings)
             self._api_key.reread()
@@ -127,17 +128,16 @@ class Exporter:
             logger.warning("configuration not reloaded", extra={"problems": " ".join(problems)})
             return False
         settings, rules = self._settings, files.rules
-        self._take_web(files.web)
+        self._take_web(files.web, seen)
         self.files = replace(self.files, rules=rules)
         self.poller.reload(policy_of(settings, rules), watches(settings, rules))
         self._own.reloaded(time.time())
         logger.info("configuration reloaded")
         return True
 
-    def _take_web(self, web: WebConfig) -> None:
-        before = self._web_fingerprint
-        self._web_fingerprint = fingerprint(web.files)
-        if self._web_fingerprint == before:
+    def _take_web(self, web: WebConfig, seen: Fingerprint) -> None:
+        before, self._web_seen = self._web_seen, _of_web(web, seen)
+        if self._web_seen == before:
             return  # the users already let in need not be checked anew
         if web.tls is not None or self.files.web.tls is not None:
             self._tls_changed.set()
@@ -246,3 +246,8 @@ def _fingerprinted(settings: Settings) -> Fingerprint:
     web = settings.web_config_file
     files = (settings.config_file, settings.api_key_file, web, *webconfig.named(web))
     return fingerprint(path for path in files if path)
+
+
+def _of_web(web: WebConfig, seen: Fingerprint) -> Fingerprint:
+    """What its files were before it was read: those of later may not be what it holds."""
+    return {path: seen.get(path) for path in web.files}

@@ -32,6 +32,10 @@ _MONDAY = 4 * SLOTS
 BLIND = 45 * 60.0
 """After so many seconds without a look, what happened between is not known."""
 
+UNTOLD = 2.5 * 3600.0
+"""So many seconds before its start an incident may have begun to silence: half of the most that is
+tolerated of any before a ticket."""
+
 GRACE = 2 * 3600.0
 """So many seconds after an incident, those that it has silenced may still be coming back."""
 
@@ -361,7 +365,8 @@ def _disturbed(record: Record, look: Look) -> int:
     slots = 0
     for begun, over in look.disturbed:
         last = min(over + GRACE, look.at)
-        slots |= _bits(record, slot_of(begun, look.zone), slot_of(last, look.zone) + 1)
+        first = slot_of(begun - UNTOLD, look.zone)
+        slots |= _bits(record, first, slot_of(last, look.zone) + 1)
     return slots
 
 

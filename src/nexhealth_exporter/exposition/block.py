@@ -80,7 +80,8 @@ class Block:
     def __init__(self, origin: float) -> None:
         self._origin = origin
         self._until = math.inf
-        self._instant = origin
+        self._instant = self._looked = origin
+        """Of what was drawn last, and the latest at which any was looked at."""
         self._stale: set[Column] = set()
         self._parts = dict.fromkeys(COLUMNS, part(b""))
         self.fallbacks = 0
@@ -109,7 +110,7 @@ class Block:
 
     def holds(self, now: float) -> bool:
         """Whether a page of that instant needs no look at the institutions of last time."""
-        return self._instant <= now < self._until
+        return self._looked <= now < self._until
 
     def steps(self, standings: Sequence[Standing] | None, now: float) -> Iterator[None]:
         """Draw these institutions at this instant; each step is a small part of the work.
@@ -183,12 +184,14 @@ class Block:
         """Find out anew what holds where the old no longer does."""
         if self.holds(now):
             return
-        went_back, self._until = now < self._instant, -math.inf
+        went_back, self._until = now < self._looked, -math.inf
+        # If this is given up, some hold from then on, the others from the look before.
+        self._looked = max(self._looked, now)
         for at, standing in enumerate(_syncs_of(standings)):
             if went_back or now >= self._untils[at]:
                 self._look_at(at, standing, now)
                 yield
-        self._until = min(self._untils, default=math.inf)
+        self._looked, self._until = now, min(self._untils, default=math.inf)
 
     def _reach(self, now: float) -> None:
         """It is that instant: what grows is other than it was."""

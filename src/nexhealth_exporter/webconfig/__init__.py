@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nexhealth_exporter.watch import is_lasting
 from nexhealth_exporter.webconfig.config import WebConfig
 from nexhealth_exporter.webconfig.users import LONGEST_PASSWORD, MOST_CHECKS, Crowded, Users
 
@@ -23,7 +24,7 @@ def load(path: Path | None) -> WebConfig:
 
 def named(path: Path | None) -> tuple[Path, ...]:
     """The files that it names as it is now, whether they can be used or not."""
-    if path is None:
+    if path is None or not is_lasting(path):
         return ()
     from nexhealth_exporter.webconfig import reading  # noqa: PLC0415 - as above
 
