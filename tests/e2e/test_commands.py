@@ -104,6 +104,14 @@ async def test_the_demo_tells_an_address_that_can_be_opened(tmp_path: Path, host
     assert "in use" not in demo.said
 
 
+async def test_the_demo_takes_another_port_only_where_its_own_is_in_use() -> None:
+    code, said = await finished("demo", "--listen-address", "192.0.2.1:9")  # nobody's address
+
+    assert code == 1
+    assert "192.0.2.1:9 cannot be listened on" in said
+    assert "in use" not in said
+
+
 async def test_help_names_every_command() -> None:
     code, said = await finished("--help")
 

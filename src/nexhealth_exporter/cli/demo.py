@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -110,11 +111,13 @@ def _settings(
 def _free(address: ListenAddress) -> ListenAddress:
     """The address, with any free port if its own is in use."""
     is_v6 = ":" in (address.host or "")
-    with socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((address.host or "", address.port))
-        except OSError:
+    except OSError as error:
+        # Of any other the server will say what is wrong.
+        if error.errno == errno.EADDRINUSE:
             print(f"Port {address.port} is in use, taking another one.")
             return ListenAddress(address.host, 0)
     return address
