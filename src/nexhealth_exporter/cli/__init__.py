@@ -147,7 +147,8 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
                 "--format",
                 choices=("table", "json"),
                 default="table",
-                help="a table for people (the default), or `syncs` of /api/v1/syncs as JSON",
+                help="a table for people (the default), or `syncs` of /api/v1/syncs as JSON, "
+                "without links",
             )
         if name in WITH_WORDS:
             module = import_module(f"nexhealth_exporter.cli.{name}")
