@@ -281,7 +281,8 @@ def test_nobody_goes_home_from_a_server_that_runs_through_the_night(office: Make
 
     wednesday, friday = before_a_page(2), before_a_page(4)
     assert wednesday < 4 * 3600
-    assert friday > 7 * 3600
+    # An outage of eight open hours must be found, which takes less.
+    assert 7 * 3600 < friday < 7.75 * 3600
 
 
 def test_a_direction_that_the_other_one_leaves_behind_is_overdue_sooner(office: Make) -> None:

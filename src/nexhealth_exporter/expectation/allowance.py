@@ -55,6 +55,9 @@ CLOSING = 90 * MINUTE
 MORNING = 2.5 * HOUR
 """Who went home early is away no longer than so many expected seconds of the next morning."""
 
+MOST_LEFT = 0.9
+"""No more of a server's day is added before a page: it comes before twice the usual is over."""
+
 EARLY = 75 * MINUTE
 """A server with so little left of the day may have been switched off early."""
 
@@ -91,7 +94,7 @@ class Room(NamedTuple):
         else:
             seconds = max(quiet, self.patience * usual)
             if self.is_server:
-                seconds += min(self.left, usual)
+                seconds += min(self.left, MOST_LEFT * usual)
             elif self.left:
                 away = self.next_day + MINUTE if self.next_day else MORNING
                 seconds = max(seconds, self.left + away)
