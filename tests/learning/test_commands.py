@@ -70,21 +70,26 @@ def test_what_was_learned_is_shown_and_can_be_pasted(
     assert held.windows[0] == ((13 * 3600, 22 * 3600),)
 
 
-def test_schedules_of_two_syncs_have_names_of_their_own(
-    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
-) -> None:
-    seen, state = tmp_path / "seen.jsonl", str(tmp_path / "state.db")
+def learned_of(folder: Path, recently: float, *syncs: str) -> str:
+    """The path of a state that has learned six weeks of work of these syncs of one office."""
+    seen, state = folder / "seen.jsonl", str(folder / "state.db")
     told = {"institution": "smiles", "emr_type": "onprem", "timezone": "UTC"}
     lines = [
         json.dumps(
             {**told, "sync": sync, "at": iso(at), "read_at": iso(mark), "write_at": iso(mark)}
         )
         for at, mark in days_of_work(recently - 30 * DAY, 42)
-        for sync in ("Front desk", "Main")
+        for sync in syncs
     ]
     seen.write_text("\n".join(lines))
-
     assert main(["learn", "--observations", str(seen), "--state-file", state]) == 0
+    return state
+
+
+def test_schedules_of_two_syncs_have_names_of_their_own(
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = learned_of(tmp_path, recently, "Front desk", "Main")
     capsys.readouterr()
     assert main(["schedules", "smiles", "--state-file", state]) == 0
     said = capsys.readouterr().out
@@ -102,18 +107,7 @@ def test_schedules_of_two_syncs_have_names_of_their_own(
 def test_hours_of_a_sync_of_any_name_can_be_pasted(
     tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str], sync: str
 ) -> None:
-    seen, state = tmp_path / "seen.jsonl", str(tmp_path / "state.db")
-    told = {"institution": "smiles", "emr_type": "onprem", "timezone": "UTC"}
-    lines = [
-        json.dumps(
-            {**told, "sync": name, "at": iso(at), "read_at": iso(mark), "write_at": iso(mark)}
-        )
-        for at, mark in days_of_work(recently - 30 * DAY, 42)
-        for name in ("Front desk", sync)
-    ]
-    seen.write_text("\n".join(lines))
-
-    assert main(["learn", "--observations", str(seen), "--state-file", state]) == 0
+    state = learned_of(tmp_path, recently, "Front desk", sync)
     assert main(["schedules", "smiles", "--state-file", state]) == 0
     said = capsys.readouterr().out
 

@@ -129,7 +129,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return unpacked(self.packed)
 
     def ahead(self, way: int) -> bytes | None:
-        """What `alone` rests on: the record, packed, where the other direction is ahead by hours.
+        """What `alone` rests on: the record, packed, where the other is an hour ahead.
 
         None where it is not, for most looks need not unpack it.
         """
