@@ -71,6 +71,31 @@ def test_a_server_that_is_always_on_shows_itself_within_days(office: Make) -> No
     assert smiles.expects(weeks(2) + timedelta(days=5), 3) == 1
 
 
+@pytest.mark.parametrize("days", [3, 4, 6, 7])
+def test_a_new_server_does_not_die_unnoticed_on_a_weekday_that_was_never_seen(
+    office: Make, days: int
+) -> None:
+    smiles = office()
+    smiles.live(FIRST, days, always)
+    died = FIRST + timedelta(days=days)
+    smiles.live(died, 1, lambda _: [(0, 6)])
+
+    severity, fired = smiles.alerts[0]
+    assert severity is Severity.WARNING
+    assert at(died, 6) < fired <= at(died, 10)
+
+
+def test_a_first_friday_off_is_a_ticket_and_the_second_is_nothing(office: Make) -> None:
+    smiles = office()
+    hours = weekdays(8, 17, range(4))
+    smiles.live(FIRST, 7, hours)
+    assert [severity for severity, _ in smiles.alerts] == [Severity.WARNING]
+
+    smiles.live(weeks(1), 8, hours)
+
+    assert len(smiles.alerts) == 1
+
+
 def test_an_always_on_server_keeps_its_pattern_on_holidays(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 21, always)
@@ -141,6 +166,27 @@ def test_a_move_to_four_days_is_followed_within_three_weeks(office: Make) -> Non
     smiles.alerts.clear()
     smiles.live(weeks(9) + timedelta(days=1), 7, weekdays(8, 17, range(4)))
     assert smiles.alerts == []
+
+
+@pytest.mark.parametrize("kind", [IntegrationType.SERVER, IntegrationType.CLOUD])
+@pytest.mark.parametrize("day_off", [4, 5])
+def test_a_day_that_comes_every_other_week_is_not_missed_in_between(
+    office: Make, kind: IntegrationType, day_off: int
+) -> None:
+    smiles = office(kind)
+    usual = weekdays(8, 17, range(day_off))
+    every_day = weekdays(8, 17, range(day_off + 1))
+
+    def alternating(day: date) -> list[tuple[float, float]]:
+        hours = every_day if (day - FIRST).days // 7 % 2 else usual
+        return list(hours(day))
+
+    smiles.live(FIRST, 42, alternating)
+    smiles.alerts.clear()
+    smiles.live(weeks(6), 42, alternating)
+
+    assert smiles.alerts == []
+    assert smiles.expects(weeks(12) + timedelta(days=3), 11) == 1
 
 
 def test_later_hours_are_followed(office: Make) -> None:

@@ -32,11 +32,17 @@ CLEAR = 0.45
 POOLED = 0.35
 """What the evidence of another weekday that agrees counts."""
 
+OFTEN = 0.6
+"""On a weekday that was off lately, from this share on a slot runs: every other week is less."""
+
 STREAK_DAYS = 3
 """A slot that rested on so many working days on end rests; or in two weeks on that weekday."""
 
 EDGE = 6
 """A day that was shorter at its ends by no more slots each is taken for new hours at once."""
+
+UNSEEN = 0.5
+"""What a slot counts that was never seen, of what it counts on other weekdays."""
 
 MORNING, MORNING_VALUE = 2, 50
 """After a night, so many slots count no more than so many percent: people come late."""
@@ -110,6 +116,10 @@ class _Shares:
         """By weekday, the slots that have rested for weeks on end."""
         self.days: list[tuple[int, int, int]] = []
         """Each day on which it moved, with the slots in which it rested and moved."""
+        self.comes_and_goes = [False] * 7
+        """By weekday, whether it was off on one of the latest two."""
+        self.seen = [0] * 7
+        """By weekday, the slots of which anything is known, be it that a silence was suspect."""
         for weekday in range(7):
             self._count(evidence, today, weekday, skipped)
         self.days.sort(reverse=True)
@@ -118,7 +128,9 @@ class _Shares:
             for run, rest in zip(self.runs, self.rests, strict=True)
         ]
         self.pooled = [
-            share if share is None or share < HALF else self._pooled(at)
+            share
+            if share is None or share < HALF or self.comes_and_goes[at // SLOTS]
+            else self._pooled(at)
             for at, share in enumerate(self.share)
         ]
         self._stop_lately()
@@ -131,13 +143,19 @@ class _Shares:
         days = [_Day.of(evidence, newest - 7 * week) for week in range(6)]
         runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
         has_run = once = 0
+        counted: list[tuple[int, int]] = []
         for week, day in enumerate(days):
             number = newest - 7 * week
             if not (day.active | day.silent | day.suspect) or skipped(number):
                 continue
+            self.seen[weekday] |= day.active | day.silent | day.suspect
             again = 0
             for other in (*days[max(week - 1, 0) : week], *days[week + 1 : week + 2]):
                 again |= other.silent | other.suspect
+            if not day.active:
+                # Some rest every other week. A longer silence may be an outage, or a vacation.
+                for other in (*days[max(week - 2, 0) : week - 1], *days[week + 2 : week + 3]):
+                    again |= other.silent if not other.active else 0
             rest = (day.silent | (day.suspect & again)) & ~day.active
             if not day.active:
                 rest &= again  # a day off that comes once is no day of rest
@@ -147,19 +165,21 @@ class _Shares:
             has_run |= day.active
             self.stopped[weekday] |= once & rest & ~has_run
             once |= rest & ~has_run
+            counted.append((rest, day.active))
             if day.active:
                 self.days.append((number, rest, day.active))
             self.oldest = min(self.oldest, number)
         self.runs += runs
         self.rests += rests
+        latest = [active for rest, active in counted if active or rest & has_run][:2]
+        self.comes_and_goes[weekday] = not all(latest)
 
     def _pooled(self, at: int) -> float:
         """Its share, drawn to that of other weekdays which agree with it."""
         weekday, slot = divmod(at, SLOTS)
-        alike = range(5) if weekday < SATURDAY else range(SATURDAY, 7)
         runs, rests = self.runs[at], self.rests[at]
         is_new = runs + rests < FEW
-        for day in alike:
+        for day in _alike(weekday):
             other = day * SLOTS + slot
             share = self.share[other]
             if day != weekday and share is not None and (is_new or share >= HALF):
@@ -270,13 +290,33 @@ def _values(shares: _Shares, tuning: Tuning) -> list[int]:
     span = tuning.runs_from - tuning.rests_below
     values: list[int] = []
     for at, share in enumerate(shares.pooled):
-        if share is None or share < tuning.rests_below or shares.has_stopped(at):
+        least = tuning.rests_below
+        if shares.comes_and_goes[at // SLOTS]:
+            least = max(least, OFTEN)
+        if share is None or share < least or shares.has_stopped(at):
             values.append(0)
         else:
             part = min(1.0, (share - tuning.rests_below) / span)
             values.append(5 * round(20 * (LEAST_VALUE + (1 - LEAST_VALUE) * part)))
+    _unseen(values, shares)
     _slow_mornings(values)
     return values
+
+
+def _unseen(values: list[int], shares: _Shares) -> None:
+    """What was never seen of a day is likely as on others: else a new sync could die unnoticed."""
+    for at in range(len(values)):
+        weekday, slot = divmod(at, SLOTS)
+        if not shares.seen[weekday] >> slot & 1:
+            others = (day * SLOTS + slot for day in _alike(weekday))
+            seen = [values[other] for other in others if shares.share[other] is not None]
+            if seen:
+                values[at] = 5 * round(UNSEEN * sum(seen) / len(seen) / 5)
+
+
+def _alike(weekday: int) -> range:
+    """The weekdays that are working days, or days of the weekend, as that one is."""
+    return range(SATURDAY) if weekday < SATURDAY else range(SATURDAY, 7)
 
 
 def _slow_mornings(values: list[int]) -> None:
