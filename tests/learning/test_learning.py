@@ -1,11 +1,14 @@
 """What is learned of an office, and what is not."""
 
+import random
 from datetime import date, timedelta
 
 import pytest
 
 from nexhealth_exporter import report
 from nexhealth_exporter.expectation.learned import slot_of
+from nexhealth_exporter.expectation.schedule import SATURDAY
+from nexhealth_exporter.expectation.words import stretches
 from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import (
     Institution,
@@ -429,6 +432,28 @@ def test_one_day_off_lowers_no_expectation(office: Make) -> None:
     smiles.live(weeks(4) + timedelta(days=1), 8, weekdays(8, 17))
 
     assert smiles.expects(weeks(6), 11) == before == 1
+
+
+@pytest.mark.parametrize("moves", [3, 5, 8])
+def test_who_moves_a_few_times_a_day_is_missed_within_three_days(office: Make, moves: int) -> None:
+    smiles = office(IntegrationType.CLOUD)
+
+    def seldom(day: date) -> list[tuple[float, float]]:
+        draws = random.Random(f"{moves} {day}")
+        hours = [draws.uniform(8, 17) for _ in range(moves)]
+        return [(hour, hour + 0.17) for hour in hours if day.weekday() < SATURDAY]
+
+    smiles.live(FIRST, 42, seldom)
+    smiles.alerts.clear()
+    smiles.live(weeks(6), 22, seldom)
+    assert smiles.alerts == []
+
+    died = weeks(9) + timedelta(days=1)
+    smiles.live(died, 3, never)
+
+    assert [severity for severity, _ in smiles.alerts][:1] == [Severity.WARNING]
+    windows = {s.first: len(s.windows) for s in stretches(smiles.pattern)}
+    assert {count for day, count in windows.items() if day < SATURDAY} == {1}
 
 
 def test_a_day_that_ended_early_is_taken_for_new_hours_at_once(office: Make) -> None:

@@ -1,10 +1,11 @@
 """From evidence of some weeks to a pattern: which slots of the week run, and how sure that is."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.pattern import Pattern, Tuning, Week, tuning_of
-from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
+from nexhealth_exporter.expectation.quiet import SLOT, SLOTS, Quiet
 from nexhealth_exporter.expectation.schedule import DAY, SATURDAY
 from nexhealth_exporter.model import IntegrationType
 
@@ -43,6 +44,22 @@ EDGE = 6
 
 UNSEEN = 0.5
 """What a slot counts that was never seen, of what it counts on other weekdays."""
+
+SPARSE = 0.6
+"""A sync that moves in a smaller share of its slots rests in none of them: it moves seldom."""
+
+MISSES = 13
+"""Of a sync that moves seldom, so many moves must have stayed away before a ticket."""
+
+AROUND = 2
+"""So many slots on either side tell of one in which a sync that moves seldom may have moved."""
+
+INSIDE, GAP = 0.5, 0.25
+"""Of the share of a usual slot, the least that there is around one within hours, and the most over
+lunch."""
+
+WORKING = 0.35
+"""A weekday with a smaller part of what the busiest has is none on which it works."""
 
 MORNING, MORNING_VALUE = 2, 50
 """After a night, so many slots count no more than so many percent: people come late."""
@@ -298,9 +315,40 @@ def _values(shares: _Shares, tuning: Tuning) -> list[int]:
         else:
             part = min(1.0, (share - tuning.rests_below) / span)
             values.append(5 * round(20 * (LEAST_VALUE + (1 - LEAST_VALUE) * part)))
+    _seldom(values, shares, tuning)
     _unseen(values, shares)
     _slow_mornings(values)
     return values
+
+
+def _seldom(values: list[int], shares: _Shares, tuning: Tuning) -> None:
+    """Who moves a few times a day rests in most slots, and is expected a little in all of them.
+
+    Moves come at random within the hours, and slots count so much that the usual allowance runs
+    out when `MISSES` of them would have come.
+    """
+    share = [s or 0.0 for s in shares.share]
+    each = [sum(share[day * SLOTS : (day + 1) * SLOTS]) for day in range(7)]
+    working = [day for day in range(7) if each[day] > WORKING * max(each)]
+    if not working:
+        return
+    by_slot = [sum(share[day * SLOTS + n] for day in working) / len(working) for n in range(SLOTS)]
+    usual = sum(s * s for s in by_slot) / sum(by_slot)
+    if usual >= SPARSE:
+        return
+    moves = -math.log(1 - usual)
+    tolerated = tuning.least_stretch * tuning.usual_quiet / SLOT
+    value = round(100 * min(1.0, tolerated * moves / MISSES))
+    by_week = by_slot * 7
+    for day in working:
+        if shares.comes_and_goes[day]:
+            continue
+        for slot in range(SLOTS):
+            at = day * SLOTS + slot
+            around = [(at + n) % len(share) for n in range(-AROUND, AROUND + 1)]
+            here = sum(share[n] + by_week[n] for n in around) / (2 * len(around))
+            if here >= INSIDE * usual and by_slot[slot] >= GAP * usual:
+                values[at] = max(values[at], value)
 
 
 def _unseen(values: list[int], shares: _Shares) -> None:
