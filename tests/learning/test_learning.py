@@ -1,6 +1,7 @@
 """What is learned of an office, and what is not."""
 
 import random
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from nexhealth_exporter import report
 from nexhealth_exporter.expectation.learned import slot_of
 from nexhealth_exporter.expectation.schedule import SATURDAY
-from nexhealth_exporter.expectation.words import stretches
+from nexhealth_exporter.expectation.words import sentence, stretches
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import (
     Institution,
@@ -23,7 +26,9 @@ from nexhealth_exporter.model import (
     Sync,
 )
 from nexhealth_exporter.policy import policy
+from nexhealth_exporter.report import Condition
 from nexhealth_exporter.rules import Rules
+from tests.exposition.reading import OF_FLEET, assert_same, families, reference, samples, text_of
 from tests.learning.conftest import DAY, DEFAULTS, ZONE, Hours, Make, Office, at
 
 FIRST = date(2026, 2, 23)
@@ -32,6 +37,17 @@ FIRST = date(2026, 2, 23)
 
 def weekdays(start: float, end: float, days: range = range(5)) -> Hours:
     return lambda day: [(start, end)] if day.weekday() in days else []
+
+
+def now_and_then(moves: int) -> Hours:
+    """So many moves on each working day, at random between 08:00 and 17:00."""
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        draws = random.Random(f"{moves} {day}")
+        drawn = [draws.uniform(8, 17) for _ in range(moves)]
+        return [(hour, hour + 0.17) for hour in drawn if day.weekday() < SATURDAY]
+
+    return hours
 
 
 def always(_: date) -> list[tuple[float, float]]:
@@ -437,15 +453,9 @@ def test_one_day_off_lowers_no_expectation(office: Make) -> None:
 @pytest.mark.parametrize("moves", [3, 5, 8])
 def test_who_moves_a_few_times_a_day_is_missed_within_three_days(office: Make, moves: int) -> None:
     smiles = office(IntegrationType.CLOUD)
-
-    def seldom(day: date) -> list[tuple[float, float]]:
-        draws = random.Random(f"{moves} {day}")
-        hours = [draws.uniform(8, 17) for _ in range(moves)]
-        return [(hour, hour + 0.17) for hour in hours if day.weekday() < SATURDAY]
-
-    smiles.live(FIRST, 42, seldom)
+    smiles.live(FIRST, 42, now_and_then(moves))
     smiles.alerts.clear()
-    smiles.live(weeks(6), 22, seldom)
+    smiles.live(weeks(6), 22, now_and_then(moves))
     assert smiles.alerts == []
 
     died = weeks(9) + timedelta(days=1)
@@ -454,6 +464,35 @@ def test_who_moves_a_few_times_a_day_is_missed_within_three_days(office: Make, m
     assert [severity for severity, _ in smiles.alerts][:1] == [Severity.WARNING]
     windows = {s.first: len(s.windows) for s in stretches(smiles.pattern)}
     assert {count for day, count in windows.items() if day < SATURDAY} == {1}
+
+
+async def test_who_moves_a_few_times_a_day_has_hours_though_it_is_never_expected_up(
+    office: Make,
+) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, now_and_then(5))
+    tuesday = weeks(6) + timedelta(days=1)
+    smiles.live(weeks(6), 1, now_and_then(5))
+
+    eleven = smiles.sync.expectation.piece(at(tuesday, 11))
+    assert eleven.is_open
+    assert 0 < eleven.value < 0.5
+    assert smiles.sync.expectation.piece(at(tuesday, 22)).reason is Reason.CLOSED
+    assert "moves now and then" in sentence(smiles.pattern)
+    (row,) = report.rows(smiles.fleet, at(tuesday, 10))
+    assert row.condition is Condition.FRESH
+    for hour in (11, 22):
+        now = at(tuesday, hour)
+        shown = samples(
+            families(await text_of(Page(OwnMetrics("1")), smiles.fleet, now, names=OF_FLEET))
+        )
+        assert_same(shown, reference(smiles.fleet, now))
+        downtime = [s for s in shown if s[0] == "nexhealth_sync_expected_downtime"]
+        assert len(downtime) == (hour == 22)
+
+    smiles.live(tuesday, 3, never)
+    (row,) = report.rows(smiles.fleet, at(tuesday, 71))
+    assert re.search("in the middle of open hours|did not come back at opening", report.why(row))
 
 
 def test_a_day_that_ended_early_is_taken_for_new_hours_at_once(office: Make) -> None:

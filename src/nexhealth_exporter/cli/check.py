@@ -252,6 +252,6 @@ def _moment(at: float, zone: tzinfo) -> str:
 def _word(segment: Segment) -> str:
     if segment.value == 1:
         return "expected to run"
-    if segment.is_expected:
+    if segment.is_open:
         return f"counts {segment.value:.0%}"
     return f"rests: {segment.reason}"

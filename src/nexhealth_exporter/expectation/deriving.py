@@ -106,6 +106,9 @@ def derived(
         return None
     tuning = tuning_of(kind)
     values = _values(shares, tuning)
+    seldom = _seldom(values, shares, tuning)
+    _unseen(values, shares)
+    _slow_mornings(values)
     weeks = min(6, max(1, (today - shares.oldest) // 7))
     week = Week(
         values=bytes(values),
@@ -113,6 +116,7 @@ def derived(
         pauses=_both_pauses(evidence, today, kind),
         quiets=(evidence.quiets[0], evidence.quiets[1]),
         alone=(_most_alone(evidence, 0), _most_alone(evidence, 1)),
+        seldom=seldom,
     )
     return Pattern(
         packed=week.packed(),
@@ -315,30 +319,27 @@ def _values(shares: _Shares, tuning: Tuning) -> list[int]:
         else:
             part = min(1.0, (share - tuning.rests_below) / span)
             values.append(5 * round(20 * (LEAST_VALUE + (1 - LEAST_VALUE) * part)))
-    _seldom(values, shares, tuning)
-    _unseen(values, shares)
-    _slow_mornings(values)
     return values
 
 
-def _seldom(values: list[int], shares: _Shares, tuning: Tuning) -> None:
+def _seldom(values: list[int], shares: _Shares, tuning: Tuning) -> int:
     """Who moves a few times a day rests in most slots, and is expected a little in all of them.
 
     Moves come at random within the hours, and slots count so much that the usual allowance runs
-    out when `MISSES` of them would have come.
+    out when `MISSES` of them would have come: so many percent, or 0 if it moves often.
     """
     share = [s or 0.0 for s in shares.share]
     each = [sum(share[day * SLOTS : (day + 1) * SLOTS]) for day in range(7)]
     working = [day for day in range(7) if each[day] > WORKING * max(each)]
     if not working:
-        return
+        return 0
     by_slot = [sum(share[day * SLOTS + n] for day in working) / len(working) for n in range(SLOTS)]
     usual = sum(s * s for s in by_slot) / sum(by_slot)
     if usual >= SPARSE:
-        return
+        return 0
     moves = -math.log(1 - usual)
     tolerated = tuning.least_stretch * tuning.usual_quiet / SLOT
-    value = round(100 * min(1.0, tolerated * moves / MISSES))
+    value = max(1, round(100 * min(1.0, tolerated * moves / MISSES)))
     by_week = by_slot * 7
     for day in working:
         if shares.comes_and_goes[day]:
@@ -349,6 +350,7 @@ def _seldom(values: list[int], shares: _Shares, tuning: Tuning) -> None:
             here = sum(share[n] + by_week[n] for n in around) / (2 * len(around))
             if here >= INSIDE * usual and by_slot[slot] >= GAP * usual:
                 values[at] = max(values[at], value)
+    return value
 
 
 def _unseen(values: list[int], shares: _Shares) -> None:

@@ -38,7 +38,7 @@ _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 class Segment(msgspec.Struct, frozen=True, gc=False):
-    """From `start` until `end` (UTC) the expectation is `value`; `reason` if it is below half."""
+    """From `start` until `end` (UTC) the expectation is `value`; `reason` if it rests then."""
 
     start: float
     end: float
@@ -49,6 +49,11 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
     def is_expected(self) -> bool:
         """True when the sync should be refreshing: the expectation is at least half."""
         return self.value >= EXPECTED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it lies within hours. Of who moves seldom, less than half is expected in them."""
+        return self.reason is None
 
 
 class Running(NamedTuple):

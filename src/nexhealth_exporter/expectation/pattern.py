@@ -23,6 +23,7 @@ class Week(msgspec.Struct, frozen=True, array_like=True):
     share of the weeks in which it moved, by hour of the week, in percent. `pauses` are slots of
     the day in which that direction usually rests; `quiets` its quiet stretches, the longest first.
     `alone` is in how many half hours of one pause of that direction the other one moved, at most.
+    `seldom` is the value, in percent, of hours in which it moves now and then; 0 if it moves often.
     """
 
     values: bytes
@@ -30,6 +31,7 @@ class Week(msgspec.Struct, frozen=True, array_like=True):
     pauses: tuple[int, int]
     quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]]
     alone: tuple[int, int] = (0, 0)
+    seldom: int = 0
 
     def packed(self) -> bytes:
         """The same in a tenth of the memory, to be read by `week_of`."""

@@ -16,6 +16,8 @@ _EVENING = 34
 _SECONDS = tuple(slot * SLOT for slot in range(SLOTS + 1))
 """At which second of the day each slot begins; every learned sync holds two of them."""
 
+_HALF = round(100 * EXPECTED)
+
 _NOON = (22, 30)
 """Slots from 11:00 to 15:00: a rest between hours that lies within is lunch."""
 
@@ -33,8 +35,10 @@ class LearnedWeek(msgspec.Struct, frozen=True, gc=False):
 
     def __getitem__(self, weekday: int, /) -> DayPlan:
         """The plan of that weekday; 0 is Monday."""
-        values = week_of(self.packed).values[weekday * SLOTS : (weekday + 1) * SLOTS]
-        return _plan(values, self.pauses, is_weekend=weekday >= SATURDAY)
+        week = week_of(self.packed)
+        values = week.values[weekday * SLOTS : (weekday + 1) * SLOTS]
+        open_from = min(week.seldom or _HALF, _HALF)
+        return _plan(values, self.pauses, open_from, is_weekend=weekday >= SATURDAY)
 
 
 def beside_rest(week: Week) -> tuple[int, int]:
@@ -52,16 +56,16 @@ def beside_rest(week: Week) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=2048)
-def _plan(values: bytes, pauses: int, *, is_weekend: bool) -> DayPlan:
-    """One day; many offices have the same."""
+def _plan(values: bytes, pauses: int, open_from: int, *, is_weekend: bool) -> DayPlan:
+    """One day, with hours where a value is `open_from` percent; many offices have the same."""
     shown = [0 if pauses >> n & 1 else value for n, value in enumerate(values)]
-    running = [n for n, value in enumerate(shown) if value >= 100 * EXPECTED]
+    running = [n for n, value in enumerate(shown) if value >= open_from]
     spans = [
         Span(
             n * SLOT,
             (n + 1) * SLOT,
             value / 100,
-            None if value >= 100 * EXPECTED else _reason(n, running, is_weekend=is_weekend),
+            None if value >= open_from else _reason(n, running, is_weekend=is_weekend),
         )
         for n, value in enumerate(shown)
     ]

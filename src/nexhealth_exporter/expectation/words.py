@@ -33,7 +33,8 @@ def sentence(pattern: Pattern) -> str:
     """Like "learned from 6 weeks: usually runs Mon-Fri 08:00-17:00, 93 % sure, known since ..."."""
     open_days = [stretch for stretch in stretches(pattern) if stretch.windows]
     days = ", ".join(f"{_days(s)} {_hours(s.windows)}" for s in open_days)
-    hours = f"usually runs {days}" if days else "never runs"
+    verb = "moves now and then" if pattern.week.seldom else "usually runs"
+    hours = f"{verb} {days}" if days else "never runs"
     if pattern.is_always_on:
         hours = "runs around the clock"
     weeks = f"{pattern.weeks} weeks" if pattern.weeks > 1 else "a week"

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from operator import add
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.deflate import Part, part
@@ -45,7 +45,11 @@ COLUMNS = (
 """Everything that a block draws."""
 
 _UP, _REST = b"1", b"0"
-_BECAUSE: Mapping[Reason | None, bytes] = {None: NOTHING} | {
+_SELDOM: Final = "seldom"
+"""In place of a reason: it is within hours, but moves so seldom that it is not expected up."""
+
+_Rest = Reason | Literal["seldom"] | None
+_BECAUSE: Mapping[_Rest, bytes] = {None: NOTHING, _SELDOM: NOTHING} | {
     reason: f'reason="{reason}"}} 1'.encode() for reason in Reason
 }
 
@@ -96,7 +100,7 @@ class Block:
         self._offices = Rows(OFFICE_COLUMNS, offices)
         self._syncs = Rows(SYNC_COLUMNS, syncs)
         self._hours: list[Hours | None] = [None] * len(syncs)
-        self._reasons: list[Reason | None] = [None] * len(syncs)
+        self._reasons: list[_Rest] = [None] * len(syncs)
         """Why each rests; None is expected up."""
         self._lags = tuple(Lags(len(syncs), self._origin) for _ in Operation)
         self._untils = array("d", [-math.inf]) * len(syncs)
@@ -213,7 +217,9 @@ class Block:
                 self._stale.add(unexpected)
                 until = min(until, running.until)
         self._untils[at] = until
-        reason = None if piece.is_expected else piece.reason
+        reason: _Rest = piece.reason
+        if piece.is_open and not piece.is_expected:
+            reason = _SELDOM
         if reason is not self._reasons[at]:
             self._reasons[at] = reason
             self._stale |= {EXPECTED_UP, EXPECTED_DOWNTIME}

@@ -104,7 +104,7 @@ class Reference(Collector):
                 self._say(table.DEADLINE[operation], at, *labels, severity)
         segment = expectation.piece(self._now)
         self._say(table.EXPECTED_UP, segment.is_expected, *labels)
-        if not segment.is_expected:
+        if segment.reason is not None:
             self._say(table.EXPECTED_DOWNTIME, 1, *labels, str(segment.reason))
         self._say(
             table.SYNC_INFO,

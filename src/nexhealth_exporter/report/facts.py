@@ -96,7 +96,7 @@ def _expectation(row: Row, sync: SyncStanding) -> Facts:
         "schedule": expectation.schedule,
         "learned": None if (found := sync.learned.pattern) is None else sentence(found),
         "value": piece.value if piece else None,
-        "expected_up": lasting.is_expected,
+        "expected_up": piece.is_expected if piece else None,
         "reason": piece.reason if piece else None,
         "since": _instant(lasting.start),
         "next_change": _instant(lasting.end),

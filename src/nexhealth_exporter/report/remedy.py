@@ -107,7 +107,7 @@ def _back_by(row: Row, sync: SyncStanding) -> float:
     expectation, zone = sync.expectation, sync.expectation.timezone
     today = moment(row.now, zone).date()
     for piece in expectation.segments(row.now):
-        if piece.is_expected and moment(piece.start, zone).date() > today:
+        if piece.is_open and moment(piece.start, zone).date() > today:
             allowance = sync.read.allowance[Severity.WARNING]
             return expectation.deadline(piece.start, allowance) or row.now + 86400
         if piece.start > row.now + 30 * 86400:
@@ -121,7 +121,7 @@ def _days(row: Row, sync: SyncStanding) -> tuple[date, date]:
     today = moment(row.now, zone).date()
     if not row.is_overdue:
         rest = stretch(sync.expectation, row.now)
-        begins = row.now if rest.is_expected or rest.end is None else rest.end
+        begins = row.now if rest.is_open or rest.end is None else rest.end
         return (moment(begins, zone).date(),) * 2
     stops = [s for op in row.overdue_operations if (s := stop_of(sync, op)) is not None]
     missed = [moment(s.opening if s.opening is not None else s.at, zone).date() for s in stops]

@@ -199,7 +199,7 @@ def _condition(standing: Standing, sync: SyncStanding, piece: Segment, now: floa
         return _NOT_JUDGED[sync.state]
     if sync.read.mark is None or sync.write.mark is None or standing.last_success is None:
         return Condition.UNKNOWN
-    if not piece.is_expected:
+    if not piece.is_open:
         return Condition.RESTING
     late_from = min(_late_from(sync.read, now), _late_from(sync.write, now))
     if late_from <= standing.last_success:

@@ -47,23 +47,23 @@ LATER = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From `start` until `end` a sync is expected up, or is not; None when beyond the horizon.
+    """From `start` until `end` a sync has hours, or rests; None when beyond the horizon.
 
     Unlike a segment it does not end where only the reason changes.
     """
 
     start: float | None
     end: float | None
-    is_expected: bool
+    is_open: bool
 
 
 @lru_cache(maxsize=1024)
 def stretch(expectation: Expectation, at: float) -> Stretch:
     """The stretch that holds the instant `at`."""
-    is_expected = expectation.piece(at).is_expected
+    is_open = expectation.piece(at).is_open
     end: float | None = None
     for piece in expectation.segments(at):
-        if piece.is_expected != is_expected:
+        if piece.is_open != is_open:
             end = piece.start
             break
         if piece.start > at + HORIZON:
@@ -71,12 +71,12 @@ def stretch(expectation: Expectation, at: float) -> Stretch:
     start: float | None = at
     while start is not None:
         earlier = expectation.at(start - 1)
-        if earlier.is_expected != is_expected:
+        if earlier.is_open != is_open:
             break
         # Before 1970 there is nothing earlier: an epoch date is some system's way to say null.
         goes_back = at - HORIZON < earlier.start < start
         start = earlier.start if goes_back else None
-    return Stretch(start, end, is_expected)
+    return Stretch(start, end, is_open)
 
 
 @dataclass(frozen=True, slots=True)

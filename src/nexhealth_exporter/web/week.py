@@ -185,7 +185,7 @@ class _Frame:
         start, end = self._midnight(day), self._midnight(day + timedelta(days=1))
         spans: list[list[float]] = []
         for segment in self._segments(start, end):
-            if not segment.is_expected:
+            if not segment.is_open:
                 continue
             if spans and spans[-1][1] == segment.start:
                 spans[-1][1] = segment.end
@@ -202,9 +202,7 @@ class _Frame:
         for segment in self._segments(self._start, self._end):
             day, begin, end = self._placed(segment)
             x, width = self.x(begin), (end - begin) / _DAY * WIDTH
-            kind = (
-                "rest" if not segment.is_expected else "expected" if segment.value == 1 else "half"
-            )
+            kind = "rest" if not segment.is_open else "expected" if segment.value == 1 else "half"
             word = _WORDS[segment.reason] if segment.reason and kind == "rest" else ""
             y = self._y(day)
             if joined and joined.kind == kind and joined.y == y and joined.word == word:
