@@ -144,6 +144,18 @@ def test_nobody_else_works_on_a_holiday(office: Make) -> None:
     assert smiles.expects(date(2026, 5, 26), 12) == 1
 
 
+def test_a_night_that_begins_on_a_holiday_is_off_until_its_morning(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, lambda day: [(0, 7), (19.5, 24)])
+    memorial_day = date(2026, 5, 25)
+    after = memorial_day + timedelta(days=1)
+
+    assert smiles.expects(memorial_day - timedelta(days=1), 21) == 1
+    assert smiles.expects(memorial_day, 21) == 0
+    assert [smiles.expects(after, hour) for hour in (1, 6, 21)] == [0, 0, 1]
+    assert smiles.expects(after + timedelta(days=1), 1) == 1
+
+
 def test_lunch_of_a_cloud_office_is_learned(office: Make) -> None:
     smiles = office(IntegrationType.CLOUD)
     smiles.live(FIRST, 28, lambda day: [(8, 12), (13.5, 17)] if day.weekday() < 5 else [])
