@@ -146,7 +146,7 @@ def test_nobody_else_works_on_a_holiday(office: Make) -> None:
 
 def test_a_night_that_begins_on_a_holiday_is_off_until_its_morning(office: Make) -> None:
     smiles = office()
-    smiles.live(FIRST, 42, lambda day: [(0, 7), (19.5, 24)])
+    smiles.live(FIRST, 42, lambda _: [(0, 7), (19.5, 24)])
     memorial_day = date(2026, 5, 25)
     after = memorial_day + timedelta(days=1)
 
