@@ -14,12 +14,12 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from nexhealth_exporter.expectation.deriving import DAYS_KEPT, Evidence, derived
+from nexhealth_exporter.expectation.deriving import DAYS_KEPT, LEAST_SEEN, Evidence, derived
 from nexhealth_exporter.expectation.pattern import Pattern, usual_of
 from nexhealth_exporter.expectation.quiet import SLOT, SLOTS, Expecting, Quiet, hour_of, longest
 from nexhealth_exporter.expectation.record import Record, unpacked
 from nexhealth_exporter.expectation.schedule import DAY
-from nexhealth_exporter.expectation.zone import pieces_of_day
+from nexhealth_exporter.expectation.zone import piece_at
 from nexhealth_exporter.model import IntegrationType
 
 WEEKS = 7
@@ -158,19 +158,26 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
         Marks that moved within their half hours are all that such a look brought.
         """
-        if marks == self.marks:
+        old_marks, seen = self.marks, self.seen
+        if marks == old_marks:
             return self
-        now = slot_of(at, zone)
+        start, _, offset = piece_at(zone, at)
+        now = (at + offset) // SLOT
         if (now * SLOT - stagger) // DAY != self.made_on:
             return None
-        old_marks, seen = self.marks, self.seen
         for way in (0, 1):
             mark, known = marks[way], old_marks[way]
             if mark == known:
                 continue
             if mark is None or known is None or not known <= seen[way] <= at or mark > at:
                 return None
-            if abs(mark - known) >= NOTABLE or slot_of(mark, zone) != slot_of(known, zone):
+            if abs(mark - known) >= NOTABLE:
+                return None
+            if mark >= start and known >= start:
+                is_one_slot = (mark + offset) // SLOT == (known + offset) // SLOT
+            else:
+                is_one_slot = slot_of(mark, zone) == slot_of(known, zone)
+            if not is_one_slot:
                 return None
             seen = (seen[0], at) if way else (at, seen[1])
         return self.met(marks, seen)
@@ -197,11 +204,9 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         # that is routine leaves the same as this.
         record = _shifted(old.record, (now * SLOT - look.stagger) // SLOT)
         record = replace(record, active=record.active | _moved(record, old.marks, look))
-        record = _quieted(_rested(record, old.marks, look), old.marks, look)
-        read_seen, write_seen = (
-            at if mark == known else look.at
-            for at, mark, known in zip(old.seen, look.marks, old.marks, strict=True)
-        )
+        is_first = old.read is None and old.write is None
+        if not is_first:
+            record = _quieted(_rested(record, old.marks, look), old.marks, look)
         made_on, pattern = old.made_on, old.pattern
         today = (now * SLOT - look.stagger) // DAY
         if today != made_on:
@@ -209,7 +214,14 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
             made_on, pattern = _shared(today), _derived(record, seen_for, today, look, pattern)
         read, write = look.marks
         return Learned(
-            old.first_seen, read, write, read_seen, write_seen, record.packed(), made_on, pattern
+            old.first_seen,
+            read,
+            write,
+            old.read_seen if read == old.read else look.at,
+            old.write_seen if write == old.write else look.at,
+            _packed_first(record) if is_first else record.packed(),
+            made_on,
+            pattern,
         )
 
 
@@ -223,6 +235,8 @@ def _derived(
     record: Record, seen_for: float, today: int, look: Look, before: Pattern | None
 ) -> Pattern | None:
     """The pattern of that day."""
+    if seen_for < LEAST_SEEN:
+        return None  # nor need the evidence be gathered
     evidence = Evidence(
         record.base // SLOTS,
         record.active,
@@ -261,7 +275,7 @@ def _begun_in_time(record: Learned, look: Look) -> Learned:
 
 def _newest(marks: Sequence[float | None], at: float) -> float | None:
     # A mark in the future says only that it moved.
-    return max((min(mark, at) for mark in marks if mark is not None), default=None)
+    return max([min(mark, at) for mark in marks if mark is not None], default=None)
 
 
 def _shifted(record: Record, now: int) -> Record:
@@ -360,6 +374,12 @@ def _empty(base: int) -> bytes:
     return Record(base).packed()
 
 
+@lru_cache(maxsize=64)
+def _packed_first(record: Record) -> bytes:
+    """The same for all whose first marks lie in the same half hours."""
+    return record.packed()
+
+
 def _disturbed(record: Record, look: Look) -> int:
     """The slots of incidents, in which a silence says nothing; before and after them it does."""
     slots = 0
@@ -376,7 +396,4 @@ def _is_disturbed(look: Look, start: float, end: float) -> bool:
 
 def slot_of(at: float, zone: str) -> int:
     """The slot of the wall clock in which the instant lies."""
-    for _, end, offset in pieces_of_day(zone, int(at // DAY)):
-        if at < end:
-            return int((at + offset) // SLOT)
-    raise ValueError(at)  # pragma: no cover - pieces cover the day
+    return int((at + piece_at(zone, at).offset) // SLOT)

@@ -204,20 +204,20 @@ class Judging:
         )
         state = state_of(sync, anchors, at, self.policy.abandoned_after)
         own = hours or self.policy.hours(institution, sync, kind, learned.pattern)
-
-        def judged(way: int, operation: Operation) -> Judgement:
-            anchor = anchors[way]
-            old = before.judgement(operation) if before is not None else None
+        olds = (None, None) if before is None else before.judgements
+        judged: list[Judgement] = []
+        for way, operation in enumerate(WAYS):
+            anchor, old = anchors[way], olds[way]
             if (
                 hours is not None
                 and before is not None
                 and old is not None
-                and old.basis.anchor == anchor
-                and before.learned.ahead(way) is learned.ahead(way)
+                and _tolerates_alike(own, way, anchor, learned, before)
             ):
                 warning, critical = old.basis.warning, old.basis.critical
             else:
-                alone = learned.alone(way, own.expectation.timezone)
+                zone = own.expectation.timezone
+                alone = 0 if own.pattern is None else learned.alone(way, zone)
                 allowed = own.allowances(kind, operation, anchor, alone)
                 warning, critical = allowed[Severity.WARNING], allowed[Severity.CRITICAL]
             basis = Basis(
@@ -231,17 +231,26 @@ class Judging:
                 ),
                 excuse=_excuse(lasted, anchor),
             )
-            return judge(basis, old)
-
+            judged.append(judge(basis, old))
         return SyncStanding(
             sync=sync,
             integration_type=kind,
             learned=learned,
             state=state,
             hours=own,
-            read=judged(0, Operation.READ),
-            write=judged(1, Operation.WRITE),
+            read=judged[0],
+            write=judged[1],
         )
+
+
+def _tolerates_alike(
+    hours: Hours, way: int, anchor: float, learned: Learned, before: SyncStanding
+) -> bool:
+    """Whether these hours tolerate the same of a direction as when it was judged by them."""
+    if hours.pattern is None:
+        return True  # then no mark matters
+    is_same = before.judgements[way].basis.anchor == anchor
+    return is_same and before.learned.ahead(way) is learned.ahead(way)
 
 
 def excused(standing: Standing, ended: Disturbances) -> Standing:

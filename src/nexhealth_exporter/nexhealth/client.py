@@ -4,10 +4,10 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -216,12 +216,12 @@ class NexHealth:
             raise
         return payload.bearer_token(answer)
 
-    async def _persist(self, call: Call, authorization: str) -> envelope.Answer:
+    def _persist(self, call: Call, authorization: str) -> Awaitable[envelope.Answer]:
         """The call, and its retries within one time limit."""
         seconds = self._timeout * (_SMALL_LIMIT if call.is_small else LARGE_LIMIT)
         limit = Limit(seconds)
         ask = partial(self._once, call, authorization, limit)
-        return await persist(ask, limit, self._pacer, self._allowance)
+        return persist(ask, limit, self._pacer, self._allowance)
 
     async def _once(self, call: Call, authorization: str, limit: Limit) -> envelope.Answer:
         response = await self._exchange.send(call, authorization, limit.start)
@@ -266,13 +266,19 @@ class NexHealth:
     def _blot_out_secrets(self, body: bytearray, authorization: str) -> None:
         """An answer that repeats key or token, as a name maybe, must not bring them anywhere."""
         sent = authorization.removeprefix("Bearer ")
-        for secret in {sent, *self._authenticator.secrets}:
-            for spelt in spellings(secret) if len(secret) >= _SHORTEST_SECRET else ():
-                if spelt in body:
-                    body[:] = body.replace(spelt, b"(secret)")
+        for spelt in _spelt((sent, *self._authenticator.secrets)):
+            if spelt in body:
+                body[:] = body.replace(spelt, b"(secret)")
 
     def _scrubbed(self, words: str) -> str:
         return scrubbed(words, self._authenticator.secrets)
+
+
+@lru_cache(maxsize=4)
+def _spelt(secrets: tuple[str, ...]) -> frozenset[bytes]:
+    """How answers may spell them."""
+    long = (secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+    return frozenset().union(*map(spellings, long))
 
 
 def _said(body: bytearray) -> str:
