@@ -1,5 +1,6 @@
 """What is learned of an office, and what is not."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
@@ -524,3 +525,85 @@ def test_deadlines_do_not_change_while_nothing_is_heard(office: Make) -> None:
 
     assert smiles.sync.read.deadline == before
     assert smiles.sync.read.deadline[Severity.CRITICAL] < at(FIRST) + 39 * DAY
+
+
+def by_nexhealth(smiles: Office) -> None:
+    smiles.located("America/Los_Angeles")
+
+
+def by_configuration(smiles: Office) -> None:
+    smiles.ruled("institutions: [{match: {}, timezone: America/Los_Angeles}]")
+
+
+def by_configuration_at_a_restart(smiles: Office) -> None:
+    smiles.ruled("institutions: [{match: {}, timezone: America/Los_Angeles}]")
+    smiles.restarted()
+
+
+def by_nexhealth_while_it_was_not_watched(smiles: Office) -> None:
+    smiles.fleet = smiles.fleet.watching(Inventory(), smiles.policy)
+    smiles.located("America/Los_Angeles")
+
+
+@pytest.mark.parametrize(
+    "corrected",
+    [
+        by_nexhealth,
+        by_configuration,
+        by_configuration_at_a_restart,
+        by_nexhealth_while_it_was_not_watched,
+    ],
+)
+def test_hours_stay_learned_when_the_zone_of_an_office_is_corrected(
+    office: Make, corrected: Callable[[Office], None]
+) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(11, 20))
+    corrected(smiles)
+    smiles.live(weeks(6), 21, weekdays(11, 20))
+
+    assert smiles.sync.expectation.timezone == "America/Los_Angeles"
+    assert smiles.sync.expectation.source is Source.LEARNED
+    hours = [smiles.expects(weeks(9), hour) for hour in (10, 12, 19, 21)]
+    assert hours == [0, 1, 1, 0]
+    assert smiles.alerts == []
+
+
+def test_a_zone_that_is_wrong_for_a_while_takes_nothing_that_was_learned(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    week = smiles.pattern.week
+    for zone in ("Pacific/Honolulu", "Asia/Kolkata", "Nowhere", ZONE.key):
+        smiles.located(zone)
+    assert smiles.pattern.week == week
+    smiles.live(weeks(6), 7, weekdays(8, 17))
+    assert smiles.alerts == []
+
+
+def test_an_office_that_changes_to_a_browser_is_not_expected_at_night(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, always)
+    smiles.kind = IntegrationType.CLOUD
+    smiles.live(weeks(6), 28, weekdays(8, 17))
+
+    assert smiles.alerts == []
+    assert smiles.sync.expectation.source is Source.LEARNED
+
+
+def test_a_type_that_was_not_known_takes_nothing_that_was_learned(office: Make) -> None:
+    smiles = office(IntegrationType.UNKNOWN)
+    smiles.live(FIRST, 42, weekdays(7, 16))
+    smiles.kind = IntegrationType.SERVER
+    smiles.live(weeks(6), 1, weekdays(7, 16))
+
+    assert smiles.sync.expectation.source is Source.LEARNED
+
+
+def test_an_outage_goes_on_when_the_type_changes(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.kind = IntegrationType.CLOUD
+    smiles.live(weeks(6), 4, never)
+
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+    assert smiles.sync.first_seen == at(FIRST)

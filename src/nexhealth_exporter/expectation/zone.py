@@ -36,9 +36,14 @@ def pieces_of_day(zone: str, day: int) -> tuple[Piece, ...]:
 
 def local_second(zone: str, at: float) -> float:
     """Seconds of the wall clock since midnight."""
+    return (at + offset_at(zone, at)) % DAY
+
+
+def offset_at(zone: str, at: float) -> float:
+    """By how many seconds the wall clock is ahead of UTC at that instant."""
     for _, end, offset in pieces_of_day(zone, int(at // DAY)):
         if at < end:
-            return (at + offset) % DAY
+            return offset
     raise ValueError(at)  # pragma: no cover - pieces cover the day
 
 
