@@ -65,7 +65,14 @@ class Office:
         empty = Fleet(remembered=memories)
         self.fleet = empty.watching(Inventory({"smiles": institution}), self.policy)
 
-    def live(self, first: date, days: int, hours: Hours, reads: Hours | None = None) -> None:
+    def live(
+        self,
+        first: date,
+        days: int,
+        hours: Hours,
+        reads: Hours | None = None,
+        step: float = STEP,
+    ) -> None:
         """So many days on which it moves at every look within the hours."""
         for number in range(days):
             day = first + timedelta(days=number)
@@ -80,7 +87,7 @@ class Office:
                 if any(a <= now < b for a, b in reading):
                     self.read_at = now
                 self.look(now)
-                now += STEP
+                now += step
 
     def look(self, now: float) -> None:
         sync = Sync("Main", self.kind, read_at=self.read_at, write_at=self.write_at)

@@ -607,3 +607,28 @@ def test_an_outage_goes_on_when_the_type_changes(office: Make) -> None:
 
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
     assert smiles.sync.first_seen == at(FIRST)
+
+
+@pytest.mark.parametrize("hours", [0.75, 1, 2])
+def test_hours_have_no_holes_where_rounds_are_rare(office: Make, hours: float) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17), step=hours * 3600 + 100)
+
+    day = weeks(6)
+    assert [smiles.expects(day, 10 + slot / 2) for slot in range(13)] == [1] * 13
+    assert [smiles.expects(day, hour) for hour in (5, 20)] == [0, 0]
+    assert smiles.alerts == []
+
+
+def test_a_pause_of_which_nothing_was_seen_for_hours_is_a_rest(office: Make) -> None:
+    smiles = office()
+    for number in range(28):
+        day = FIRST + timedelta(days=number)
+        for start, end in ((6, 10), (15, 19)):
+            now = at(day, start)
+            while now < at(day, end):
+                smiles.read_at = smiles.write_at = now
+                smiles.look(now)
+                now += 600
+
+    assert [smiles.expects(weeks(4), hour) for hour in (9.5, 12, 17)] == [1, 0, 1]

@@ -1,6 +1,6 @@
 """From evidence of some weeks to a pattern: which slots of the week run, and how sure that is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.pattern import Pattern, Tuning, Week, tuning_of
@@ -40,6 +40,9 @@ EDGE = 6
 
 MORNING, MORNING_VALUE = 2, 50
 """After a night, so many slots count no more than so many percent: people come late."""
+
+UNSEEN = 5
+"""So many slots of which nothing was seen run if those around them do: rounds may be rare."""
 
 NIGHT_SLOTS = 8
 """A rest of so many slots is a night."""
@@ -275,8 +278,22 @@ def _values(shares: _Shares, tuning: Tuning) -> list[int]:
         else:
             part = min(1.0, (share - tuning.rests_below) / span)
             values.append(5 * round(20 * (LEAST_VALUE + (1 - LEAST_VALUE) * part)))
+    _bridge(values, shares.share)
     _slow_mornings(values)
     return values
+
+
+def _bridge(values: list[int], shares: Sequence[float | None]) -> None:
+    """Slots of which nothing was seen count as the lesser of those around them, if few."""
+    count = len(values)
+    for at, value in enumerate(values):
+        unseen = 0
+        while value and unseen <= UNSEEN and shares[(at + 1 + unseen) % count] is None:
+            unseen += 1
+        if 0 < unseen <= UNSEEN:
+            least = min(value, values[(at + 1 + unseen) % count])
+            for step in range(unseen):
+                values[(at + 1 + step) % count] = least
 
 
 def _slow_mornings(values: list[int]) -> None:
