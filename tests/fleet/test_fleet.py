@@ -596,3 +596,27 @@ def test_a_sync_at_locations_that_nobody_listed_is_in_the_offices_own_zone(world
     world.poll(TEN, marked(altered(SERVER, locations=(Location(99),)), TEN))
 
     assert world.sync().expectation.timezone == "America/Denver"
+
+
+def test_an_answer_without_locations_does_not_wake_what_is_inactive(world: World) -> None:
+    idle = altered(SERVER, locations=(Location(1, inactive=True),))
+    for minutes, sync in enumerate((idle, altered(idle, locations=()), idle)):
+        world.poll(TEN + minutes * MINUTE, marked(sync, TEN - 3 * DAY))
+        assert world.sync().state is State.INACTIVE
+        assert world.overdue() is None
+
+
+def test_an_answer_without_a_product_changes_no_rule(world: World) -> None:
+    world.configure(
+        """
+schedules:
+  late: {hours: {mon-fri: "09:50-18:00"}}
+institutions:
+  - {match: {emr: Dentrix}, schedule: late, group: east}
+"""
+    )
+    for minutes, emr in enumerate(("Dentrix", "", "Dentrix")):
+        world.poll(TEN + minutes * MINUTE, marked(altered(SERVER, emr=emr), TEN - DAY / 2))
+        assert world.sync().expectation.schedule == "late"
+        assert world.fleet.standings["smiles"].group == "east"
+        assert world.overdue() is None

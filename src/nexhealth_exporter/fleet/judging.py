@@ -97,7 +97,7 @@ class Judging:
             if (old := known.get(sync.name)) is not None
             and self._says_nothing_new(sync, old, before.last_success, poll.at)
             else self._met(before, sync, old, poll.at)
-            for sync in poll.syncs
+            for sync in (_as_known(sync, known.get(sync.name)) for sync in poll.syncs)
         )
         if before.syncs is not None and _are_same(syncs, before.syncs):
             syncs = before.syncs  # the page may hold them until it is drawn again
@@ -298,6 +298,14 @@ def stagger(institution: Institution, sync: str) -> int:
 
 def _kind(sync: Sync, before: SyncStanding | Kept | None) -> IntegrationType:
     return sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
+
+
+def _as_known(sync: Sync, before: SyncStanding | None) -> Sync:
+    """The sync; what the answer lacks of it stays as it was: rules and its state depend on it."""
+    if before is None or (sync.emr and sync.locations):
+        return sync
+    known = before.sync
+    return altered(sync, emr=sync.emr or known.emr, locations=sync.locations or known.locations)
 
 
 def _is_another(kind: IntegrationType, before: SyncStanding | Kept | None) -> bool:
