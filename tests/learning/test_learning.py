@@ -632,3 +632,34 @@ def test_a_pause_of_which_nothing_was_seen_for_hours_is_a_rest(office: Make) -> 
                 now += 600
 
     assert [smiles.expects(weeks(4), hour) for hour in (9.5, 12, 17)] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("cadence", [42, 50, 60])
+@pytest.mark.parametrize("apart", [0, 20])
+def test_the_outage_of_a_server_that_moves_seldom_is_found(
+    office: Make, cadence: int, apart: int
+) -> None:
+    """Marks come each `cadence` minutes, those of writes `apart` minutes after those of reads."""
+    smiles = office()
+    now, stopped = at(FIRST), at(weeks(6) + timedelta(days=3), 9)
+    while now < at(weeks(6) + timedelta(days=5)):
+        until = min(now, stopped)
+        smiles.read_at = until - until % (cadence * 60)
+        smiles.write_at = max(smiles.read_at - (cadence - apart) * 60, smiles.write_at or 0)
+        if until - smiles.read_at >= apart * 60:
+            smiles.write_at = smiles.read_at + apart * 60
+        smiles.look(now)
+        now += 600
+
+    assert smiles.sync.expectation.source is Source.LEARNED
+    found = {severity: when for severity, when in smiles.alerts if when > stopped}
+    assert set(found) == {"warning", "critical"}
+    assert found["critical"] - stopped < 6 * 3600
+
+
+def test_the_outage_of_a_server_that_is_polled_seldom_is_found(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 45, weekdays(8, 17), step=43 * 60)
+    smiles.live(weeks(6) + timedelta(days=3), 2, never, step=43 * 60)
+
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]

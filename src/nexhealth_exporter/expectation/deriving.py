@@ -311,10 +311,18 @@ def _slow_mornings(values: list[int]) -> None:
 
 
 def _both_pauses(evidence: Evidence, today: int, kind: IntegrationType) -> tuple[int, int]:
-    """The pauses of a server's directions; in a browser, one just has nothing to do at times."""
+    """The pauses of a server's directions; in a browser, one just has nothing to do at times.
+
+    Where both pause for many hours of the day, that is how seldom they move: nothing would be
+    expected of the sync any more.
+    """
     if kind is not IntegrationType.SERVER:
         return (0, 0)
-    return _pauses(evidence, today, 0), _pauses(evidence, today, 1)
+    read, write = _pauses(evidence, today, 0), _pauses(evidence, today, 1)
+    both = read & write & ~NIGHT
+    if both.bit_count() <= NIGHT_SLOTS:
+        return read, write
+    return read & ~both, write & ~both
 
 
 def _pauses(evidence: Evidence, today: int, way: int) -> int:
