@@ -1,7 +1,8 @@
 """What is learned of an office, and what is not."""
 
+import random
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -663,3 +664,33 @@ def test_the_outage_of_a_server_that_is_polled_seldom_is_found(office: Make) -> 
     smiles.live(weeks(6) + timedelta(days=3), 2, never, step=43 * 60)
 
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+@pytest.mark.parametrize("minutes", [75, 90, 120])
+def test_hours_at_which_a_server_moves_by_chance_are_not_learned(
+    office: Make, minutes: int
+) -> None:
+    """It moves at any time of the day, now and then: by its slots it would always rest."""
+    smiles, chance = office(), random.Random(7)
+    now, due = at(FIRST), at(FIRST, 8)
+    stopped = at(weeks(6) + timedelta(days=3), 9)
+    while now < at(weeks(6) + timedelta(days=5)):
+        while due <= now:
+            day = datetime.fromtimestamp(due, ZONE)
+            if day.weekday() < 5 and 8 <= day.hour < 17 and due < stopped:
+                smiles.read_at = smiles.write_at = due
+            due += minutes * 60 * chance.uniform(0.8, 1.2)
+        smiles.look(now)
+        now += 600
+
+    assert [severity for severity, when in smiles.alerts if when < stopped] == []
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+def test_hours_of_a_server_that_moves_at_set_times_are_learned(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, lambda _: [(h, h + 0.2) for h in (7.75, 11, 14, 17)])
+
+    assert smiles.sync.expectation.source is Source.LEARNED
+    assert smiles.expects(weeks(6), 11.25) == 1
+    assert smiles.expects(weeks(6), 12.75) == 0

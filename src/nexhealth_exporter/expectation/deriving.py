@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.pattern import Pattern, Tuning, Week, tuning_of
+from nexhealth_exporter.expectation.pattern import YOUNG_WEEKS, Pattern, Tuning, Week, tuning_of
 from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
 from nexhealth_exporter.expectation.schedule import DAY, SATURDAY
 from nexhealth_exporter.model import IntegrationType
@@ -87,6 +87,8 @@ def derived(
     tuning = tuning_of(kind)
     values = _values(shares, tuning)
     weeks = min(6, max(1, (today - shares.oldest) // 7))
+    if weeks >= YOUNG_WEEKS and shares.told_from(tuning.rests_below) < HALF:
+        return None
     week = Week(
         values=bytes(values),
         activity=shares.activity(),
@@ -214,6 +216,15 @@ class _Shares:
             total += (more + 0.3) / (more + less + 0.6)
             number += 1
         return total / number if number >= LEAST_SLOTS else 0.0
+
+    def told_from(self, least: float) -> float:
+        """Which share of its moves lies in slots that run in at least that share of weeks."""
+        told = (
+            run
+            for run, share in zip(self.runs, self.pooled, strict=True)
+            if share is not None and share >= least
+        )
+        return sum(told) / (sum(self.runs) or 1.0)
 
     def activity(self) -> bytes:
         """Share of weeks in which it moved, by hour of the week, in percent."""
