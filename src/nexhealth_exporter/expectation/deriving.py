@@ -1,9 +1,9 @@
 """From evidence of some weeks to a pattern: which slots of the week run, and how sure that is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.pattern import Pattern, Tuning, Week, tuning_of
+from nexhealth_exporter.expectation.pattern import YOUNG_WEEKS, Pattern, Tuning, Week, tuning_of
 from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
 from nexhealth_exporter.expectation.schedule import DAY, SATURDAY
 from nexhealth_exporter.model import IntegrationType
@@ -18,7 +18,6 @@ LEAST_VALUE = 0.15
 SURE = 0.75
 """A pattern is used from here on."""
 
-LEAST_SEEN = 2.5 * DAY
 LEAST_SLOTS = 2 * SLOTS
 """So many slots of the week must have been seen."""
 
@@ -40,6 +39,9 @@ EDGE = 6
 
 MORNING, MORNING_VALUE = 2, 50
 """After a night, so many slots count no more than so many percent: people come late."""
+
+UNSEEN = 5
+"""So many slots of which nothing was seen run if those around them do: rounds may be rare."""
 
 NIGHT_SLOTS = 8
 """A rest of so many slots is a night."""
@@ -63,8 +65,6 @@ class Evidence(NamedTuple):
     suspect: int
     pauses: tuple[int, int]
     quiets: tuple[tuple[Quiet, ...], ...]
-    seen_for: float = 0.0
-    """Seconds since the sync was first met."""
 
 
 def derived(
@@ -75,8 +75,6 @@ def derived(
     before: Pattern | None,
 ) -> Pattern | None:
     """The pattern at the beginning of the local day `today`; None while it is not sure."""
-    if evidence.seen_for < LEAST_SEEN:
-        return None
     shares = _Shares(evidence, today, skipped)
     sure = shares.sure()
     if sure < SURE:
@@ -84,6 +82,8 @@ def derived(
     tuning = tuning_of(kind)
     values = _values(shares, tuning)
     weeks = min(6, max(1, (today - shares.oldest) // 7))
+    if weeks >= YOUNG_WEEKS and shares.told_from(tuning.rests_below) < HALF:
+        return None
     week = Week(
         values=bytes(values),
         activity=shares.activity(),
@@ -212,6 +212,15 @@ class _Shares:
             number += 1
         return total / number if number >= LEAST_SLOTS else 0.0
 
+    def told_from(self, least: float) -> float:
+        """Which share of its moves lies in slots that run in at least that share of weeks."""
+        told = (
+            run
+            for run, share in zip(self.runs, self.pooled, strict=True)
+            if share is not None and share >= least
+        )
+        return sum(told) / (sum(self.runs) or 1.0)
+
     def activity(self) -> bytes:
         """Share of weeks in which it moved, by hour of the week, in percent."""
         return bytes(
@@ -275,8 +284,22 @@ def _values(shares: _Shares, tuning: Tuning) -> list[int]:
         else:
             part = min(1.0, (share - tuning.rests_below) / span)
             values.append(5 * round(20 * (LEAST_VALUE + (1 - LEAST_VALUE) * part)))
+    _bridge(values, shares.share)
     _slow_mornings(values)
     return values
+
+
+def _bridge(values: list[int], shares: Sequence[float | None]) -> None:
+    """Slots of which nothing was seen count as the lesser of those around them, if few."""
+    count = len(values)
+    for at, value in enumerate(values):
+        unseen = 0
+        while value and unseen <= UNSEEN and shares[(at + 1 + unseen) % count] is None:
+            unseen += 1
+        if 0 < unseen <= UNSEEN:
+            least = min(value, values[(at + 1 + unseen) % count])
+            for step in range(unseen):
+                values[(at + 1 + step) % count] = least
 
 
 def _slow_mornings(values: list[int]) -> None:
@@ -294,10 +317,18 @@ def _slow_mornings(values: list[int]) -> None:
 
 
 def _both_pauses(evidence: Evidence, today: int, kind: IntegrationType) -> tuple[int, int]:
-    """The pauses of a server's directions; in a browser, one just has nothing to do at times."""
+    """The pauses of a server's directions; in a browser, one just has nothing to do at times.
+
+    Where both pause for many hours of the day, that is how seldom they move: nothing would be
+    expected of the sync any more.
+    """
     if kind is not IntegrationType.SERVER:
         return (0, 0)
-    return _pauses(evidence, today, 0), _pauses(evidence, today, 1)
+    read, write = _pauses(evidence, today, 0), _pauses(evidence, today, 1)
+    both = read & write & ~NIGHT
+    if both.bit_count() <= NIGHT_SLOTS:
+        return read, write
+    return read & ~both, write & ~both
 
 
 def _pauses(evidence: Evidence, today: int, way: int) -> int:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from nexhealth_exporter.expectation.deriving import DAYS_KEPT, LEAST_SEEN, Evidence, derived
+from nexhealth_exporter.expectation.deriving import DAYS_KEPT, Evidence, derived
 from nexhealth_exporter.expectation.pattern import Pattern, usual_of
 from nexhealth_exporter.expectation.quiet import SLOT, SLOTS, Expecting, Quiet, hour_of, longest
-from nexhealth_exporter.expectation.record import Record, unpacked
+from nexhealth_exporter.expectation.record import Record, by_clock_of, unpacked
 from nexhealth_exporter.expectation.schedule import DAY
-from nexhealth_exporter.expectation.zone import piece_at
+from nexhealth_exporter.expectation.zone import is_zone, offset_at, piece_at
 from nexhealth_exporter.model import IntegrationType
 
 WEEKS = 7
@@ -38,6 +38,9 @@ tolerated of any before a ticket."""
 
 GRACE = 2 * 3600.0
 """So many seconds after an incident, those that it has silenced may still be coming back."""
+
+LEAST_SEEN = 2.5 * DAY
+"""So many seconds after it was first met a sync may have a pattern."""
 
 LONGEST = 7 * DAY
 """A longer silence teaches nothing at all."""
@@ -93,11 +96,12 @@ class Look(NamedTuple):
 
 
 class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What is known of one sync. It changes only when a mark has moved.
+    """What is known of one sync. It changes only when a mark has moved, or its zone or type.
 
     `read` and `write` are the marks, and `read_seen` and `write_seen` when each was first met: one
     by one, since pairs would be a tenth of what a fleet holds. `packed` is the record of its weeks,
-    `made_on` the local day (since 1970) on which `pattern` was made of it.
+    `made_on` the local day (since 1970) on which `pattern` was made of it. `zone` is whose wall
+    clock its slots are of; one that is not known is taken for the present one.
     """
 
     first_seen: float
@@ -108,6 +112,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
     packed: bytes
     made_on: int = 0
     pattern: Pattern | None = None
+    zone: str = ""
 
     @property
     def marks(self) -> Marks:
@@ -196,6 +201,25 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         )
         return self if (read, write) == self.seen else self.met(self.marks, (read, write))
 
+    def by_clock_of(
+        self, zone: str, kind: IntegrationType, skipped: Callable[[int], bool]
+    ) -> "Learned":
+        """The same by the wall clock of another zone: what was seen was seen at the same moments.
+
+        `skipped` is that of a `Look`.
+        """
+        if not is_zone(self.zone):
+            return replace(self, zone=zone)
+        record, pattern = by_clock_of(self.record, self.zone, zone), self.pattern
+        if pattern is not None:
+            evidence = _evidence(record, self.made_on)
+            pattern = derived(evidence, self.made_on, skipped, kind, pattern)
+        return replace(self, packed=record.packed(), pattern=pattern, zone=zone)
+
+    def anew(self, at: float) -> "Learned":
+        """Without what its weeks taught; its marks stay known, and when it was first seen."""
+        return replace(self, packed=first_met(at, self.zone).packed, made_on=0, pattern=None)
+
     def after(self, look: Look) -> "Learned":
         """What is known after a look at which a mark had moved."""
         old = _begun_in_time(self, look)
@@ -210,8 +234,11 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         made_on, pattern = old.made_on, old.pattern
         today = (now * SLOT - look.stagger) // DAY
         if today != made_on:
-            seen_for = look.at - old.first_seen
-            made_on, pattern = _shared(today), _derived(record, seen_for, today, look, pattern)
+            made_on = _shared(today)
+            if look.at - old.first_seen < LEAST_SEEN:
+                pattern = None  # nor need the evidence be gathered
+            else:
+                pattern = derived(_evidence(record, today), today, look.skipped, look.kind, pattern)
         read, write = look.marks
         return Learned(
             old.first_seen,
@@ -222,6 +249,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
             _packed_first(record) if is_first else record.packed(),
             made_on,
             pattern,
+            old.zone,
         )
 
 
@@ -231,13 +259,9 @@ def _shared(day: int) -> int:
     return day
 
 
-def _derived(
-    record: Record, seen_for: float, today: int, look: Look, before: Pattern | None
-) -> Pattern | None:
-    """The pattern of that day."""
-    if seen_for < LEAST_SEEN:
-        return None  # nor need the evidence be gathered
-    evidence = Evidence(
+def _evidence(record: Record, today: int) -> Evidence:
+    """What is to be made a pattern of on that day."""
+    return Evidence(
         record.base // SLOTS,
         record.active,
         record.silent,
@@ -246,9 +270,7 @@ def _derived(
         tuple(
             tuple(quiet for quiet in way if today - quiet.day <= DAYS_KEPT) for way in record.quiets
         ),
-        seen_for,
     )
-    return derived(evidence, today, look.skipped, look.kind, before)
 
 
 def _present(record: Learned, look: Look) -> float:
@@ -365,7 +387,8 @@ def first_met(at: float, zone: str) -> Learned:
     """The record of a sync that was never seen before."""
     slot = slot_of(at, zone)
     monday = slot - (slot - _MONDAY) % WEEK
-    return Learned(at, None, None, at, at, _empty(monday - (WEEKS - 1) * WEEK))
+    record = _empty(monday - (WEEKS - 1) * WEEK)
+    return Learned(at, None, None, at, at, record, zone=zone)
 
 
 @lru_cache(maxsize=8)
@@ -396,4 +419,4 @@ def _is_disturbed(look: Look, start: float, end: float) -> bool:
 
 def slot_of(at: float, zone: str) -> int:
     """The slot of the wall clock in which the instant lies."""
-    return int((at + piece_at(zone, at).offset) // SLOT)
+    return int((at + offset_at(zone, at)) // SLOT)

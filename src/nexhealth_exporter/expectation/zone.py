@@ -44,7 +44,12 @@ def piece_at(zone: str, at: float) -> Piece:
 
 def local_second(zone: str, at: float) -> float:
     """Seconds of the wall clock since midnight."""
-    return (at + piece_at(zone, at).offset) % DAY
+    return (at + offset_at(zone, at)) % DAY
+
+
+def offset_at(zone: str, at: float) -> float:
+    """By how many seconds the wall clock is ahead of UTC at that instant."""
+    return piece_at(zone, at).offset
 
 
 def _pieces(zone: ZoneInfo, start: float, end: float) -> Iterator[Piece]:

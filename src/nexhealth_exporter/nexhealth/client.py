@@ -97,6 +97,9 @@ class NexHealth:
         self._allowance = Allowance()
         self._throttles = 0
         self._remarks = Remarks(self._scrubbed)
+        self._known = Inventory({})
+        self._have_told: set[str] = set()
+        """Endpoints that have told of institutions."""
         self._exchange = Exchange(
             version=version,
             timeout=timeout,
@@ -146,23 +149,35 @@ class NexHealth:
     async def inventory(self) -> Inventory:
         """Every institution that the key can see, with its locations and their time zones.
 
-        A key that may use only one of the two endpoints gets what that one tells.
+        A key that may use only one of the two endpoints gets what that one tells. What an
+        endpoint told once is kept while it is refused or suddenly empty: without zones every
+        office would be judged by the clock of the default one.
         """
         found: list[list[Institution]] = []
         refused: list[PollError] = []
         for endpoint in ("institutions", "locations"):
+            told: list[Institution] = []
             try:
                 answer = await self._ask(self._large(endpoint))
             except (Forbidden, NotFound) as error:
                 refused.append(error)
-                found.append([])
                 facts = {"endpoint": endpoint, "error": str(error)}
                 logger.warning("an endpoint of the inventory is refused", extra=facts)
             else:
-                found.append(await payload.institutions(answer, self._rejecting(endpoint)))
+                told = await payload.institutions(answer, self._rejecting(endpoint))
+            if told:
+                self._have_told.add(endpoint)
+            elif endpoint in self._have_told:
+                told = list(self._known)
+                logger.warning(
+                    "an endpoint of the inventory tells of nobody, going on with what it told",
+                    extra={"endpoint": endpoint},
+                )
+            found.append(told)
         if len(refused) == len(found):
             raise refused[0]
-        return payload.merged(*found)
+        self._known = payload.merged(*found)
+        return self._known
 
     async def syncs(self, institution: Institution) -> tuple[Sync, ...]:
         """The syncs of one institution, in the order of the answer."""
