@@ -228,9 +228,7 @@ def _record(draw: random.Random, at: float) -> Learned:
         for _ in range(2)
     )
     today = now // SLOTS
-    evidence = Evidence(
-        base // SLOTS, active, silent, 0, (reads, writes), quiets, seen_for=WEEKS * 7 * DAY
-    )
+    evidence = Evidence(base // SLOTS, active, silent, 0, (reads, writes), quiets)
     record = Record(base, active, silent, 0, (reads, writes), (quiets[0], quiets[1]))
     return replace(
         met,

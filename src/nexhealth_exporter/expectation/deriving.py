@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from nexhealth_exporter.expectation.pattern import YOUNG_WEEKS, Pattern, Tuning, Week, tuning_of
 from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
-from nexhealth_exporter.expectation.schedule import DAY, SATURDAY
+from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.model import IntegrationType
 
 DAYS_KEPT = 42
