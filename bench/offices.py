@@ -15,7 +15,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from nexhealth_exporter.expectation.deriving import Evidence, derived
+from nexhealth_exporter.expectation.deriving import derived
+from nexhealth_exporter.expectation.evidence import Evidence
 from nexhealth_exporter.expectation.learned import WEEKS, Learned, first_met, slot_of
 from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
 from nexhealth_exporter.expectation.record import Record
@@ -228,9 +229,7 @@ def _record(draw: random.Random, at: float) -> Learned:
         for _ in range(2)
     )
     today = now // SLOTS
-    evidence = Evidence(
-        base // SLOTS, active, silent, 0, (reads, writes), quiets, seen_for=WEEKS * 7 * DAY
-    )
+    evidence = Evidence(base // SLOTS, active, silent, 0, (reads, writes), quiets)
     record = Record(base, active, silent, 0, (reads, writes), (quiets[0], quiets[1]))
     return replace(
         met,

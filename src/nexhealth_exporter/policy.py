@@ -165,6 +165,9 @@ def _zone_of(institution: Institution, sync: Sync) -> str | None:
     # Locations that the inventory does not have yet tell nothing: then those of the office do.
     known = ours or institution.locations
     active = [loc for loc in known if not loc.inactive] or known
+    if len({loc.timezone for loc in active}) == 1:
+        zone = active[0].timezone  # as nearly always: nothing need be counted
+        return zone if is_zone(zone) else None
     zones = Counter(loc.timezone for loc in sorted(active, key=lambda loc: loc.id))
     usable = [zone for zone, _ in zones.most_common() if zone is not None and is_zone(zone)]
     return usable[0] if usable else None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.expectation.learned import Learned
@@ -27,7 +27,7 @@ from nexhealth_exporter.model import IntegrationType
 logger = logging.getLogger(__name__)
 
 SCHEMA = 4
-"""Of tables and records. It rises with every change of either: an older file is set aside."""
+"""Of tables and records: an older file is set aside. A field at a record's end needs no other."""
 
 FORGOTTEN_AFTER = 120 * 86400.0
 """A sync that was not looked at for so many seconds, while others were, is forgotten."""
@@ -70,7 +70,8 @@ class Change(NamedTuple):
         """
         learned = self.kept.learned
         pattern = None if learned.pattern is None else astuple(learned.pattern)
-        return hash((self.institution, self.name, *astuple(learned)[:-1], pattern))
+        told = astuple(replace(learned, pattern=None))
+        return hash((self.institution, self.name, *told, pattern))
 
 
 class _OlderError(Exception):

@@ -152,6 +152,29 @@ async def test_status_exits_0_when_all_is_well_and_2_when_a_sync_is_overdue(
         assert json.loads(said)[0]["institution"] == "office-2"
 
 
+@pytest.mark.parametrize("form", ["table", "json"])
+async def test_status_tells_by_its_exit_code_though_nobody_reads_it(form: str) -> None:
+    stopped = Still(read=time.time() - 20 * 86400, write=time.time() - 20 * 86400)
+    async with Simulator([plain_office(2, behaviour=stopped)]) as simulator:
+        words = (*PROGRAM, "status", "--format", form)
+        shell = ("sh", "-c", '{ "$@"; echo "code $?" >&2; } | true', "sh", *words)
+        async with running(*shell, env=settings(simulator)) as process:
+            await process.ended()
+        assert "code 2" in process.said
+        assert "Traceback" not in process.said
+
+
+@pytest.mark.parametrize("words", ["status", "status --format json", "check"])
+async def test_a_full_disk_is_told_in_a_sentence(words: str) -> None:
+    async with Simulator(plain_offices(1)) as simulator:
+        shell = ("sh", "-c", '"$@" > /dev/full', "sh", *PROGRAM, *words.split())
+        async with running(*shell, env=settings(simulator)) as process:
+            assert await process.ended() == 1
+        told = "nexhealth-exporter: the output cannot be written: No space left on device."
+        assert process.said.splitlines()[-1] == told
+        assert "Traceback" not in process.said
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
 async def test_status_tells_by_its_exit_code_whatever_is_closed(closed: str) -> None:
     async with Simulator(plain_offices(1)) as simulator:

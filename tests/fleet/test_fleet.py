@@ -1,13 +1,14 @@
 """What polls do to the fleet, and the edges of judging."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from msgspec.structs import replace as altered
 
 from nexhealth_exporter import report
 from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
+from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import (
     IntegrationType,
     Location,
@@ -427,6 +428,68 @@ def test_an_incident_lasts_over_the_night_in_which_every_office_is_closed(world:
     assert world.fleet.incidents == {}
 
 
+NAMES = [f"office-{i}" for i in range(20)]
+UNKNOWN = altered(SERVER, integration_type=None)
+
+
+def struck(world: World, *, kind: Sync) -> float:
+    """An incident has struck twenty offices of that type; the instant of the latest look."""
+    now = TEN + 6 * HOUR
+    world.configure(ALWAYS_ON)
+    for name in NAMES:
+        world.poll(now, marked(kind, TEN), institution=name)
+    world.fleet = world.fleet.with_incidents()
+    assert len(world.fleet.incidents) == 1
+    return now
+
+
+def excluded(world: World, now: float) -> None:
+    world.watch(office("other"))
+    world.poll(now, marked(CLOUD, now), institution="other")
+
+
+def uninstalled(world: World, now: float) -> None:
+    for name in NAMES:
+        world.poll(now, institution=name)
+
+
+def of_known_type(world: World, now: float) -> None:
+    for name in NAMES:
+        world.poll(now, marked(CLOUD, now), institution=name)
+
+
+def abandoned(world: World, now: float) -> None:
+    for name in NAMES:
+        world.poll(now + 31 * DAY, marked(UNKNOWN, TEN), institution=name)
+
+
+@pytest.mark.parametrize("gone", [excluded, uninstalled, of_known_type, abandoned])
+def test_an_incident_ends_when_nobody_of_its_type_is_left(
+    world: World, gone: Callable[[World, float], None]
+) -> None:
+    now = struck(world, kind=UNKNOWN)
+    gone(world, now + 300)
+    world.fleet = world.fleet.with_incidents()
+
+    assert world.fleet.incidents == {}
+    ((start, end),) = world.fleet.disturbances[IntegrationType.UNKNOWN]
+    assert start <= end < math.inf
+
+
+def test_an_incident_lasts_while_it_is_not_known_who_is_left(world: World) -> None:
+    now = struck(world, kind=SERVER)
+    before = world.fleet.incidents
+    world.fleet = Fleet(
+        remembered=dict(world.fleet.memory()),
+        incidents=before,
+        disturbances=world.fleet.disturbances,
+    )
+    assert world.fleet.with_incidents().incidents == before
+    world.watch(*map(office, NAMES), office("other"))
+    world.poll(now + 300, marked(CLOUD, now + 300), institution="other")
+    assert world.fleet.with_incidents().incidents == before
+
+
 def look(world: World, now: float, marks: Mapping[str, float]) -> None:
     """Poll institutions by name with their marks, and look for fleet incidents."""
     for name, mark in marks.items():
@@ -533,3 +596,27 @@ def test_a_sync_at_locations_that_nobody_listed_is_in_the_offices_own_zone(world
     world.poll(TEN, marked(altered(SERVER, locations=(Location(99),)), TEN))
 
     assert world.sync().expectation.timezone == "America/Denver"
+
+
+def test_an_answer_without_locations_does_not_wake_what_is_inactive(world: World) -> None:
+    idle = altered(SERVER, locations=(Location(1, inactive=True),))
+    for minutes, sync in enumerate((idle, altered(idle, locations=()), idle)):
+        world.poll(TEN + minutes * MINUTE, marked(sync, TEN - 3 * DAY))
+        assert world.sync().state is State.INACTIVE
+        assert world.overdue() is None
+
+
+def test_an_answer_without_a_product_changes_no_rule(world: World) -> None:
+    world.configure(
+        """
+schedules:
+  late: {hours: {mon-fri: "09:50-18:00"}}
+institutions:
+  - {match: {emr: Dentrix}, schedule: late, group: east}
+"""
+    )
+    for minutes, emr in enumerate(("Dentrix", "", "Dentrix")):
+        world.poll(TEN + minutes * MINUTE, marked(altered(SERVER, emr=emr), TEN - DAY / 2))
+        assert world.sync().expectation.schedule == "late"
+        assert world.fleet.standings["smiles"].group == "east"
+        assert world.overdue() is None

@@ -45,11 +45,34 @@ class Office:
 
     def __post_init__(self) -> None:
         self.policy = policy(self.rules, DEFAULTS)
-        institution = Institution("smiles", locations=(Location(1, ZONE.key),))
+        self.located(ZONE.key)
+
+    def located(self, timezone: str) -> None:
+        """NexHealth says that it lies in that zone."""
+        institution = Institution("smiles", locations=(Location(1, timezone),))
         inventory = Inventory({"smiles": institution})
         self.fleet = self.fleet.watching(inventory, self.policy)
 
-    def live(self, first: date, days: int, hours: Hours, reads: Hours | None = None) -> None:
+    def ruled(self, rules: str) -> None:
+        """The operator writes another configuration."""
+        self.policy = policy(read(rules, "config.yaml"), DEFAULTS)
+        self.fleet = self.fleet.rejudged(self.policy)
+
+    def restarted(self) -> None:
+        """The exporter is started anew; what was learned is kept."""
+        memories = dict(self.fleet.memory())
+        institution = self.fleet.standings["smiles"].institution
+        empty = Fleet(remembered=memories)
+        self.fleet = empty.watching(Inventory({"smiles": institution}), self.policy)
+
+    def live(
+        self,
+        first: date,
+        days: int,
+        hours: Hours,
+        reads: Hours | None = None,
+        step: float = STEP,
+    ) -> None:
         """So many days on which it moves at every look within the hours."""
         for number in range(days):
             day = first + timedelta(days=number)
@@ -64,7 +87,7 @@ class Office:
                 if any(a <= now < b for a, b in reading):
                     self.read_at = now
                 self.look(now)
-                now += STEP
+                now += step
 
     def look(self, now: float) -> None:
         sync = Sync("Main", self.kind, read_at=self.read_at, write_at=self.write_at)

@@ -214,7 +214,8 @@ async def test_status_judges_by_what_was_learned(tmp_path: Path) -> None:
     (office,) = plain_offices(1)
     seen, state = tmp_path / "seen.jsonl", tmp_path / "state.db"
     start, now = time.time() // STEP * STEP - 20 * DAY, time.time()
-    told = {"institution": office.subdomain, "sync": office.syncs[0].name, "emr_type": "onprem"}
+    (sync,) = office.syncs
+    told = {"institution": office.subdomain, "sync": sync.name, "emr_type": sync.emr.type}
     seen.write_text(
         "\n".join(
             json.dumps({**told, "at": iso(at), "read_at": iso(at), "write_at": iso(at)})
@@ -242,7 +243,7 @@ async def test_status_judges_by_what_was_learned(tmp_path: Path) -> None:
 async def test_an_exporter_without_state_learns_from_prometheus_at_start(
     tmp_path: Path, recently: float
 ) -> None:
-    (office,) = plain_offices(1)
+    _, office = plain_offices(2)
     known = openmetrics(days_of_work(recently), office.subdomain, office.syncs[0].name)
     await recorded(tmp_path, known)
     port = free_port()

@@ -2,7 +2,8 @@
 
 import random
 import re
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -646,3 +647,171 @@ def test_deadlines_do_not_change_while_nothing_is_heard(office: Make) -> None:
 
     assert smiles.sync.read.deadline == before
     assert smiles.sync.read.deadline[Severity.CRITICAL] < at(FIRST) + 39 * DAY
+
+
+def by_nexhealth(smiles: Office) -> None:
+    smiles.located("America/Los_Angeles")
+
+
+def by_configuration(smiles: Office) -> None:
+    smiles.ruled("institutions: [{match: {}, timezone: America/Los_Angeles}]")
+
+
+def by_configuration_at_a_restart(smiles: Office) -> None:
+    smiles.ruled("institutions: [{match: {}, timezone: America/Los_Angeles}]")
+    smiles.restarted()
+
+
+def by_nexhealth_while_it_was_not_watched(smiles: Office) -> None:
+    smiles.fleet = smiles.fleet.watching(Inventory(), smiles.policy)
+    smiles.located("America/Los_Angeles")
+
+
+@pytest.mark.parametrize(
+    "corrected",
+    [
+        by_nexhealth,
+        by_configuration,
+        by_configuration_at_a_restart,
+        by_nexhealth_while_it_was_not_watched,
+    ],
+)
+def test_hours_stay_learned_when_the_zone_of_an_office_is_corrected(
+    office: Make, corrected: Callable[[Office], None]
+) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(11, 20))
+    corrected(smiles)
+    smiles.live(weeks(6), 21, weekdays(11, 20))
+
+    assert smiles.sync.expectation.timezone == "America/Los_Angeles"
+    assert smiles.sync.expectation.source is Source.LEARNED
+    hours = [smiles.expects(weeks(9), hour) for hour in (10, 12, 19, 21)]
+    assert hours == [0, 1, 1, 0]
+    assert smiles.alerts == []
+
+
+def test_a_zone_that_is_wrong_for_a_while_takes_nothing_that_was_learned(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    week = smiles.pattern.week
+    for zone in ("Pacific/Honolulu", "Asia/Kolkata", "Nowhere", ZONE.key):
+        smiles.located(zone)
+    assert smiles.pattern.week == week
+    smiles.live(weeks(6), 7, weekdays(8, 17))
+    assert smiles.alerts == []
+
+
+def test_an_office_that_changes_to_a_browser_is_not_expected_at_night(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, always)
+    smiles.kind = IntegrationType.CLOUD
+    smiles.live(weeks(6), 28, weekdays(8, 17))
+
+    assert smiles.alerts == []
+    assert smiles.sync.expectation.source is Source.LEARNED
+
+
+def test_a_type_that_was_not_known_takes_nothing_that_was_learned(office: Make) -> None:
+    smiles = office(IntegrationType.UNKNOWN)
+    smiles.live(FIRST, 42, weekdays(7, 16))
+    smiles.kind = IntegrationType.SERVER
+    smiles.live(weeks(6), 1, weekdays(7, 16))
+
+    assert smiles.sync.expectation.source is Source.LEARNED
+
+
+def test_an_outage_goes_on_when_the_type_changes(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.kind = IntegrationType.CLOUD
+    smiles.live(weeks(6), 4, never)
+
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+    assert smiles.sync.first_seen == at(FIRST)
+
+
+@pytest.mark.parametrize("hours", [0.75, 1, 2])
+def test_hours_have_no_holes_where_rounds_are_rare(office: Make, hours: float) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17), step=hours * 3600 + 100)
+
+    day = weeks(6)
+    assert [smiles.expects(day, 10 + slot / 2) for slot in range(13)] == [1] * 13
+    assert [smiles.expects(day, hour) for hour in (5, 20)] == [0, 0]
+    assert smiles.alerts == []
+
+
+def test_a_pause_of_which_nothing_was_seen_for_hours_is_a_rest(office: Make) -> None:
+    smiles = office()
+    for number in range(28):
+        day = FIRST + timedelta(days=number)
+        for start, end in ((6, 10), (15, 19)):
+            now = at(day, start)
+            while now < at(day, end):
+                smiles.read_at = smiles.write_at = now
+                smiles.look(now)
+                now += 600
+
+    assert [smiles.expects(weeks(4), hour) for hour in (9.5, 12, 17)] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("cadence", [42, 50, 60])
+@pytest.mark.parametrize("apart", [0, 20])
+def test_the_outage_of_a_server_that_moves_seldom_is_found(
+    office: Make, cadence: int, apart: int
+) -> None:
+    """Marks come each `cadence` minutes, those of writes `apart` minutes after those of reads."""
+    smiles = office()
+    now, stopped = at(FIRST), at(weeks(6) + timedelta(days=3), 9)
+    while now < at(weeks(6) + timedelta(days=5)):
+        until = min(now, stopped)
+        smiles.read_at = until - until % (cadence * 60)
+        smiles.write_at = max(smiles.read_at - (cadence - apart) * 60, smiles.write_at or 0)
+        if until - smiles.read_at >= apart * 60:
+            smiles.write_at = smiles.read_at + apart * 60
+        smiles.look(now)
+        now += 600
+
+    assert smiles.sync.expectation.source is Source.LEARNED
+    found = {severity: when for severity, when in smiles.alerts if when > stopped}
+    assert set(found) == {"warning", "critical"}
+    assert found["critical"] - stopped < 6 * 3600
+
+
+def test_the_outage_of_a_server_that_is_polled_seldom_is_found(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 45, weekdays(8, 17), step=43 * 60)
+    smiles.live(weeks(6) + timedelta(days=3), 2, never, step=43 * 60)
+
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+@pytest.mark.parametrize("minutes", [75, 90, 120])
+def test_hours_at_which_a_server_moves_by_chance_are_not_learned(
+    office: Make, minutes: int
+) -> None:
+    """It moves at any time of the day, now and then: by its slots it would always rest."""
+    smiles, chance = office(), random.Random(7)
+    now, due = at(FIRST), at(FIRST, 8)
+    stopped = at(weeks(6) + timedelta(days=3), 9)
+    while now < at(weeks(6) + timedelta(days=5)):
+        while due <= now:
+            day = datetime.fromtimestamp(due, ZONE)
+            if day.weekday() < 5 and 8 <= day.hour < 17 and due < stopped:
+                smiles.read_at = smiles.write_at = due
+            due += minutes * 60 * chance.uniform(0.8, 1.2)
+        smiles.look(now)
+        now += 600
+
+    assert [severity for severity, when in smiles.alerts if when < stopped] == []
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+def test_hours_of_a_server_that_moves_at_set_times_are_learned(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, lambda _: [(h, h + 0.2) for h in (7.75, 11, 14, 17)])
+
+    assert smiles.sync.expectation.source is Source.LEARNED
+    assert smiles.expects(weeks(6), 11.25) == 1
+    assert smiles.expects(weeks(6), 12.75) == 0

@@ -149,6 +149,27 @@ async def test_the_inventory_makes_do_with_the_endpoint_that_the_key_may_use(
     assert bool(first.locations[0].timezone) is has_zones
 
 
+@pytest.mark.parametrize("endpoint", ["/institutions", "/locations"])
+@pytest.mark.parametrize(
+    "fault", [f.Status(403), f.Status(404), f.Body(b'{"code": true, "data": []}')]
+)
+async def test_what_an_endpoint_of_the_inventory_told_is_kept_while_it_tells_nothing(
+    sim: Simulator, nexhealth: NexHealth, endpoint: str, fault: f.Fault
+) -> None:
+    known = await nexhealth.inventory()
+    sim.faults[endpoint] = fault
+    assert await nexhealth.inventory() == known
+
+
+async def test_an_endpoint_of_the_inventory_that_never_told_anything_keeps_nobody(
+    sim: Simulator, nexhealth: NexHealth
+) -> None:
+    sim.faults["/institutions"] = f.Body(b'{"code": true, "data": []}')
+    assert len(await nexhealth.inventory()) == 4
+    sim.faults["/locations"] = f.Body(b'{"code": true, "data": [{"id": 1, "subdomain": "new"}]}')
+    assert set((await nexhealth.inventory()).institutions) == {"new"}
+
+
 async def test_the_inventory_fails_when_nothing_may_be_listed(
     sim: Simulator, nexhealth: NexHealth
 ) -> None:

@@ -208,7 +208,7 @@ def test_a_file_of_an_older_schema_is_set_aside(
 
 
 def test_the_layout_of_records_has_not_changed_without_a_new_schema() -> None:
-    known = (4, 3276503403)
+    known = (4, 512866901)
     assert (SCHEMA, zlib.crc32(_layout().encode())) == known, (
         "raise SCHEMA, then set both here; a field at the end with a default needs no other schema"
     )
@@ -306,3 +306,26 @@ def test_ten_thousand_syncs_are_small(tmp_path: Path, recently: float) -> None:
     state.close()
 
     assert sum(part.stat().st_size for part in tmp_path.iterdir()) < 30e6
+
+
+@pytest.mark.parametrize("zones", [(), ("",), ("Mars/Olympus",)])
+def test_a_record_of_a_zone_that_is_not_known_is_of_the_present_one(
+    tmp_path: Path, recently: float, zones: tuple[str, ...]
+) -> None:
+    path = tmp_path / "state.db"
+    state = State(path)
+    state.save(lived(watching(Fleet(), ["smiles"]), ["smiles"], recently, 35))
+    state.close()
+    with sqlite3.connect(path) as db:
+        (record,) = db.execute("SELECT record FROM sync").fetchone()
+        *told, zone = msgspec.msgpack.decode(record)
+        assert zone == "America/New_York"
+        db.execute("UPDATE sync SET record = ?", (msgspec.msgpack.encode([*told, *zones]),))
+
+    state = State(path)
+    assert not state.was_lost
+    fleet = lived(watching(state.fleet(), ["smiles"]), ["smiles"], recently + 35 * DAY, 1 / 24)
+    state.close()
+    learned = fleet.standings["smiles"].memory()["Main é"].learned
+    assert learned.zone == "America/New_York"
+    assert learned.pattern is not None

@@ -1,6 +1,7 @@
 """The commands. Each is a coroutine that wires what it needs; only here are settings read."""
 
 import argparse
+import errno
 import gc
 import io
 import os
@@ -42,6 +43,9 @@ DEMO_HELP: Mapping[str, str | None] = {
 
 _STDOUT, _STDERR = 1, 2
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Why a file takes no more."""
+
 INTERRUPTED = 130
 """What a shell gives for a program that Ctrl-C ended."""
 
@@ -58,13 +62,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except ExporterError as error:
-        for sentence in str(error).splitlines():
-            print(f"nexhealth-exporter: {sentence}", file=sys.stderr)
+        _say(*str(error).splitlines())
         return 1
-    except BrokenPipeError:
-        # Whoever read the output has seen enough, as in `status | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        from nexhealth_exporter.cli.running import drop_output
+
+        _say(f"the output cannot be written: {error.strerror}.")
+        drop_output()
+        return 1
+
+
+def _say(*sentences: str) -> None:
+    """Tell the operator what is wrong."""
+    for sentence in sentences:
+        print(f"nexhealth-exporter: {sentence}", file=sys.stderr)
 
 
 def _mend_streams() -> None:
@@ -214,7 +227,12 @@ def _run(arguments: argparse.Namespace) -> int:
     # What was imported until here stays, and need not be searched for garbage again.
     gc.freeze()
     gc.enable()
-    return command()
+    from nexhealth_exporter.cli.running import readable
+
+    code = 0
+    with readable():
+        code = command()
+    return code  # noqa: RET504 - it stands though the pipe was closed
 
 
 def _imported(arguments: argparse.Namespace) -> Callable[[], int]:

@@ -1,9 +1,11 @@
 """Running a command on the event loop until it ends or is told to stop."""
 
 import asyncio
+import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import uvloop
@@ -17,6 +19,21 @@ def run(command: Coroutine[Any, Any, int]) -> int:
     """Run the command on uvloop; its exit code."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(command)
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Whoever reads what is printed meanwhile may have seen enough, as in `status | head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()
+
+
+def drop_output() -> None:
+    """Have what is printed and was not written yet go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def on_signal(number: signal.Signals, act: Callable[[], object]) -> None:

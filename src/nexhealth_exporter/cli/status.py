@@ -12,6 +12,7 @@ from rich.text import Text
 from nexhealth_exporter import report
 from nexhealth_exporter.cli.memory import looked_up
 from nexhealth_exporter.cli.parts import connect, log, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.running import readable
 from nexhealth_exporter.errors import ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
@@ -29,10 +30,11 @@ async def status(settings: Settings, form: str) -> int:
     if not any(standing.last_success for standing in fleet) and fleet.standings:
         raise ExporterError("no poll succeeded, so nothing is known; the log says why.")
     found = report.rows(fleet, time.time())
-    if form == "json":
-        print(json.dumps([report.facts_of_row(row) for row in found], indent=2))
-    else:
-        _print(found)
+    with readable():
+        if form == "json":
+            print(json.dumps([report.facts_of_row(row) for row in found], indent=2))
+        else:
+            _print(found)
     return OVERDUE if any(row.is_overdue for row in found) else ALL_WELL
 
 
@@ -71,9 +73,12 @@ def _print(found: list[report.Row]) -> None:
         )
         # Text, not markup: a name may hold brackets.
         table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
     syncs = sum(row.sync is not None for row in found)
     overdue = sum(row.is_overdue for row in found)
     blind = sum(row.is_blind for row in found)
     asides = f", {blind} could not be polled" if blind else ""
-    console.print(f"{syncs} syncs, {overdue} overdue{asides}")
+    # Printed by us: Rich ends the program when a pipe is closed.
+    with console.capture() as drawn:
+        console.print(table)
+        console.print(f"{syncs} syncs, {overdue} overdue{asides}")
+    print(drawn.get(), end="")

@@ -206,29 +206,31 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def deadlines(self, mark: float, *allowances: float) -> list[float | None]:
         """The deadline of each of some allowances, the shortest first: one walk for all."""
-        lefts, reached = allowances, list[float | None]()
+        reached: list[float | None] = []
         begin = clamped(mark)
         horizon = begin + HORIZON
         day = int(begin // DAY)
-        while True:
+        allowance, spent = allowances[0], 0.0
+        while day * DAY <= horizon:
             for segment in _day_of(self, day).segments:
-                end, value = segment.end, segment.value
-                if end <= begin:
+                value, end = segment.value, segment.end
+                if value <= 0 or end <= begin:
                     continue
-                if value > 0:
-                    seconds = value * (end - begin)
-                    while lefts[0] < seconds or (
-                        lefts[0] == seconds and not self._rests_unannounced(mark)
-                    ):
-                        reached.append(begin + lefts[0] / value)
-                        lefts = lefts[1:]
-                        if not lefts:
-                            return reached
-                    lefts = tuple([left - seconds for left in lefts])
-                if end > horizon:
-                    return [*reached, *(None for _ in lefts)]
-                begin = end
+                if segment.start > begin:
+                    begin = segment.start
+                    if begin > horizon:
+                        break
+                until = spent + value * (end - begin)
+                while allowance < until or (
+                    allowance == until and not self._rests_unannounced(mark)
+                ):
+                    reached.append(begin + (allowance - spent) / value)
+                    if len(reached) == len(allowances):
+                        return reached
+                    allowance = allowances[len(reached)]
+                begin, spent = end, until
             day += 1
+        return [*reached, *(None for _ in allowances[len(reached) :])]
 
     def _rests_unannounced(self, at: float) -> bool:
         """Whether an instant lies within a rest that is a matter of hours, not at its start."""

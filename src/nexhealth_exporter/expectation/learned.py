@@ -14,12 +14,13 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from nexhealth_exporter.expectation.deriving import DAYS_KEPT, Evidence, derived
+from nexhealth_exporter.expectation.deriving import derived
+from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Evidence
 from nexhealth_exporter.expectation.pattern import Pattern, usual_of
 from nexhealth_exporter.expectation.quiet import SLOT, SLOTS, Expecting, Quiet, hour_of, longest
-from nexhealth_exporter.expectation.record import Record, unpacked
+from nexhealth_exporter.expectation.record import Record, by_clock_of, unpacked
 from nexhealth_exporter.expectation.schedule import DAY
-from nexhealth_exporter.expectation.zone import pieces_of_day
+from nexhealth_exporter.expectation.zone import is_zone, offset_at, piece_at
 from nexhealth_exporter.model import IntegrationType
 
 WEEKS = 7
@@ -38,6 +39,9 @@ tolerated of any before a ticket."""
 
 GRACE = 2 * 3600.0
 """So many seconds after an incident, those that it has silenced may still be coming back."""
+
+LEAST_SEEN = 2.5 * DAY
+"""So many seconds after it was first met a sync may have a pattern."""
 
 LONGEST = 7 * DAY
 """A longer silence teaches nothing at all."""
@@ -93,11 +97,12 @@ class Look(NamedTuple):
 
 
 class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What is known of one sync. It changes only when a mark has moved.
+    """What is known of one sync. It changes only when a mark has moved, or its zone or type.
 
     `read` and `write` are the marks, and `read_seen` and `write_seen` when each was first met: one
     by one, since pairs would be a tenth of what a fleet holds. `packed` is the record of its weeks,
-    `made_on` the local day (since 1970) on which `pattern` was made of it.
+    `made_on` the local day (since 1970) on which `pattern` was made of it. `zone` is whose wall
+    clock its slots are of; one that is not known is taken for the present one.
     """
 
     first_seen: float
@@ -108,6 +113,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
     packed: bytes
     made_on: int = 0
     pattern: Pattern | None = None
+    zone: str = ""
 
     @property
     def marks(self) -> Marks:
@@ -158,19 +164,26 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
         Marks that moved within their half hours are all that such a look brought.
         """
-        if marks == self.marks:
+        old_marks, seen = self.marks, self.seen
+        if marks == old_marks:
             return self
-        now = slot_of(at, zone)
+        start, _, offset = piece_at(zone, at)
+        now = (at + offset) // SLOT
         if (now * SLOT - stagger) // DAY != self.made_on:
             return None
-        old_marks, seen = self.marks, self.seen
         for way in (0, 1):
             mark, known = marks[way], old_marks[way]
             if mark == known:
                 continue
             if mark is None or known is None or not known <= seen[way] <= at or mark > at:
                 return None
-            if abs(mark - known) >= NOTABLE or slot_of(mark, zone) != slot_of(known, zone):
+            if abs(mark - known) >= NOTABLE:
+                return None
+            if mark >= start and known >= start:
+                is_one_slot = (mark + offset) // SLOT == (known + offset) // SLOT
+            else:
+                is_one_slot = slot_of(mark, zone) == slot_of(known, zone)
+            if not is_one_slot:
                 return None
             seen = (seen[0], at) if way else (at, seen[1])
         return self.met(marks, seen)
@@ -189,6 +202,25 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         )
         return self if (read, write) == self.seen else self.met(self.marks, (read, write))
 
+    def by_clock_of(
+        self, zone: str, kind: IntegrationType, skipped: Callable[[int], bool]
+    ) -> "Learned":
+        """The same by the wall clock of another zone: what was seen was seen at the same moments.
+
+        `skipped` is that of a `Look`.
+        """
+        if not is_zone(self.zone):
+            return replace(self, zone=zone)
+        record, pattern = by_clock_of(self.record, self.zone, zone), self.pattern
+        if pattern is not None:
+            evidence = _evidence(record, self.made_on)
+            pattern = derived(evidence, self.made_on, skipped, kind, pattern)
+        return replace(self, packed=record.packed(), pattern=pattern, zone=zone)
+
+    def anew(self, at: float) -> "Learned":
+        """Without what its weeks taught; its marks stay known, and when it was first seen."""
+        return replace(self, packed=first_met(at, self.zone).packed, made_on=0, pattern=None)
+
     def after(self, look: Look) -> "Learned":
         """What is known after a look at which a mark had moved."""
         old = _begun_in_time(self, look)
@@ -197,19 +229,28 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         # that is routine leaves the same as this.
         record = _shifted(old.record, (now * SLOT - look.stagger) // SLOT)
         record = replace(record, active=record.active | _moved(record, old.marks, look))
-        record = _quieted(_rested(record, old.marks, look), old.marks, look)
-        read_seen, write_seen = (
-            at if mark == known else look.at
-            for at, mark, known in zip(old.seen, look.marks, old.marks, strict=True)
-        )
+        is_first = old.read is None and old.write is None
+        if not is_first:
+            record = _quieted(_rested(record, old.marks, look), old.marks, look)
         made_on, pattern = old.made_on, old.pattern
         today = (now * SLOT - look.stagger) // DAY
         if today != made_on:
-            seen_for = look.at - old.first_seen
-            made_on, pattern = _shared(today), _derived(record, seen_for, today, look, pattern)
+            made_on = _shared(today)
+            if look.at - old.first_seen < LEAST_SEEN:
+                pattern = None  # nor need the evidence be gathered
+            else:
+                pattern = derived(_evidence(record, today), today, look.skipped, look.kind, pattern)
         read, write = look.marks
         return Learned(
-            old.first_seen, read, write, read_seen, write_seen, record.packed(), made_on, pattern
+            old.first_seen,
+            read,
+            write,
+            old.read_seen if read == old.read else look.at,
+            old.write_seen if write == old.write else look.at,
+            _packed_first(record) if is_first else record.packed(),
+            made_on,
+            pattern,
+            old.zone,
         )
 
 
@@ -219,11 +260,9 @@ def _shared(day: int) -> int:
     return day
 
 
-def _derived(
-    record: Record, seen_for: float, today: int, look: Look, before: Pattern | None
-) -> Pattern | None:
-    """The pattern of that day."""
-    evidence = Evidence(
+def _evidence(record: Record, today: int) -> Evidence:
+    """What is to be made a pattern of on that day."""
+    return Evidence(
         record.base // SLOTS,
         record.active,
         record.silent,
@@ -232,9 +271,7 @@ def _derived(
         tuple(
             tuple(quiet for quiet in way if today - quiet.day <= DAYS_KEPT) for way in record.quiets
         ),
-        seen_for,
     )
-    return derived(evidence, today, look.skipped, look.kind, before)
 
 
 def _present(record: Learned, look: Look) -> float:
@@ -261,7 +298,7 @@ def _begun_in_time(record: Learned, look: Look) -> Learned:
 
 def _newest(marks: Sequence[float | None], at: float) -> float | None:
     # A mark in the future says only that it moved.
-    return max((min(mark, at) for mark in marks if mark is not None), default=None)
+    return max([min(mark, at) for mark in marks if mark is not None], default=None)
 
 
 def _shifted(record: Record, now: int) -> Record:
@@ -351,13 +388,20 @@ def first_met(at: float, zone: str) -> Learned:
     """The record of a sync that was never seen before."""
     slot = slot_of(at, zone)
     monday = slot - (slot - _MONDAY) % WEEK
-    return Learned(at, None, None, at, at, _empty(monday - (WEEKS - 1) * WEEK))
+    record = _empty(monday - (WEEKS - 1) * WEEK)
+    return Learned(at, None, None, at, at, record, zone=zone)
 
 
 @lru_cache(maxsize=8)
 def _empty(base: int) -> bytes:
     """The same record for all that are met in one week, packed."""
     return Record(base).packed()
+
+
+@lru_cache(maxsize=64)
+def _packed_first(record: Record) -> bytes:
+    """The same for all whose first marks lie in the same half hours."""
+    return record.packed()
 
 
 def _disturbed(record: Record, look: Look) -> int:
@@ -376,7 +420,4 @@ def _is_disturbed(look: Look, start: float, end: float) -> bool:
 
 def slot_of(at: float, zone: str) -> int:
     """The slot of the wall clock in which the instant lies."""
-    for _, end, offset in pieces_of_day(zone, int(at // DAY)):
-        if at < end:
-            return int((at + offset) // SLOT)
-    raise ValueError(at)  # pragma: no cover - pieces cover the day
+    return int((at + offset_at(zone, at)) // SLOT)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from nexhealth_exporter.expectation.quiet import NIGHT, OVERNIGHT, SLOT, Quiet, usual_from
+from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS, OVERNIGHT, Quiet, usual_from
 from nexhealth_exporter.model import IntegrationType
 
 YOUNG_WEEKS, YOUNG_STRETCH = 3, (2.0, 1.6)
@@ -108,7 +108,7 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
 
         A backup sends nobody home.
         """
-        values, night = self.week.values, bytes(int(NIGHT) // SLOT)
+        values, night = self.week.values, bytes(NIGHT_SLOTS)
         has_night = night in values + values[: len(night)]
         return self._runs(0.97) or (self._runs(0.80) and not has_night)
 

@@ -16,6 +16,8 @@ OVERNIGHT = -1
 NIGHT = 4 * HOUR
 """So much rest in one silence is a night."""
 
+NIGHT_SLOTS = int(NIGHT // SLOT)
+
 NEAR = 3
 """Silences that begin so few slots apart begin at the same hour."""
 

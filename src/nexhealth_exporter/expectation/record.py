@@ -4,11 +4,14 @@ Whole fleets are remembered, and most looks bring nothing that is entered here. 
 kept packed, in a quarter of the memory, and unpacked when there is something to be entered.
 """
 
+import itertools
 import zlib
 
 import msgspec
 
-from nexhealth_exporter.expectation.quiet import Quiet
+from nexhealth_exporter.expectation.quiet import OVERNIGHT, SLOT, SLOTS, Quiet
+from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.expectation.zone import offset_at, pieces_of_day
 
 _LEVEL = 1
 """A higher one takes thrice the time for a tenth less."""
@@ -33,6 +36,41 @@ class Record(msgspec.Struct, frozen=True):
         masks = (self.active, self.silent, self.suspect, *self.pauses)
         told = Packed(self.base, [*map(_bytes, masks)], self.quiets)
         return zlib.compress(_encode(told), _LEVEL)
+
+
+def by_clock_of(record: Record, old: str, new: str) -> Record:
+    """The record of the same moments by the wall clock of another zone."""
+    masks = (record.active, record.silent, record.suspect, *record.pauses)
+    slots = max(mask.bit_length() for mask in masks)
+    moved, shift = [0] * len(masks), 0
+    first, last = record.base * SLOT // DAY, (record.base + slots) * SLOT // DAY
+    for day in range(first - 1, last + 2):
+        pieces = (*pieces_of_day(old, day), *pieces_of_day(new, day))
+        edges = sorted({p.start for p in pieces} | {p.end for p in pieces})
+        for start, end in itertools.pairwise(edges):
+            offset = offset_at(old, start)
+            shift = round((offset_at(new, start) - offset) / SLOT)
+            begin = max(int((start + offset) // SLOT) - record.base, 0)
+            width = int((end + offset) // SLOT) - record.base - begin
+            if width <= 0:
+                continue
+            for number, mask in enumerate(masks):
+                bits = (mask >> begin) & ((1 << width) - 1)
+                to = begin + shift
+                moved[number] |= bits << to if to >= 0 else bits >> -to
+    active, silent, suspect, reads, writes = moved
+    read, write = (
+        tuple(
+            quiet
+            if quiet.began == OVERNIGHT
+            else quiet._replace(began=(quiet.began + shift) % SLOTS)
+            for quiet in way
+        )
+        for way in record.quiets
+    )
+    # What two hours of one clock are by the other may be one: it has moved, or else rested.
+    silent &= ~active
+    return Record(record.base, active, silent, suspect & ~active, (reads, writes), (read, write))
 
 
 class Packed(msgspec.Struct, array_like=True):

@@ -34,12 +34,22 @@ def pieces_of_day(zone: str, day: int) -> tuple[Piece, ...]:
     return tuple(_pieces(ZoneInfo(zone), start, end))
 
 
+def piece_at(zone: str, at: float) -> Piece:
+    """The piece of its UTC day in which the instant lies."""
+    for piece in pieces_of_day(zone, int(at // DAY)):
+        if at < piece[1]:
+            return piece
+    raise ValueError(at)  # pragma: no cover - pieces cover the day
+
+
 def local_second(zone: str, at: float) -> float:
     """Seconds of the wall clock since midnight."""
-    for _, end, offset in pieces_of_day(zone, int(at // DAY)):
-        if at < end:
-            return (at + offset) % DAY
-    raise ValueError(at)  # pragma: no cover - pieces cover the day
+    return (at + offset_at(zone, at)) % DAY
+
+
+def offset_at(zone: str, at: float) -> float:
+    """By how many seconds the wall clock is ahead of UTC at that instant."""
+    return piece_at(zone, at).offset
 
 
 def _pieces(zone: ZoneInfo, start: float, end: float) -> Iterator[Piece]:

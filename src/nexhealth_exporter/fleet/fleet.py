@@ -105,6 +105,7 @@ class Fleet:
         Each sync counts as of the latest good poll of its institution, so that while we
         are blind no incident begins or ends. None ends after `now`, which a clock that was
         ahead at some of the polls would have it: nobody is excused for time that is to come.
+        One of a type of which no sync is left ends.
         """
         up = [
             (sync.silence(standing.last_success), standing.last_success)
@@ -113,8 +114,10 @@ class Fleet:
             and standing.last_success is not None
             and sync.expectation.piece(standing.last_success).is_expected
         ]
-        latest = min(max((at for _, at in up), default=0.0), now)
-        lasting = incidents(self.incidents, (silence for silence, _ in up), latest)
+        looks = [at for _, at in up] or [standing.last_success or 0.0 for standing in self]
+        latest = min(max(looks, default=0.0), now)
+        before = self.incidents and self._incidents_of_somebody()
+        lasting = incidents(before, (silence for silence, _ in up), latest)
         if lasting == self.incidents:
             return self
         ended = self.incidents.keys() - lasting.keys()
@@ -126,6 +129,19 @@ class Fleet:
         over = {kind: disturbances[kind] for kind in ended}
         standings = {name: excused(s, over) for name, s in self.standings.items()}
         return replace(self, standings=standings, incidents=lasting, disturbances=disturbances)
+
+    def _incidents_of_somebody(self) -> Mapping[IntegrationType, float]:
+        """The incidents of types of which there are syncs: those of others would never end.
+
+        Of an institution whose answer is not known, those count that are remembered.
+        """
+        if not self.standings:
+            return self.incidents
+        kinds = {sync.integration_type for _, sync in self.syncs() if sync.state is State.ACTIVE}
+        for standing in self:
+            if standing.syncs is None:
+                kinds |= {kept.integration_type for kept in standing.kept.values()}
+        return {kind: start for kind, start in self.incidents.items() if kind in kinds}
 
     def after_round(self, ended: Round) -> "Fleet":
         """The fleet with the latest round's facts and incidents."""

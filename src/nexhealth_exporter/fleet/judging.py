@@ -97,7 +97,7 @@ class Judging:
             if (old := known.get(sync.name)) is not None
             and self._says_nothing_new(sync, old, before.last_success, poll.at)
             else self._met(before, sync, old, poll.at)
-            for sync in poll.syncs
+            for sync in (_as_known(sync, known.get(sync.name)) for sync in poll.syncs)
         )
         if before.syncs is not None and _are_same(syncs, before.syncs):
             syncs = before.syncs  # the page may hold them until it is drawn again
@@ -143,15 +143,18 @@ class Judging:
         """The sync after a poll, with what that poll taught."""
         institution = standing.institution
         looked_at = standing.last_success
+        kept = None if before is not None else standing.kept.get(sync.name)
+        kind = _kind(sync, before or kept)
         if before is not None:
-            learned, hours, kind = before.learned, before.hours, _kind(sync, before)
+            learned, hours = before.learned, before.hours
+        elif kept is not None:
+            looked_at = kept.looked_at
+            learned, hours = self._by_its_clock(institution, sync, kind, kept.learned)
         else:
-            kept = standing.kept.get(sync.name)
-            kind = _kind(sync, kept)
-            pattern = None if kept is None else kept.learned.pattern
-            hours = self.policy.hours(institution, sync, kind, pattern)
-            zone = hours.expectation.timezone
-            learned, looked_at = kept[:2] if kept is not None else (first_met(at, zone), None)
+            looked_at, hours = None, self.policy.hours(institution, sync, kind, None)
+            learned = first_met(at, hours.expectation.timezone)
+        if _is_another(kind, before or kept):
+            learned = learned.anew(at)
         # An answer without a mark is no news of it: the last one that could be read stays known.
         read, write = learned.marks
         marks = (
@@ -184,6 +187,17 @@ class Judging:
             institution, sync, learned, before, at, kind=kind, hours=hours if still_hold else None
         )
 
+    def _by_its_clock(
+        self, institution: Institution, sync: Sync, kind: IntegrationType, learned: Learned
+    ) -> tuple[Learned, Hours]:
+        """What was learned, by the clock of the zone that holds now, and the hours of it."""
+        hours = self.policy.hours(institution, sync, kind, learned.pattern)
+        zone = hours.expectation.timezone
+        if learned.zone == zone:
+            return learned, hours
+        learned = learned.by_clock_of(zone, kind, hours.skips)
+        return learned, self.policy.hours(institution, sync, kind, learned.pattern)
+
     def _standing(
         self,
         institution: Institution,
@@ -196,28 +210,29 @@ class Judging:
         hours: Hours | None = None,
     ) -> SyncStanding:
         """The sync judged; `hours` are given where those that it had still hold."""
-        lasted = self.disturbances.get(kind, ())
+        lasted, own = self.disturbances.get(kind, ()), hours
+        if own is None:
+            learned, own = self._by_its_clock(institution, sync, kind, learned)
         marks, known, seen = (sync.read_at, sync.write_at), learned.marks, learned.seen
         anchors = (
             anchor_of(known[0], learned.first_seen, seen[0]),
             anchor_of(known[1], learned.first_seen, seen[1]),
         )
         state = state_of(sync, anchors, at, self.policy.abandoned_after)
-        own = hours or self.policy.hours(institution, sync, kind, learned.pattern)
-
-        def judged(way: int, operation: Operation) -> Judgement:
-            anchor = anchors[way]
-            old = before.judgement(operation) if before is not None else None
+        olds = (None, None) if before is None else before.judgements
+        judged: list[Judgement] = []
+        for way, operation in enumerate(WAYS):
+            anchor, old = anchors[way], olds[way]
             if (
                 hours is not None
                 and before is not None
                 and old is not None
-                and old.basis.anchor == anchor
-                and before.learned.ahead(way) is learned.ahead(way)
+                and _tolerates_alike(own, way, anchor, learned, before)
             ):
                 warning, critical = old.basis.warning, old.basis.critical
             else:
-                alone = learned.alone(way, own.expectation.timezone)
+                zone = own.expectation.timezone
+                alone = 0 if own.pattern is None else learned.alone(way, zone)
                 allowed = own.allowances(kind, operation, anchor, alone)
                 warning, critical = allowed[Severity.WARNING], allowed[Severity.CRITICAL]
             basis = Basis(
@@ -231,17 +246,26 @@ class Judging:
                 ),
                 excuse=_excuse(lasted, anchor),
             )
-            return judge(basis, old)
-
+            judged.append(judge(basis, old))
         return SyncStanding(
             sync=sync,
             integration_type=kind,
             learned=learned,
             state=state,
             hours=own,
-            read=judged(0, Operation.READ),
-            write=judged(1, Operation.WRITE),
+            read=judged[0],
+            write=judged[1],
         )
+
+
+def _tolerates_alike(
+    hours: Hours, way: int, anchor: float, learned: Learned, before: SyncStanding
+) -> bool:
+    """Whether these hours tolerate the same of a direction as when it was judged by them."""
+    if hours.pattern is None:
+        return True  # then no mark matters
+    is_same = before.judgements[way].basis.anchor == anchor
+    return is_same and before.learned.ahead(way) is learned.ahead(way)
 
 
 def excused(standing: Standing, ended: Disturbances) -> Standing:
@@ -283,6 +307,19 @@ def stagger(institution: Institution, sync: str) -> int:
 
 def _kind(sync: Sync, before: SyncStanding | Kept | None) -> IntegrationType:
     return sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
+
+
+def _as_known(sync: Sync, before: SyncStanding | None) -> Sync:
+    """The sync; what the answer lacks of it stays as it was: rules and its state depend on it."""
+    if before is None or (sync.emr and sync.locations):
+        return sync
+    known = before.sync
+    return altered(sync, emr=sync.emr or known.emr, locations=sync.locations or known.locations)
+
+
+def _is_another(kind: IntegrationType, before: SyncStanding | Kept | None) -> bool:
+    """Whether another system has taken its place: what ran at night may be a browser now."""
+    return before is not None and before.integration_type not in {kind, IntegrationType.UNKNOWN}
 
 
 def _are_same(some: Sequence[SyncStanding], others: Sequence[SyncStanding]) -> bool:

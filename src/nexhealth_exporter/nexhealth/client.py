@@ -4,10 +4,10 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -97,6 +97,9 @@ class NexHealth:
         self._allowance = Allowance()
         self._throttles = 0
         self._remarks = Remarks(self._scrubbed)
+        self._known = Inventory({})
+        self._have_told: set[str] = set()
+        """Endpoints that have told of institutions."""
         self._exchange = Exchange(
             version=version,
             timeout=timeout,
@@ -146,23 +149,35 @@ class NexHealth:
     async def inventory(self) -> Inventory:
         """Every institution that the key can see, with its locations and their time zones.
 
-        A key that may use only one of the two endpoints gets what that one tells.
+        A key that may use only one of the two endpoints gets what that one tells. What an
+        endpoint told once is kept while it is refused or suddenly empty: without zones every
+        office would be judged by the clock of the default one.
         """
         found: list[list[Institution]] = []
         refused: list[PollError] = []
         for endpoint in ("institutions", "locations"):
+            told: list[Institution] = []
             try:
                 answer = await self._ask(self._large(endpoint))
             except (Forbidden, NotFound) as error:
                 refused.append(error)
-                found.append([])
                 facts = {"endpoint": endpoint, "error": str(error)}
                 logger.warning("an endpoint of the inventory is refused", extra=facts)
             else:
-                found.append(await payload.institutions(answer, self._rejecting(endpoint)))
+                told = await payload.institutions(answer, self._rejecting(endpoint))
+            if told:
+                self._have_told.add(endpoint)
+            elif endpoint in self._have_told:
+                told = list(self._known)
+                logger.warning(
+                    "an endpoint of the inventory tells of nobody, going on with what it told",
+                    extra={"endpoint": endpoint},
+                )
+            found.append(told)
         if len(refused) == len(found):
             raise refused[0]
-        return payload.merged(*found)
+        self._known = payload.merged(*found)
+        return self._known
 
     async def syncs(self, institution: Institution) -> tuple[Sync, ...]:
         """The syncs of one institution, in the order of the answer."""
@@ -216,12 +231,12 @@ class NexHealth:
             raise
         return payload.bearer_token(answer)
 
-    async def _persist(self, call: Call, authorization: str) -> envelope.Answer:
+    def _persist(self, call: Call, authorization: str) -> Awaitable[envelope.Answer]:
         """The call, and its retries within one time limit."""
         seconds = self._timeout * (_SMALL_LIMIT if call.is_small else LARGE_LIMIT)
         limit = Limit(seconds)
         ask = partial(self._once, call, authorization, limit)
-        return await persist(ask, limit, self._pacer, self._allowance)
+        return persist(ask, limit, self._pacer, self._allowance)
 
     async def _once(self, call: Call, authorization: str, limit: Limit) -> envelope.Answer:
         response = await self._exchange.send(call, authorization, limit.start)
@@ -266,13 +281,19 @@ class NexHealth:
     def _blot_out_secrets(self, body: bytearray, authorization: str) -> None:
         """An answer that repeats key or token, as a name maybe, must not bring them anywhere."""
         sent = authorization.removeprefix("Bearer ")
-        for secret in {sent, *self._authenticator.secrets}:
-            for spelt in spellings(secret) if len(secret) >= _SHORTEST_SECRET else ():
-                if spelt in body:
-                    body[:] = body.replace(spelt, b"(secret)")
+        for spelt in _spelt((sent, *self._authenticator.secrets)):
+            if spelt in body:
+                body[:] = body.replace(spelt, b"(secret)")
 
     def _scrubbed(self, words: str) -> str:
         return scrubbed(words, self._authenticator.secrets)
+
+
+@lru_cache(maxsize=4)
+def _spelt(secrets: tuple[str, ...]) -> frozenset[bytes]:
+    """How answers may spell them."""
+    long = (secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+    return frozenset().union(*map(spellings, long))
 
 
 def _said(body: bytearray) -> str:

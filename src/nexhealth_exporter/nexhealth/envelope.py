@@ -5,7 +5,6 @@ An envelope that cannot be read is `Malformed`; an entry that cannot be read spo
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeVar
 
@@ -206,25 +205,28 @@ async def each(found: Answer, take: Callable[[Raw], None], reject: Reject) -> No
     """
     if found.data is None:
         raise Malformed("The answer holds no data.")
-    rejected: Counter[Why] = Counter()
+    rejected: dict[Why, int] = {}
     entries = size = 0
     for raw in found.data:
         bytes_of_entry = memoryview(raw).nbytes
+        why: Why | None = None
         if bytes_of_entry > MOST_ENTRY_BYTES:
-            rejected["too_large"] += 1
+            why = "too_large"
         else:
             try:
                 take(raw)
             except DECODING:
-                rejected["malformed"] += 1
+                why = "malformed"
             except Unreadable:
-                rejected["incomplete"] += 1
+                why = "incomplete"
+        if why is not None:
+            rejected[why] = rejected.get(why, 0) + 1
         entries += 1
         size += bytes_of_entry
         if entries >= SLICE or size >= SLICE_BYTES:
             entries, size = 0, 0
             await asyncio.sleep(0)
-    for why, number in rejected.items():
-        reject(number, why, None)
-    if found.data and rejected.total() == len(found.data):
+    for reason, number in rejected.items():
+        reject(number, reason, None)
+    if found.data and sum(rejected.values()) == len(found.data):
         raise Malformed(f"None of the answer's {len(found.data)} entries can be read.")

@@ -71,6 +71,8 @@ class Response(msgspec.Struct, frozen=True):
 class _Flight:
     """A call on its way; `sent_at` is None until its headers have been written."""
 
+    __slots__ = ("_on_sent", "_slot", "code", "sent_at")
+
     def __init__(self, slot: Slot, on_sent: Callable[[], None]) -> None:
         self._slot = slot
         self._on_sent = on_sent
@@ -155,16 +157,19 @@ class Exchange:
             message = "the exchange is not open"
             raise RuntimeError(message)
         _FLIGHT.set(flight)
-        async with self._session.request(
+        response = await self._session.request(
             call.method,
             call.url,
             headers={"Authorization": authorization},
             allow_redirects=False,
             timeout=self._small if call.is_small else self._large,
-        ) as response:
+        )
+        try:
             flight.code = str(response.status)
             body = await _body(response, call.max_bytes)
             return Response(response.status, body, response.headers.get("Retry-After"))
+        finally:
+            response.release()
 
 
 class _Request(aiohttp.ClientRequest):
@@ -201,8 +206,9 @@ async def _only_once(
 async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytearray:
     is_success = response.ok
     room = max_bytes if is_success else _ERROR_BODY
-    body = bytearray()
-    while chunk := await response.content.readany():
+    body, content = bytearray(), response.content
+    while not content.at_eof():
+        chunk = await content.readany()
         if len(body) + len(chunk) > room:
             if is_success:
                 raise TooLarge(f"The answer is larger than {max_bytes} bytes.", response.status)

@@ -100,12 +100,12 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 
 async def syncs(found: Answer, institution: Institution, reject: Reject) -> tuple[Sync, ...]:
     """The syncs of one institution. Raises Malformed."""
-    known = _known(institution)
+    known, number = _known(institution), institution.id
     entries = await read(found, lambda raw: _entry(raw, known), reject)
     own = [
         e
         for e in entries
-        if None in {e.institution_id, institution.id} or e.institution_id == institution.id
+        if number is None or e.institution_id is None or e.institution_id == number
     ]
     if entries and not own:
         raise Malformed("The answer is about other institutions.")
@@ -200,14 +200,21 @@ def _entry(raw: Raw, known: Sites) -> _Entry:
         emr=emr,
         read_at=instant(told.read_status_at),
         write_at=instant(told.write_status_at),
-        read_up=_COLOURS.get(text(told.read_status).lower()),
-        write_up=_COLOURS.get(text(told.write_status).lower()),
+        read_up=_colour(told.read_status),
+        write_up=_colour(told.write_status),
         locations=locations,
     )
     if institution_id is None and not source_name and sync == Sync("", None, locations=locations):
         raise Unreadable
-    lowest = min((location.id for location in locations), default=None)
+    lowest = min([location.id for location in locations]) if locations else None
     return _Entry(institution_id, Source(source_name, lowest), sync)
+
+
+def _colour(value: object) -> bool | None:
+    """Whether it is green; None for anything but the two."""
+    if value == "green":  # as nearly always
+        return True
+    return _COLOURS.get(text(value).lower())
 
 
 def _product(emr: object) -> tuple[str, IntegrationType | None]:

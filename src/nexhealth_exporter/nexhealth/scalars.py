@@ -61,7 +61,7 @@ def instant(value: object) -> float | None:
         at = convert(value, datetime)  # as live answers have it
     except (ValidationError, UnicodeEncodeError):
         return _spelt_otherwise(value)
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH).total_seconds()
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def _spelt_otherwise(value: str) -> float | None:
@@ -74,10 +74,7 @@ def _spelt_otherwise(value: str) -> float | None:
         at = datetime.fromisoformat(f"{found['date']}T{found['time']}{zone}")
     except ValueError:
         return None
-    return (at - _EPOCH).total_seconds()
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+    return at.timestamp()
 
 
 def words(value: object) -> str:
@@ -85,6 +82,8 @@ def words(value: object) -> str:
 
     Objects are left out. It is not fit to be shown before it is `scrubbed`.
     """
+    if value is None or value == []:
+        return ""
     pieces: list[str] = []
     queue: list[object] = [value]
     while queue and len(pieces) < _MAX_PIECES:

@@ -4,7 +4,6 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import lru_cache
 
 LABEL_LENGTH = 200
 """The longest name, in characters."""
@@ -60,7 +59,6 @@ def shortened(text: str) -> str:
     return f"{text[: LABEL_LENGTH - _HASH_LENGTH - 1]} {short_hash}"
 
 
-@lru_cache(maxsize=8)
 def spellings(secret: str) -> frozenset[bytes]:
     """How JSON may spell it: as it is, or with what encoders escape though they need not."""
     plain = secret.replace("\\", r"\\").replace('"', r"\"")

@@ -154,9 +154,6 @@ class Poller:
             return
         finally:
             self._attempted.set()
-        if self._inventory is not None and len(self._inventory) and not len(inventory):
-            logger.warning("the inventory is suddenly empty, going on with what is known")
-            return
         self._watch(inventory)
         if self._rounds.is_fleet_refused and await self._rounds.try_fleet_again(inventory):
             self._make_plan()

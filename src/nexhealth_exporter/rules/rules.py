@@ -36,6 +36,10 @@ class SyncRules:
     closures: tuple[DateRange, ...] = ()
 
 
+_NOTHING = SyncRules(allowance=_NO_ALLOWANCE)
+"""Most operators configure nothing."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """The file in force; without one, nothing is configured.
@@ -52,6 +56,8 @@ class Rules:
 
     def for_sync(self, institution: Institution, facts: SyncFacts) -> SyncRules:
         """For each key, the first entry that matches and has it; closures of all that match."""
+        if not self.institutions.items and not self.closures.items:
+            return _NOTHING
         schedule: str | None = None
         timezone: str | None = None
         allowance: dict[tuple[IntegrationType, Operation, Severity], Bounds] = {}

@@ -1,0 +1,198 @@
+"""For each slot of the week: how much of what was seen speaks for its running, and for rest."""
+
+from collections.abc import Callable
+
+from nexhealth_exporter.expectation.evidence import DAY_MASK, Day, Evidence, added
+from nexhealth_exporter.expectation.quiet import SLOTS
+from nexhealth_exporter.expectation.schedule import SATURDAY
+
+DECAY = 0.84
+"""What a week counts to the week after it."""
+
+LEAST_SLOTS = 2 * SLOTS
+"""So many slots of the week must have been seen."""
+
+FEW = 1.5
+"""With less evidence of its own, a slot must be borne out by the other weekdays."""
+
+HALF = 0.5
+
+CLEAR = 0.45
+"""So far from half, the weekdays agree on a slot."""
+
+POOLED = 0.35
+"""What the evidence of another weekday that agrees counts."""
+
+STREAK_DAYS = 3
+"""A slot that rested on so many working days on end rests; or in two weeks on that weekday."""
+
+EDGE = 6
+"""A day that was shorter at its ends by no more slots each is taken for new hours at once."""
+
+
+class Shares:
+    """For each slot of the week: how much evidence there is that it runs, and that it rests."""
+
+    def __init__(self, evidence: Evidence, today: int, skipped: Callable[[int], bool]) -> None:
+        self.runs: list[float] = []
+        self.rests: list[float] = []
+        self.oldest = today
+        self.stopped = [0] * 7
+        """By weekday, the slots that have rested for weeks on end."""
+        self.days: list[tuple[int, int, int]] = []
+        """Each day on which it moved, with the slots in which it rested and moved."""
+        self.comes_and_goes = [False] * 7
+        """By weekday, whether it was off on one of the latest two."""
+        self.seen = [0] * 7
+        """By weekday, the slots of which anything is known, be it that a silence was suspect."""
+        for weekday in range(7):
+            self._count(evidence, today, weekday, skipped)
+        self.days.sort(reverse=True)
+        self.share = [
+            run / (run + rest) if run + rest else None
+            for run, rest in zip(self.runs, self.rests, strict=True)
+        ]
+        self.pooled = [
+            share
+            if share is None or share < HALF or self.comes_and_goes[at // SLOTS]
+            else self._pooled(at)
+            for at, share in enumerate(self.share)
+        ]
+        self._stop_lately()
+
+    def _count(
+        self, evidence: Evidence, today: int, weekday: int, skipped: Callable[[int], bool]
+    ) -> None:
+        # Day 0 of 1970 was a Thursday: weekday 3.
+        newest = today - 1 - (today - 1 + 3 - weekday) % 7
+        days = [Day.of(evidence, newest - 7 * week) for week in range(6)]
+        runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
+        has_run = once = 0
+        counted: list[tuple[int, int]] = []
+        for week, day in enumerate(days):
+            number = newest - 7 * week
+            if not (day.active | day.silent | day.suspect) or skipped(number):
+                continue
+            self.seen[weekday] |= day.active | day.silent | day.suspect
+            again = 0
+            for other in (*days[max(week - 1, 0) : week], *days[week + 1 : week + 2]):
+                again |= other.silent | other.suspect
+            if not day.active:
+                # Some rest every other week. A longer silence may be an outage, or a vacation.
+                for other in (*days[max(week - 2, 0) : week - 1], *days[week + 2 : week + 3]):
+                    again |= other.silent if not other.active else 0
+            rest = (day.silent | (day.suspect & again)) & ~day.active
+            if not day.active:
+                rest &= again  # a day off that comes once is no day of rest
+            weight = DECAY**week
+            runs = added(runs, day.active, weight)
+            rests = added(rests, rest, weight)
+            has_run |= day.active
+            self.stopped[weekday] |= once & rest & ~has_run
+            once |= rest & ~has_run
+            counted.append((rest, day.active))
+            if day.active:
+                self.days.append((number, rest, day.active))
+            self.oldest = min(self.oldest, number)
+        self.runs += runs
+        self.rests += rests
+        latest = [active for rest, active in counted if active or rest & has_run][:2]
+        self.comes_and_goes[weekday] = not all(latest)
+
+    def _pooled(self, at: int) -> float:
+        """Its share, drawn to that of other weekdays which agree with it."""
+        weekday, slot = divmod(at, SLOTS)
+        runs, rests = self.runs[at], self.rests[at]
+        is_new = runs + rests < FEW
+        for day in alike(weekday):
+            other = day * SLOTS + slot
+            share = self.share[other]
+            if day != weekday and share is not None and (is_new or share >= HALF):
+                runs += POOLED * self.runs[other]
+                rests += POOLED * self.rests[other]
+        return runs / (runs + rests)
+
+    def _stop_lately(self) -> None:
+        """Enter the slots that rested on the latest days on which they usually run."""
+        usual = [
+            sum(1 << slot for slot in range(SLOTS) if (self.share[day * SLOTS + slot] or 0) >= HALF)
+            for day in range(7)
+        ]
+        for alike in (range(SATURDAY), range(SATURDAY, 7)):
+            left, counted = DAY_MASK, [0] * STREAK_DAYS
+            shorter, is_latest = (0, 0), True
+            for number, rest, active in self.days:
+                weekday = (number + 3) % 7
+                if weekday not in alike:
+                    continue
+                if is_latest:
+                    shorter = _shorter(usual[weekday] & rest, active)
+                    is_latest = False
+                # Slots that ran end their streak; those that rested make it longer by a day.
+                told = usual[weekday]
+                longer = left & told & rest
+                for length in range(STREAK_DAYS - 1, 0, -1):
+                    counted[length] |= longer & counted[length - 1]
+                counted[0] |= longer
+                left &= ~(told & ~rest)
+            for day in alike:
+                self.stopped[day] |= counted[-1] | _ends(usual[day], *shorter)
+
+    def has_stopped(self, at: int) -> bool:
+        """Whether it rests lately, whatever it did before: hours have changed."""
+        weekday, slot = divmod(at, SLOTS)
+        return bool(self.stopped[weekday] >> slot & 1)
+
+    def sure(self) -> float:
+        """How sure it is on average that a slot is on its right side."""
+        total = number = 0.0
+        for at, own in enumerate(self.share):
+            if own is None:
+                continue
+            runs, rests, pooled = self.runs[at], self.rests[at], self.pooled[at]
+            more, less = (runs, rests) if runs > rests else (rests, runs)
+            if at < SATURDAY * SLOTS and pooled is not None and abs(pooled - HALF) >= CLEAR:
+                more += 1
+            total += (more + 0.3) / (more + less + 0.6)
+            number += 1
+        return total / number if number >= LEAST_SLOTS else 0.0
+
+    def told_from(self, least: float) -> float:
+        """Which share of its moves lies in slots that run in at least that share of weeks."""
+        told = (
+            run
+            for run, share in zip(self.runs, self.pooled, strict=True)
+            if share is not None and share >= least
+        )
+        return sum(told) / (sum(self.runs) or 1.0)
+
+    def activity(self) -> bytes:
+        """Share of weeks in which it moved, by hour of the week, in percent."""
+        return bytes(
+            round(100 * max(self.share[2 * n] or 0.0, self.share[2 * n + 1] or 0.0))
+            for n in range(7 * 24)
+        )
+
+
+def alike(weekday: int) -> range:
+    """The weekdays that are working days, or days of the weekend, as that one is."""
+    return range(SATURDAY) if weekday < SATURDAY else range(SATURDAY, 7)
+
+
+def _shorter(rest: int, active: int) -> tuple[int, int]:
+    """By how many slots a day began later and ended earlier than usual; 0 if by too many."""
+    late = (rest & ((active & -active) - 1)).bit_count()
+    early = (rest >> active.bit_length()).bit_count()
+    return late if late <= EDGE else 0, early if early <= EDGE else 0
+
+
+def _ends(usual: int, first: int, last: int) -> int:
+    """So many of the first and of the last slots of a usual day."""
+    ends = 0
+    for _ in range(first):
+        lowest = usual & -usual
+        ends, usual = ends | lowest, usual ^ lowest
+    for _ in range(last):
+        highest = 1 << usual.bit_length() >> 1
+        ends, usual = ends | highest, usual ^ highest
+    return ends
