@@ -30,7 +30,7 @@ from nexhealth_exporter.policy import policy
 from nexhealth_exporter.report import Condition
 from nexhealth_exporter.rules import Rules
 from tests.exposition.reading import OF_FLEET, assert_same, families, reference, samples, text_of
-from tests.learning.conftest import DAY, DEFAULTS, ZONE, Hours, Make, Office, at
+from tests.learning.conftest import DAY, DEFAULTS, ZONE, Hours, Make, Office, at, now_and_then
 
 FIRST = date(2026, 2, 23)
 """A Monday; no holiday comes before 25 May, but the clocks change on 8 March."""
@@ -38,17 +38,6 @@ FIRST = date(2026, 2, 23)
 
 def weekdays(start: float, end: float, days: range = range(5)) -> Hours:
     return lambda day: [(start, end)] if day.weekday() in days else []
-
-
-def now_and_then(moves: int) -> Hours:
-    """So many moves on each working day, at random between 08:00 and 17:00."""
-
-    def hours(day: date) -> list[tuple[float, float]]:
-        draws = random.Random(f"{moves} {day}")
-        drawn = [draws.uniform(8, 17) for _ in range(moves)]
-        return [(hour, hour + 0.17) for hour in drawn if day.weekday() < SATURDAY]
-
-    return hours
 
 
 def always(_: date) -> list[tuple[float, float]]:
