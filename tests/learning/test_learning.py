@@ -452,6 +452,20 @@ def test_one_day_off_lowers_no_expectation(office: Make) -> None:
     assert smiles.expects(weeks(6), 11) == before == 1
 
 
+@pytest.mark.parametrize("kind", [IntegrationType.SERVER, IntegrationType.CLOUD])
+@pytest.mark.parametrize("weekday", range(5))
+def test_the_week_after_a_day_off_that_day_is_expected_as_before(
+    office: Make, kind: IntegrationType, weekday: int
+) -> None:
+    smiles = office(kind)
+    smiles.live(FIRST, 28 + weekday, weekdays(8, 17))
+    before = smiles.expects(weeks(5) + timedelta(days=weekday), 11)
+    smiles.live(weeks(4) + timedelta(days=weekday), 1, never)
+    smiles.live(weeks(4) + timedelta(days=weekday + 1), 6, weekdays(8, 17))
+
+    assert smiles.expects(weeks(5) + timedelta(days=weekday), 11) == before == 1
+
+
 @pytest.mark.parametrize("moves", [3, 5, 8])
 def test_who_moves_a_few_times_a_day_is_missed_within_three_days(office: Make, moves: int) -> None:
     smiles = office(IntegrationType.CLOUD)

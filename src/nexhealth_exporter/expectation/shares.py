@@ -79,8 +79,9 @@ class Shares:
                 again |= other.silent | other.suspect
             if not day.active:
                 # Some rest every other week. A longer silence may be an outage, or a vacation.
-                for other in (*days[max(week - 2, 0) : week - 1], *days[week + 2 : week + 3]):
-                    again |= other.silent if not other.active else 0
+                for fortnight in (week - 2, week + 2):
+                    if 0 <= fortnight < len(days) and not days[fortnight].active:
+                        again |= days[fortnight].silent
             rest = (day.silent | (day.suspect & again)) & ~day.active
             if not day.active:
                 rest &= again  # a day off that comes once is no day of rest
