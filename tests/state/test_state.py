@@ -81,6 +81,16 @@ def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
     assert {s.expectation.source for _, s in later.syncs()} == {"learned"}
 
 
+def test_what_many_records_name_alike_is_held_once(tmp_path: Path, recently: float) -> None:
+    path, names = tmp_path / "state.db", ["a", "b"]
+    state = State(path)
+    state.save(lived(watching(Fleet(), names), names, recently, 0.1))
+    state.close()
+    one, other = (memory["Main é"].learned for memory in remembered(path).remembered.values())
+    assert one.zone == "America/New_York"
+    assert one.zone is other.zone
+
+
 def test_more_that_was_learned_before_the_same_marks_is_saved(
     tmp_path: Path, recently: float
 ) -> None:
