@@ -146,6 +146,17 @@ def test_a_night_that_begins_on_a_holiday_is_off_until_its_morning(office: Make)
     assert smiles.expects(after + timedelta(days=1), 1) == 1
 
 
+def test_a_day_after_a_holiday_counts_though_it_has_no_rest_before_its_backup(
+    office: Make,
+) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, lambda day: [(0, 22), (23, 24)] if day.weekday() < SATURDAY else [])
+    after = date(2026, 5, 26)
+
+    assert smiles.expects(after - timedelta(days=1), 11) == 0
+    assert [smiles.expects(after, hour) for hour in (11, 22.5)] == [1, 0]
+
+
 def test_lunch_of_a_cloud_office_is_learned(office: Make) -> None:
     smiles = office(IntegrationType.CLOUD)
     smiles.live(FIRST, 28, lambda day: [(8, 12), (13.5, 17)] if day.weekday() < 5 else [])

@@ -111,8 +111,9 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
         if self.back_at > 0 and self._rests_on(day - _A_DAY):
             plan = _silenced(plan, 0, self.back_at)
         elif self.source is Source.LEARNED and plan[0].value > 0 and self._rests_on(day - _A_DAY):
-            # Its day began on the evening before, on which nobody came.
-            plan = _silenced(plan, 0, next((span.start for span in plan if not span.value), 0))
+            # Its day began on the evening before, on which nobody came. No night lasts until noon.
+            rests = next((span.start for span in plan if not span.value), DAY)
+            plan = _silenced(plan, 0, rests) if rests <= DAY // 2 else plan
         if self.gone_from < DAY and self._rests_on(day + _A_DAY):
             plan = _silenced(plan, self.gone_from, DAY)
         if self.source is Source.LEARNED and self.holidays and (day.month, day.day) in _EVES:
