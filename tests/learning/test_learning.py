@@ -453,14 +453,29 @@ def test_an_incident_at_either_end_of_a_day_is_not_taken_for_new_hours(
     assert expected == [0.5, 1, 1]
 
 
-def test_one_day_off_lowers_no_expectation(office: Make) -> None:
+@pytest.mark.parametrize("days", [2, 8])
+def test_one_day_off_lowers_no_expectation(office: Make, days: int) -> None:
     smiles = office()
     smiles.live(FIRST, 28, weekdays(8, 17))
     before = smiles.expects(weeks(6), 11)
     smiles.live(weeks(4), 1, never)
-    smiles.live(weeks(4) + timedelta(days=1), 8, weekdays(8, 17))
+    smiles.live(weeks(4) + timedelta(days=1), days, weekdays(8, 17))
 
     assert smiles.expects(weeks(6), 11) == before == 1
+
+
+def test_a_vacation_two_weeks_from_a_holiday_lowers_no_expectation(office: Make) -> None:
+    smiles = office()
+    start, columbus_day = date(2026, 8, 31), date(2026, 10, 12)
+    vacation = columbus_day + timedelta(weeks=2)
+    smiles.live(start, 42, weekdays(8, 17))
+    smiles.live(columbus_day, 1, never)
+    smiles.live(columbus_day + timedelta(days=1), 13, weekdays(8, 17))
+    smiles.live(vacation, 3, never)
+    smiles.live(vacation + timedelta(days=3), 3, weekdays(8, 17))
+
+    following = [vacation + timedelta(weeks=1, days=day) for day in range(5)]
+    assert [smiles.expects(day, 11) for day in following] == [1] * 5
 
 
 @pytest.mark.parametrize("moves", [3, 5, 8])
