@@ -271,4 +271,4 @@ def _read(packed: bytes) -> Learned:
     unpacked(learned.packed)
     if learned.pattern is not None:
         week_of(learned.pattern.packed)
-    return learned
+    return replace(learned, zone=sys.intern(learned.zone))

@@ -490,6 +490,19 @@ def test_an_incident_lasts_while_it_is_not_known_who_is_left(world: World) -> No
     assert world.fleet.with_incidents().incidents == before
 
 
+def test_an_incident_lasts_until_somebody_else_was_looked_at(world: World) -> None:
+    now = struck(world, kind=SERVER)
+    before = world.fleet.incidents
+    world.watch(office("other"))
+    world.fleet = world.fleet.with_incidents(now + 300)
+    assert world.fleet.incidents == before
+
+    world.poll(now + 600, marked(CLOUD, now + 600), institution="other")
+    world.fleet = world.fleet.with_incidents(now + 600)
+    assert world.fleet.incidents == {}
+    assert world.fleet.disturbances[IntegrationType.SERVER][-1].end == now + 600
+
+
 def look(world: World, now: float, marks: Mapping[str, float]) -> None:
     """Poll institutions by name with their marks, and look for fleet incidents."""
     for name, mark in marks.items():

@@ -1,5 +1,6 @@
 """One office under default hours, looked at every ten minutes: days are played as a test says."""
 
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.fleet import Fleet, SyncStanding
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
@@ -26,6 +28,17 @@ def at(day: date, hour: float = 0.0) -> float:
     """POSIX seconds of an hour of a local day."""
     midnight = datetime.combine(day, time(), ZONE)
     return (midnight + timedelta(hours=hour)).timestamp()
+
+
+def now_and_then(moves: int) -> Hours:
+    """So many moves on each working day, at random between 08:00 and 17:00."""
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        draws = random.Random(f"{moves} {day}")
+        drawn = [draws.uniform(8, 17) for _ in range(moves)]
+        return [(hour, hour + 0.17) for hour in drawn if day.weekday() < SATURDAY]
+
+    return hours
 
 
 def _instants(day: date, hours: Hours) -> list[tuple[float, float]]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 
@@ -12,9 +12,11 @@ import pytest
 
 from nexhealth_exporter import rules
 from nexhealth_exporter.cli import main
-from nexhealth_exporter.model import Institution, IntegrationType
+from nexhealth_exporter.model import Institution, IntegrationType, Severity, Source
 from nexhealth_exporter.simulator import Simulator, plain_offices
+from nexhealth_exporter.state import State
 from tests.e2e.processes import PROGRAM, binary, free_port, get, prometheus, running, until
+from tests.learning.conftest import Office, now_and_then
 
 DAY, STEP = 86400.0, 600.0
 DAYS = 12
@@ -68,6 +70,29 @@ def test_what_was_learned_is_shown_and_can_be_pasted(
     held = found.for_sync(Institution(subdomain), ("", IntegrationType.SERVER)).schedule
     assert held is not None
     assert held.windows[0] == ((13 * 3600, 22 * 3600),)
+
+
+@pytest.mark.parametrize("moves", [3, 8])
+def test_hours_of_who_moves_now_and_then_can_be_pasted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], moves: int
+) -> None:
+    smiles, first = Office(IntegrationType.CLOUD), date(2026, 2, 23)
+    smiles.live(first, 42, now_and_then(moves))
+    state = State(tmp_path / "state.db")
+    state.save(smiles.fleet)
+    state.close()
+    assert main(["schedules", "smiles", "--state-file", str(tmp_path / "state.db")]) == 0
+    pasted = dedent(capsys.readouterr().out.split("configuration file\n")[1])
+
+    smiles.ruled(pasted)
+    smiles.alerts.clear()
+    later = first + timedelta(days=42)
+    smiles.live(later, 22, now_and_then(moves))
+    assert smiles.sync.expectation.source is Source.CONFIGURED
+    assert smiles.alerts == []
+
+    smiles.live(later + timedelta(days=22), 7, lambda _: [])
+    assert [severity for severity, _ in smiles.alerts][:1] == [Severity.WARNING]
 
 
 def learned_of(folder: Path, recently: float, *syncs: str) -> str:

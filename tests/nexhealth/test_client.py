@@ -161,6 +161,15 @@ async def test_what_an_endpoint_of_the_inventory_told_is_kept_while_it_tells_not
     assert await nexhealth.inventory() == known
 
 
+async def test_who_is_listed_no_more_is_gone_though_no_locations_are_told(
+    sim: Simulator, nexhealth: NexHealth
+) -> None:
+    known = await nexhealth.inventory()
+    sim.faults["/locations"] = f.Status(403)
+    sim.remove("office-1")
+    assert set(await nexhealth.inventory()) == set(known) - {known.institutions["office-1"]}
+
+
 async def test_an_endpoint_of_the_inventory_that_never_told_anything_keeps_nobody(
     sim: Simulator, nexhealth: NexHealth
 ) -> None:

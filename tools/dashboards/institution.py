@@ -187,11 +187,17 @@ def _week() -> Json:
         "recurs at an odd time: correct its schedule. Yellow on most days: thin coverage.",
         [
             query(_state(), "{{sync}}"),
-            query(f"{q.one('expected_up', q.OFFICE)} + 20", "{{sync}}: hours"),
+            query(_open(), "{{sync}}: hours"),
             query(_sources(), "{{sync}}: hours from"),
         ],
         {**MEANINGS, **HOURS},
     )
+
+
+def _open() -> str:
+    """Whether each sync is within its hours, as a number."""
+    rests, told = (q.one(f"expected_{what}", q.OFFICE) for what in ("downtime", "up"))
+    return f"{rests} * 0 + 20 or on ({q.KEY}) {told} * 0 + 21"
 
 
 def _sources() -> str:

@@ -66,8 +66,9 @@ def unexpected(where: str) -> str:
 
 
 def expected(where: str) -> str:
-    """The syncs that are expected to refresh now."""
-    return f"({one('expected_up', where)} == 1)"
+    """The syncs that are within their hours; who moves seldom is so without being expected up."""
+    rests = one("expected_downtime", where)
+    return f"({one('expected_up', where)} unless on ({KEY}) {rests})"
 
 
 def info(where: str, *more: str) -> str:
@@ -93,23 +94,23 @@ def marked(where: str) -> str:
 
 
 def old(where: str) -> str:
-    """Expected up, and later than normal in a direction."""
+    """Within its hours, and later than normal in a direction."""
     return f"{marked(where)} > 0 and on ({KEY}) {expected(where)}"
 
 
 def late(where: str) -> str:
-    """Expected up, later than normal, and not overdue yet."""
+    """Within its hours, later than normal, and not overdue yet."""
     return judged(where, old(where))
 
 
 def fresh(where: str) -> str:
-    """Expected up, and both marks are as young as is normal."""
+    """Within its hours, and both marks are as young as is normal."""
     return judged(where, f"{marked(where)} == 0 and on ({KEY}) {expected(where)}")
 
 
 def resting(where: str) -> str:
     """Expected down, and not overdue."""
-    return judged(where, f"{one('expected_up', where)} == 0 and on ({KEY}) {marked(where)}")
+    return judged(where, f"{one('expected_downtime', where)} and on ({KEY}) {marked(where)}")
 
 
 def unknown(where: str) -> str:

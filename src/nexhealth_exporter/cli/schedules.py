@@ -1,12 +1,15 @@
 """`schedules`: the learned pattern of an institution, as a chart and as YAML to be pasted."""
 
 import argparse
+import math
 from collections.abc import Iterator
 
 from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.expectation.allowance import HOUR, Room, allowances
 from nexhealth_exporter.expectation.pattern import Pattern
-from nexhealth_exporter.expectation.quiet import SLOTS
+from nexhealth_exporter.expectation.quiet import OVERNIGHT, SLOTS
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
+from nexhealth_exporter.model import WAYS, IntegrationType, Severity, Source
 from nexhealth_exporter.nexhealth.text import shortened
 from nexhealth_exporter.report.words import quoted, subdomain_glob
 from nexhealth_exporter.settings import Settings, variable
@@ -38,7 +41,8 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
             continue
         print(f"  {sentence(pattern)}\n")
         print("\n".join(_chart(pattern)))
-        print("\n".join(_yaml(institution, name if are_several else None, pattern)), end="\n\n")
+        pasted = _yaml(institution, name if are_several else None, pattern, kept.integration_type)
+        print("\n".join(pasted), end="\n\n")
     return 0
 
 
@@ -50,7 +54,9 @@ def _chart(pattern: Pattern) -> Iterator[str]:
         yield f"  {word} {''.join(_SHADES[(value + 24) // 25] for value in values)}"
 
 
-def _yaml(institution: str, sync: str | None, pattern: Pattern) -> Iterator[str]:
+def _yaml(
+    institution: str, sync: str | None, pattern: Pattern, kind: IntegrationType
+) -> Iterator[str]:
     """The part of a configuration file that says the same, of one of several syncs maybe."""
     office = institution if sync is None else f"{institution}-{sync}"
     # As a schedule may be called: what cannot be seen left out, not too long.
@@ -72,6 +78,24 @@ def _yaml(institution: str, sync: str | None, pattern: Pattern) -> Iterator[str]
     yield "  institutions:"
     yield f"    - match: {{subdomain: {subdomain_glob(institution)}}}"
     yield f"      schedule: {name}"
+    if seldom := pattern.week.seldom:
+        # Configured hours count fully, those that were learned of it only a little.
+        allowed = {s: math.ceil(100 * a / seldom / HOUR) for s, a in _allowed(pattern, kind)}
+        told = ", ".join(f"{severity}: {number}h" for severity, number in allowed.items())
+        yield "      # it moves now and then: so many open hours without a move are tolerated"
+        yield f"      allowance: {{{kind}: {{{told}}}}}"
+
+
+def _allowed(pattern: Pattern, kind: IntegrationType) -> Iterator[tuple[Severity, float]]:
+    """Seconds of learned hours that may pass in silence over a night, the longer, by severity."""
+    patience = pattern.patience(kind, OVERNIGHT)
+    rooms = [Room(pattern.stretch(way, kind, OVERNIGHT), patience) for way in range(len(WAYS))]
+    ways = [
+        allowances(kind, operation, Source.LEARNED, {}, room)
+        for operation, room in zip(WAYS, rooms, strict=True)
+    ]
+    for severity in Severity:
+        yield severity, max(allowed[severity] for allowed in ways)
 
 
 def _days(first: int, last: int) -> str:

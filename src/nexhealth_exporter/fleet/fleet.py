@@ -116,7 +116,8 @@ class Fleet:
         ]
         looks = [at for _, at in up] or [standing.last_success or 0.0 for standing in self]
         latest = min(max(looks, default=0.0), now)
-        before = self.incidents and self._incidents_of_somebody()
+        # Before anybody was looked at, it is not known who is left.
+        before = self._incidents_of_somebody() if self.incidents and latest else self.incidents
         lasting = incidents(before, (silence for silence, _ in up), latest)
         if lasting == self.incidents:
             return self
@@ -135,8 +136,6 @@ class Fleet:
 
         Of an institution whose answer is not known, those count that are remembered.
         """
-        if not self.standings:
-            return self.incidents
         kinds = {sync.integration_type for _, sync in self.syncs() if sync.state is State.ACTIVE}
         for standing in self:
             if standing.syncs is None:

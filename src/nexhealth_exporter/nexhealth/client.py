@@ -151,7 +151,7 @@ class NexHealth:
 
         A key that may use only one of the two endpoints gets what that one tells. What an
         endpoint told once is kept while it is refused or suddenly empty: without zones every
-        office would be judged by the clock of the default one.
+        office would be judged by the clock of the default one. Who is listed no more is gone.
         """
         found: list[list[Institution]] = []
         refused: list[PollError] = []
@@ -168,7 +168,8 @@ class NexHealth:
             if told:
                 self._have_told.add(endpoint)
             elif endpoint in self._have_told:
-                told = list(self._known)
+                listed = {one.subdomain for others in found for one in others}
+                told = [one for one in self._known if not listed or one.subdomain in listed]
                 logger.warning(
                     "an endpoint of the inventory tells of nobody, going on with what it told",
                     extra={"endpoint": endpoint},

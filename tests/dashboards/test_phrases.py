@@ -1,0 +1,60 @@
+"""What the dashboards say of syncs that the demo does not have, by promtool."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.alerts.tools import PROMETHEUS, run
+from tests.dashboards.boards import targets, variables
+from tests.e2e.processes import binary
+
+KEY = 'institution="rare",sync="web",integration_type="cloud",job="j",instance="i"'
+
+
+def asked(board: str, panel: str, number: int = 0) -> str:
+    query = [t for t in targets() if (t.board, t.panel) == (board, panel)][number]
+    multi = {v["name"]: v["allValue"] for v in variables(board) if v.get("multi")}
+    return query.sent({"institution": "rare", **multi})
+
+
+@pytest.mark.parametrize("prometheus", PROMETHEUS)
+def test_who_moves_now_and_then_rests_only_outside_of_its_hours(
+    tmp_path: Path, prometheus: str
+) -> None:
+    """It is within its hours for ten minutes, without being expected up; then it is closed."""
+    metrics = {
+        "expected_up": "0x20",
+        "expected_downtime": "_x9 1x11",
+        "read_unexpected_lag_seconds": "60x20",
+        "write_unexpected_lag_seconds": "60x20",
+    }
+    series = [
+        {"series": f"nexhealth_sync_{name}{{{KEY}{more}}}", "values": values}
+        for name, values in metrics.items()
+        for more in (',reason="closed"' if name == "expected_downtime" else "",)
+    ]
+    told = {
+        ("fleet", "Fresh", 0): (1, 0),
+        ("fleet", "Resting", 0): (0, 1),
+        ("institution", "State through the week", 0): (0, 14),
+        ("institution", "State through the week", 1): (21, 20),
+    }
+    cases = [
+        {
+            "expr": f"sum({asked(*panel)})",
+            "eval_time": f"{minute}m",
+            "exp_samples": [{"labels": "{}", "value": value}],
+        }
+        for panel, values in told.items()
+        for minute, value in zip((5, 15), values, strict=True)
+    ]
+    story = tmp_path / "story.yaml"
+    story.write_text(
+        yaml.safe_dump(
+            {"tests": [{"interval": "1m", "input_series": series, "promql_expr_test": cases}]}
+        )
+    )
+
+    result = run(binary(prometheus, "promtool"), "test", "rules", story)
+    assert result.returncode == 0, result.stdout + result.stderr
