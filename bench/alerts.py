@@ -1,6 +1,6 @@
 """How good the alerts are: worlds of simulated offices, replayed and held against the truth.
 
-    python -m bench.alerts [--worlds N] [--offices N] [--tuning] [--step SECONDS]
+    python -m bench.alerts [--worlds N] [--offices N] [--tuning | --unlike | --seldom]
 
 Each world has six weeks of history and six weeks that are judged; the first six are a table of
 their own, since nothing was known then. Worlds for testing have other seeds than those that
@@ -222,11 +222,13 @@ UNLIKE = Mix(
 )  # fmt: skip
 """Other offices than those that the tuning was done on: less punctual, quieter, odder."""
 
+SELDOM = Mix(interactions=(0.35, 1.5))
+"""Browser-based syncs that move three to thirteen times a day."""
 
-def world(seed: int, offices: int, step: float, *, is_unlike: bool = False) -> Result:
+
+def world(seed: int, offices: int, step: float, mix: Mix) -> Result:
     """Replay one world and judge it."""
     start = STARTS[seed % len(STARTS)]
-    mix = UNLIKE if is_unlike else Mix()
     made = World(seed, offices, start, 2 * HISTORY, history=HISTORY, mix=mix)
     judged_from = start + HISTORY * DAY
     rules = read(made.configuration(), "closures")
@@ -336,7 +338,8 @@ def main() -> int:
     incidents = incident_alerts = number = 0
     with ProcessPoolExecutor(arguments.jobs) as pool:
         count = len(seeds)
-        played = partial(world, is_unlike=arguments.unlike)
+        mix = UNLIKE if arguments.unlike else SELDOM if arguments.seldom else Mix()
+        played = partial(world, mix=mix)
         for result in pool.map(
             played, seeds, [arguments.offices] * count, [arguments.step] * count
         ):
@@ -452,6 +455,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--tuning", action="store_true", help="the worlds that were tuned on")
     parser.add_argument("--unlike", action="store_true", help="offices of another kind")
+    parser.add_argument("--seldom", action="store_true", help="browsers that move now and then")
     parser.add_argument("-v", action="store_true", help="name the outages that were missed")
     return parser.parse_args()
 

@@ -463,6 +463,20 @@ def test_one_day_off_lowers_no_expectation(office: Make) -> None:
     assert smiles.expects(weeks(6), 11) == before == 1
 
 
+def test_a_vacation_two_weeks_from_a_holiday_lowers_no_expectation(office: Make) -> None:
+    smiles = office()
+    start, columbus_day = date(2026, 8, 31), date(2026, 10, 12)
+    vacation = columbus_day + timedelta(weeks=2)
+    smiles.live(start, 42, weekdays(8, 17))
+    smiles.live(columbus_day, 1, never)
+    smiles.live(columbus_day + timedelta(days=1), 13, weekdays(8, 17))
+    smiles.live(vacation, 3, never)
+    smiles.live(vacation + timedelta(days=3), 3, weekdays(8, 17))
+
+    following = [vacation + timedelta(weeks=1, days=day) for day in range(5)]
+    assert [smiles.expects(day, 11) for day in following] == [1] * 5
+
+
 @pytest.mark.parametrize("kind", [IntegrationType.SERVER, IntegrationType.CLOUD])
 @pytest.mark.parametrize("weekday", range(5))
 def test_the_week_after_a_day_off_that_day_is_expected_as_before(

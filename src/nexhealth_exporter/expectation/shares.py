@@ -65,25 +65,23 @@ class Shares:
     ) -> None:
         # Day 0 of 1970 was a Thursday: weekday 3.
         newest = today - 1 - (today - 1 + 3 - weekday) % 7
-        days = [Day.of(evidence, newest - 7 * week) for week in range(6)]
+        numbers = [newest - 7 * week for week in range(6)]
+        days = [Day(0, 0, 0) if skipped(n) else Day.of(evidence, n) for n in numbers]
         runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
         has_run = once = 0
         counted: list[tuple[int, int]] = []
-        for week, day in enumerate(days):
-            number = newest - 7 * week
-            if not (day.active | day.silent | day.suspect) or skipped(number):
+        for week, (number, day) in enumerate(zip(numbers, days, strict=True)):
+            if not (day.active | day.silent | day.suspect):
                 continue
             self.seen[weekday] |= day.active | day.silent | day.suspect
             again = 0
-            for other in (*days[max(week - 1, 0) : week], *days[week + 1 : week + 2]):
+            for other in _beside(days, week, 1):
                 again |= other.silent | other.suspect
-            if not day.active:
-                # Some rest every other week. A longer silence may be an outage, or a vacation.
-                for fortnight in (week - 2, week + 2):
-                    if 0 <= fortnight < len(days) and not days[fortnight].active:
-                        again |= days[fortnight].silent
             rest = (day.silent | (day.suspect & again)) & ~day.active
             if not day.active:
+                # Some rest every other week. A longer silence may be an outage, or a vacation.
+                for other in _beside(days, week, 2):
+                    again |= day.silent & other.silent if not other.active else 0
                 rest &= again  # a day off that comes once is no day of rest
             weight = DECAY**week
             runs = added(runs, day.active, weight)
@@ -97,7 +95,9 @@ class Shares:
             self.oldest = min(self.oldest, number)
         self.runs += runs
         self.rests += rests
-        latest = [active for rest, active in counted if active or rest & has_run][:2]
+        most = max(runs)
+        usual = sum(1 << slot for slot, run in enumerate(runs) if run >= most * HALF)
+        latest = [active for rest, active in counted if active or _has_most(rest, usual)][:2]
         self.comes_and_goes[weekday] = not all(latest)
 
     def _pooled(self, at: int) -> float:
@@ -178,6 +178,16 @@ class Shares:
 def alike(weekday: int) -> range:
     """The weekdays that are working days, or days of the weekend, as that one is."""
     return range(SATURDAY) if weekday < SATURDAY else range(SATURDAY, 7)
+
+
+def _beside(days: list[Day], week: int, apart: int) -> list[Day]:
+    """The days so many weeks before and after that one, if they are known."""
+    return [days[at] for at in (week - apart, week + apart) if 0 <= at < len(days)]
+
+
+def _has_most(rest: int, usual: int) -> bool:
+    """Whether it rested in half of its usual slots or more: in a few, it was on longer once."""
+    return 2 * (rest & usual).bit_count() >= usual.bit_count() > 0
 
 
 def _shorter(rest: int, active: int) -> tuple[int, int]:
