@@ -91,7 +91,7 @@ def test_hours_of_who_moves_now_and_then_can_be_pasted(
     assert smiles.sync.expectation.source is Source.CONFIGURED
     assert smiles.alerts == []
 
-    smiles.live(later + timedelta(days=22), 7, lambda _: [])
+    smiles.live(later + timedelta(days=22), 10, lambda _: [])
     assert [severity for severity, _ in smiles.alerts][:1] == [Severity.WARNING]
 
 
