@@ -119,12 +119,12 @@ class Shares:
             sum(1 << slot for slot in range(SLOTS) if (self.share[day * SLOTS + slot] or 0) >= HALF)
             for day in range(7)
         ]
-        for alike in (range(SATURDAY), range(SATURDAY, 7)):
+        for group in (alike(0), alike(SATURDAY)):
             left, counted = DAY_MASK, [0] * STREAK_DAYS
             shorter, is_latest = (0, 0), True
             for number, rest, active in self.days:
                 weekday = (number + 3) % 7
-                if weekday not in alike:
+                if weekday not in group:
                     continue
                 if is_latest:
                     shorter = _shorter(usual[weekday] & rest, active)
@@ -136,7 +136,7 @@ class Shares:
                     counted[length] |= longer & counted[length - 1]
                 counted[0] |= longer
                 left &= ~(told & ~rest)
-            for day in alike:
+            for day in group:
                 self.stopped[day] |= counted[-1] | _ends(usual[day], *shorter)
 
     def has_stopped(self, at: int) -> bool:
