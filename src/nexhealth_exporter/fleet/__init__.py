@@ -5,6 +5,7 @@ the clock; whoever draws it brings the instant.
 
 standing   one institution and its syncs; the hours and the policy that they are judged by
 judging    how a standing changes: by a poll, a new policy, a past that others remember
+standings  many of them, which change a few at a time
 fleet      all of them, the fleet incidents that last, the latest round
 """
 
@@ -20,6 +21,7 @@ from nexhealth_exporter.fleet.standing import (
     SyncFacts,
     SyncStanding,
 )
+from nexhealth_exporter.fleet.standings import Standings
 
 __all__ = [
     "Disturbance",
@@ -30,6 +32,7 @@ __all__ = [
     "Policy",
     "Round",
     "Standing",
+    "Standings",
     "SyncFacts",
     "SyncStanding",
     "stagger",

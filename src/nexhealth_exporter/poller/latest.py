@@ -20,12 +20,8 @@ FLUSH_SECONDS = 0.1
 INCIDENT_SECONDS = 5.0
 """How often incidents are looked for within a round: each look reads every sync."""
 
-BATCH, BATCHES = 20, 500
-"""Institutions that change together where all of them do: others wait for so many.
-
-Of a fleet so large that there would be more batches than that, more change together: the fleet is
-copied for each of them.
-"""
+BATCH = 20
+"""Institutions that change together where all of them do: others wait for so many."""
 
 STALE_INTERVALS = 3
 """A known answer is served for at least so many intervals without a good poll."""
@@ -58,9 +54,9 @@ class Latest:
         self._judging = asyncio.get_running_loop().create_task(self._judge_anew())
 
     async def _judge_anew(self) -> None:
-        subdomains, size = list(self.fleet.standings), self._batch
-        for first in range(0, len(subdomains), size):
-            self._rejudge(subdomains[first : first + size])
+        subdomains = list(self.fleet.standings)
+        for first in range(0, len(subdomains), BATCH):
+            self._rejudge(subdomains[first : first + BATCH])
             await asyncio.sleep(0)
         self.fleet = self.fleet.with_incidents(self._polled_at)
 
@@ -101,10 +97,9 @@ class Latest:
 
         Incidents are looked for when the round ends: half an answer tells little of them.
         """
-        size = self._batch
         for number, poll in enumerate(polls, 1):
             self.record(poll)
-            if number % size == 0:
+            if number % BATCH == 0:
                 self._looked_for_incidents = now()
                 self.apply()
                 await asyncio.sleep(0)
@@ -135,10 +130,6 @@ class Latest:
             self._meter.poll_failed(OtherFailure.reason)
             failed = Poll(poll.subdomain, poll.at, failure=OtherFailure.reason)
             self.fleet = self.fleet.after([failed], self._lasting())
-
-    @property
-    def _batch(self) -> int:
-        return max(BATCH, len(self.fleet.standings) // BATCHES)
 
     def _lasting(self) -> Policy:
         """The policy under which an answer outlives a few polls, however far apart they are."""
