@@ -41,7 +41,6 @@ async def test_what_is_answered_while_a_new_policy_spreads_is_judged_by_it() -> 
     moved = Sync("Main", IntegrationType.SERVER, "Dentrix", read_at=NOW, write_at=NOW)
     last = f"office-{OFFICES - 1}"
     latest.record(Poll(last, NOW + 60, (moved,)))
-    latest.apply()
     for _ in range(OFFICES):
         await asyncio.sleep(0)
     expected = fleet_of(polls).after([Poll(last, NOW + 60, (moved,))], policy())
@@ -73,7 +72,6 @@ async def test_a_fault_in_judging_spoils_the_poll_of_its_institution_only(
     moved = altered(SYNC, read_at=NOW + 30, write_at=NOW + 30, emr="Another")
     for poll in polls:
         latest.record(Poll(poll.subdomain, NOW + 60, (moved,)))
-    latest.apply()
 
     for standing in latest.fleet:
         is_faulty = standing.institution.subdomain == FAULTY

@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
@@ -13,9 +14,6 @@ from nexhealth_exporter.poller.ports import Meter
 from nexhealth_exporter.poller.rest import now
 
 logger = logging.getLogger(__name__)
-
-FLUSH_SECONDS = 0.1
-"""Answers that come within this time change the fleet together: a copy for each would not scale."""
 
 INCIDENT_SECONDS = 5.0
 """How often incidents are looked for within a round: each look reads every sync."""
@@ -28,7 +26,7 @@ STALE_INTERVALS = 3
 
 
 class Latest:
-    """The latest `fleet`, judged by a policy; `interval` (seconds) is how often polls come.
+    """The latest `fleet`, judged by a policy.
 
     A fault of ours in judging one institution is logged with its traceback: it spoils the poll
     of that institution, which counts as failed, and no other.
@@ -36,22 +34,25 @@ class Latest:
 
     def __init__(self, fleet: Fleet, policy: Policy, meter: Meter) -> None:
         self.fleet = fleet
-        self.interval = 0.0
         self._policy = policy
+        self._given, self._interval = policy, 0.0
         self._meter = meter
-        self._pending: list[Poll] = []
-        self._flush: asyncio.TimerHandle | None = None
         self._looked_for_incidents = 0.0
         self._polled_at = math.inf
         self._judging: asyncio.Task[None] | None = None
 
     def judge_by(self, policy: Policy) -> None:
         """Judge by another policy: answers at once, what is known a few institutions at a time."""
-        self.apply()
-        self._policy = policy
+        self._given = policy
+        self._policy = self._lasting()
         if self._judging is not None:
             self._judging.cancel()
         self._judging = asyncio.get_running_loop().create_task(self._judge_anew())
+
+    def polled_every(self, interval: float) -> None:
+        """Polls of each institution come so many seconds apart."""
+        self._interval = interval
+        self._policy = self._lasting()
 
     async def _judge_anew(self) -> None:
         subdomains = list(self.fleet.standings)
@@ -72,54 +73,37 @@ class Latest:
 
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
-        self.apply()
         self.fleet = self.fleet.recalling(memories, self._policy).with_incidents(self._polled_at)
 
     def watch(self, inventory: Inventory) -> None:
         """Know exactly these institutions."""
-        self.apply()
         self.fleet = self.fleet.watching(inventory, self._policy)
 
     def ended(self, finished: Round) -> None:
         """A round is over."""
-        self.apply()
         self.fleet = self.fleet.after_round(finished)
 
     def record(self, poll: Poll) -> None:
-        """Take note of a poll; the fleet follows within a moment."""
-        self._pending.append(poll)
-        self._polled_at = poll.at
-        if self._flush is None:
-            self._flush = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.apply)
-
-    async def record_all(self, polls: Iterable[Poll]) -> None:
-        """Take note of many, a few at a time: others get their turn between.
-
-        Incidents are looked for when the round ends: half an answer tells little of them.
-        """
-        for number, poll in enumerate(polls, 1):
-            self.record(poll)
-            if number % BATCH == 0:
-                self._looked_for_incidents = now()
-                self.apply()
-                await asyncio.sleep(0)
-
-    def apply(self) -> None:
-        """Let the fleet follow all polls that were taken note of."""
-        if self._flush is not None:
-            self._flush.cancel()
-            self._flush = None
-        if not self._pending:
-            return
-        polls, self._pending = self._pending, []
-        self._take(polls)
+        """Let the fleet follow a poll."""
+        self._take([poll])
         if now() - self._looked_for_incidents > INCIDENT_SECONDS:
             self._looked_for_incidents = now()
             self.fleet = self.fleet.with_incidents(self._polled_at)
 
+    async def record_all(self, polls: Iterable[Poll]) -> None:
+        """Let the fleet follow many, a few at a time: others get their turn between.
+
+        Incidents are looked for when the round ends: half an answer tells little of them.
+        """
+        several = iter(polls)
+        while batch := list(islice(several, BATCH)):
+            self._take(batch)
+            await asyncio.sleep(0)
+
     def _take(self, polls: Sequence[Poll]) -> None:
+        self._polled_at = polls[-1].at
         try:
-            self.fleet = self.fleet.after(polls, self._lasting())
+            self.fleet = self.fleet.after(polls, self._policy)
         except Exception:
             if len(polls) > 1:
                 for one in polls:
@@ -129,9 +113,9 @@ class Latest:
             logger.exception("judging failed", extra={"institution": poll.subdomain})
             self._meter.poll_failed(OtherFailure.reason)
             failed = Poll(poll.subdomain, poll.at, failure=OtherFailure.reason)
-            self.fleet = self.fleet.after([failed], self._lasting())
+            self.fleet = self.fleet.after([failed], self._policy)
 
     def _lasting(self) -> Policy:
         """The policy under which an answer outlives a few polls, however far apart they are."""
-        stale_after = max(self._policy.stale_after, STALE_INTERVALS * self.interval)
-        return replace(self._policy, stale_after=stale_after)
+        stale_after = max(self._given.stale_after, STALE_INTERVALS * self._interval)
+        return replace(self._given, stale_after=stale_after)

@@ -227,7 +227,7 @@ class Poller:
         )
         if made != self._plan:
             self._plan = made
-            self._latest.interval = made.interval
+            self._latest.polled_every(made.interval)
             self._meter.planned(made)
             _log_plan(made, self._pace)
         return made
