@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.incident import incidents
 from nexhealth_exporter.fleet.judging import Judging, excused
@@ -19,7 +20,7 @@ from nexhealth_exporter.fleet.standing import (
     SyncStanding,
 )
 from nexhealth_exporter.fleet.standings import Standings
-from nexhealth_exporter.model import IntegrationType, Inventory, Poll, State
+from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Poll, State
 
 
 class Round(msgspec.Struct, frozen=True, gc=False):
@@ -91,12 +92,16 @@ class Fleet:
         )
         return replace(self, standings=standings, remembered=remembered)
 
-    def rejudged(self, policy: Policy, subdomains: Iterable[str] | None = None) -> "Fleet":
-        """The same marks under a new policy; of these institutions, or of all."""
+    def rejudged(self, policy: Policy, told: Iterable[Institution] | None = None) -> "Fleet":
+        """The same marks under a new policy; of these institutions, as they are told, or of all."""
         judging = Judging(policy, self.disturbances)
-        standings, names = self.standings, self.standings if subdomains is None else subdomains
-        anew = (judging.rejudged(standings[name]) for name in names if name in standings)
-        return replace(self, standings=standings.after(anew))
+        known = (standing.institution for standing in self)
+        anew = (
+            judging.rejudged(altered(self.standings[i.subdomain], institution=i))
+            for i in (known if told is None else told)
+            if i.subdomain in self.standings
+        )
+        return replace(self, standings=self.standings.after(anew))
 
     def with_incidents(self, now: float = math.inf) -> "Fleet":
         """The fleet with its incidents as they follow from the marks.

@@ -9,7 +9,7 @@ from itertools import islice
 
 from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
-from nexhealth_exporter.model import Inventory, Poll
+from nexhealth_exporter.model import Institution, Inventory, Poll
 from nexhealth_exporter.poller.ports import Meter
 from nexhealth_exporter.poller.rest import now
 
@@ -39,45 +39,67 @@ class Latest:
         self._meter = meter
         self._looked_for_incidents = 0.0
         self._polled_at = math.inf
-        self._judging: asyncio.Task[None] | None = None
+        self._behind: dict[str, Institution] = {}
+        """Those that are to be judged anew, as they are told now."""
+        self._following: asyncio.Task[None] | None = None
 
     def judge_by(self, policy: Policy) -> None:
         """Judge by another policy: answers at once, what is known a few institutions at a time."""
         self._given = policy
         self._policy = self._lasting()
-        if self._judging is not None:
-            self._judging.cancel()
-        self._judging = asyncio.get_running_loop().create_task(self._judge_anew())
+        known = (standing.institution for standing in self.fleet)
+        self._catch_up({i.subdomain: i for i in known} | self._behind)
 
     def polled_every(self, interval: float) -> None:
         """Polls of each institution come so many seconds apart."""
         self._interval = interval
         self._policy = self._lasting()
 
-    async def _judge_anew(self) -> None:
-        subdomains = list(self.fleet.standings)
-        for first in range(0, len(subdomains), BATCH):
-            self._rejudge(subdomains[first : first + BATCH])
+    def watch(self, inventory: Inventory) -> None:
+        """Know exactly these institutions; what is new of known ones follows a few at a time.
+
+        To learn by the clock of another zone takes 2 ms, and they may all have another at once:
+        as when the list of locations is no longer refused.
+        """
+        known, told = self.fleet.standings, inventory.institutions
+        as_before = {name: known[name].institution for name in told if name in known}
+        self.fleet = self.fleet.watching(Inventory({**told, **as_before}), self._policy)
+        self._catch_up(
+            {
+                name: told[name]
+                for name, before in as_before.items()
+                if told[name] != before or name in self._behind
+            }
+        )
+
+    def _catch_up(self, behind: dict[str, Institution]) -> None:
+        self._behind = behind
+        if behind and (self._following is None or self._following.done()):
+            self._following = asyncio.get_running_loop().create_task(self._follow())
+
+    async def _follow(self) -> None:
+        while self._behind:
+            some = list(islice(self._behind.values(), BATCH))
+            for institution in some:
+                del self._behind[institution.subdomain]
+            self._judge_anew(some)
             await asyncio.sleep(0)
         self.fleet = self.fleet.with_incidents(self._polled_at)
 
-    def _rejudge(self, subdomains: Sequence[str]) -> None:
+    def _judge_anew(self, institutions: Sequence[Institution]) -> None:
         try:
-            self.fleet = self.fleet.rejudged(self._policy, subdomains)
+            self.fleet = self.fleet.rejudged(self._policy, institutions)
         except Exception:
-            if len(subdomains) > 1:
-                for one in subdomains:
-                    self._rejudge([one])
+            if len(institutions) > 1:
+                for one in institutions:
+                    self._judge_anew([one])
             else:
-                logger.exception("judging failed", extra={"institution": subdomains[0]})
+                name = institutions[0].subdomain
+                logger.exception("judging failed", extra={"institution": name})
 
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
         self.fleet = self.fleet.recalling(memories, self._policy).with_incidents(self._polled_at)
-
-    def watch(self, inventory: Inventory) -> None:
-        """Know exactly these institutions."""
-        self.fleet = self.fleet.watching(inventory, self._policy)
 
     def ended(self, finished: Round) -> None:
         """A round is over."""
