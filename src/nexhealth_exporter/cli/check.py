@@ -15,6 +15,7 @@ from nexhealth_exporter.cli.parts import (
     pace_of,
     policy_of,
     read_files,
+    shown_proxy,
     watches,
 )
 from nexhealth_exporter.errors import PollError
@@ -50,6 +51,8 @@ async def check(settings: Settings) -> int:
     key()
     log(settings, key)
     print("Configuration: ok.")
+    if proxy := shown_proxy(settings):
+        print(f"Proxy: {proxy}.")
     now = time.time()
     async with connect(settings, key, OwnMetrics("")) as api:
         try:
