@@ -21,6 +21,8 @@ PROXY = "http://proxy.example:3128"
         ({"HTTPS_PROXY": ""}, None),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "10.0.0.0/8,.cluster.local"}, PROXY),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": ".cluster.local, nexhealth.info"}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "info"}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "health.info,nexhealth.info:8443,."}, PROXY),
         ({"HTTPS_PROXY": PROXY, "no_proxy": "*"}, None),
     ],
 )

@@ -51,8 +51,10 @@ def _is_near(address: SplitResult, environ: Mapping[str, str]) -> bool:
         is_local = ip_address(host).is_loopback
     except ValueError:
         is_local = host == "localhost"
-    # Imported late: it takes long, and few have a proxy.
-    from urllib.request import proxy_bypass_environment  # noqa: PLC0415
+    names = (name.strip().lower() for name in _either(environ, "no_proxy").split(","))
+    return is_local or any(_fits(name, host, address.netloc.lower()) for name in names if name)
 
-    excepted = {"no": _either(environ, "no_proxy")}
-    return is_local or bool(proxy_bypass_environment(address.netloc, excepted))
+
+def _fits(name: str, host: str, host_and_port: str) -> bool:
+    domain = name.lstrip(".")
+    return name == "*" or domain in {host, host_and_port} or host.endswith(f".{domain}")
