@@ -246,6 +246,21 @@ async def test_check_does_not_call_a_schedule_unused_while_it_knows_no_sync(
         assert "used by no sync" not in text
 
 
+async def test_check_offline_judges_the_file_without_a_key_or_a_call(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("schedules: {office: {hours: {mon-fri: '08:00-17:00'}}}\n")
+    env = {PREFIX + "CONFIG_FILE": str(config), PREFIX + "API_URL": "http://127.0.0.1:9"}
+    code, said = await finished("check", "--offline", env=env)
+    config.write_text("schedules: {office: {hours: {mon-fri: '08:00-25:00'}}}\n")
+    wrong_code, wrong = await finished("check", "--offline", env=env)
+
+    assert code == 0, said
+    assert "Credentials: not tried." in said
+    assert "Schedule office, America/New_York" in said
+    assert "gives no inventory" not in said
+    assert (wrong_code, "which is not a time" in wrong) == (1, True), wrong
+
+
 async def test_check_fails_on_a_refused_key() -> None:
     async with Simulator(plain_offices(1)) as simulator:
         env = {**settings(simulator), PREFIX + "API_KEY": "a-wrong-but-long-key"}
