@@ -39,7 +39,7 @@ LOOK_SECONDS = 30.0
 """How often files are looked at: mounted ConfigMaps and Secrets send no signal."""
 
 LEARN_AGAIN_SECONDS, LONGEST_LEARN_AGAIN_SECONDS = 5.0, 600.0
-"""A Prometheus that does not tell the past is asked again, less and less often: it may start too."""
+"""A Prometheus that does not tell the past may be starting too: asked again, ever less often."""
 
 LONGEST_START_SECONDS = 60.0
 """Ready after this time even if the first round has not ended: its metrics are worth a scrape."""
