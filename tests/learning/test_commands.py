@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -181,6 +182,7 @@ def test_older_observations_do_not_undo_what_is_known_from_later_on(
     [
         (["schedules", "smiles"], "names no file"),
         (["learn", "--observations", "seen"], "nowhere to learn to"),
+        (["learn", "--observations", os.devnull, "--state-file", "{}"], "no observation to learn"),
         (["learn", "--observations", "/nowhere", "--state-file", "{}"], "/nowhere cannot be read"),
         (
             ["learn", "--prometheus", "http://127.0.0.1:9", "--state-file", "{}"],
