@@ -71,14 +71,24 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
     is_watched = watches(settings, rules)
     watched = [institution for institution in inventory if is_watched(institution)]
     _print_plan(settings, watched, found, token_life)
+    code = _left_over(settings, rules, inventory)
     _print_unmatched(rules, inventory, found.answer)
     if found.answer is None:
         _print_schedules(_of_rules(rules, settings, None), now)
-        return 0
+        return code
     fleet = _fleet(settings, rules, watched, found.answer, now)
     _print_without_deadline(fleet)
     _print_schedules([*_in_use(fleet), *_of_rules(rules, settings, fleet)], now)
-    return 0
+    return code
+
+
+def _left_over(settings: Settings, rules: Rules, inventory: Inventory) -> int:
+    """0, or 1 after a sentence if there are institutions and no shard would watch any."""
+    is_let_pass = (settings.watches(i.subdomain) and rules.monitored(i) for i in inventory)
+    if not inventory or any(is_let_pass):
+        return 0
+    print("  NOBODY is watched: INCLUDE, EXCLUDE or `monitored: false` leave out all of them")
+    return 1
 
 
 class _Found(NamedTuple):
