@@ -430,10 +430,16 @@ async def test_who_asks_the_wrong_shard_is_told_the_right_one() -> None:
                 await get(f"http://127.0.0.1:{port}/{path}/{other}")
                 for path in ("institutions", "api/v1/institutions")
             ]
+            await until(lambda: "round ended" in process.said, why=process.said)
+            _, fleet = await get(f"http://127.0.0.1:{port}/?text={other}")
+            _, facts = await get(f"http://127.0.0.1:{port}/api/v1/syncs")
 
     for status, said in answers:
         assert status == 404
         assert "shard 2 of 3" in said
+    assert "those of shard 0 of 3 alone" in fleet
+    assert "No sync fits. Only the offices of shard 0 of 3 are here" in fleet
+    assert (json.loads(facts)["shard"], json.loads(facts)["shards"]) == (0, 3)
 
 
 async def test_without_an_api_the_process_stays_up_and_says_so() -> None:

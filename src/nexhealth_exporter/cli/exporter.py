@@ -110,6 +110,8 @@ class Exporter:
             configuration=self._configuration,
             external_url=self._settings.external_url or "",
             access=self._access,
+            shard=self._settings.shard,
+            shards=self._settings.shards,
             elsewhere=self._elsewhere,
         )
 
