@@ -105,7 +105,7 @@ def hour_after(expectation: Expectation, mark: float | None, kind: IntegrationTy
     """When a silence began with that mark, as `quiet.hour_of` has it."""
     if mark is None:
         return None
-    return hour_of(expectation, expectation.timezone, clamped(mark), usual_of(kind))
+    return hour_of(expectation, clamped(mark), usual_of(kind))
 
 
 def room_after(expectation: Expectation, mark: float, room: Room, kind: IntegrationType) -> Room:

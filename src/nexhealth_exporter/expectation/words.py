@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.pattern import Pattern
-from nexhealth_exporter.expectation.quiet import SLOTS
+from nexhealth_exporter.expectation.slots import SLOTS
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

@@ -17,7 +17,8 @@ from nexhealth_exporter.expectation.judgement import (
     severities_of,
     state_of,
 )
-from nexhealth_exporter.expectation.learned import Learned, Look, first_met
+from nexhealth_exporter.expectation.learned import Learned, first_met
+from nexhealth_exporter.expectation.looks import Look
 from nexhealth_exporter.fleet.standing import (
     NO_MEMORY,
     Disturbance,
@@ -172,7 +173,6 @@ class Judging:
                 at=at,
                 before=looked_at,
                 marks=marks,
-                zone=hours.expectation.timezone,
                 kind=kind,
                 hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
                 tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],

@@ -14,7 +14,7 @@ from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.expectation.learned import Learned
-from nexhealth_exporter.expectation.quiet import SLOT, SLOTS
+from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import Operation, Reason, Severity
 from nexhealth_exporter.report.row import CALM, Row
