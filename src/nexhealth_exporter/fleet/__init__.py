@@ -17,7 +17,6 @@ from nexhealth_exporter.fleet.standing import (
     Memory,
     Policy,
     Standing,
-    SyncFacts,
     SyncStanding,
 )
 
@@ -30,7 +29,6 @@ __all__ = [
     "Policy",
     "Round",
     "Standing",
-    "SyncFacts",
     "SyncStanding",
     "stagger",
 ]

@@ -28,7 +28,6 @@ from nexhealth_exporter.fleet.standing import (
     Memory,
     Policy,
     Standing,
-    SyncFacts,
     SyncStanding,
 )
 from nexhealth_exporter.model import (
@@ -40,6 +39,7 @@ from nexhealth_exporter.model import (
     Severity,
     State,
     Sync,
+    SyncFacts,
 )
 
 STAGGER = 6 * 3600

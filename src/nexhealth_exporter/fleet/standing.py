@@ -29,6 +29,7 @@ from nexhealth_exporter.model import (
     Source,
     State,
     Sync,
+    SyncFacts,
 )
 
 
@@ -81,10 +82,6 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
                 if self.pattern.is_left_behind(way, alone):
                     room = room._replace(is_left_behind=True)
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
-
-
-SyncFacts = tuple[str, IntegrationType]
-"""What a group may depend on: a sync's product and its integration type."""
 
 
 @dataclass(frozen=True, slots=True)

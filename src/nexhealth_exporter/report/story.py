@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import HORIZON, Expectation
+from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity
 from nexhealth_exporter.report.row import Condition, Row
-from nexhealth_exporter.report.words import DAY, clock, duration, moment, weekday, when
+from nexhealth_exporter.report.words import DAY, clock, duration, weekday, when
 
 REASONS = {
     Reason.CLOSURE: "announced closure",
