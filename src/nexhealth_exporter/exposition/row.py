@@ -63,8 +63,9 @@ SYNC_COLUMNS = (
     *(Column(table.UP[op], path=f"sync.{op}_up") for op in Operation),
     SYNC_INFO,
 )
+OFFICE_INFO = Column(table.INSTITUTION_INFO, OPEN)
 OFFICE_COLUMNS = (
-    Column(table.INSTITUTION_INFO, OPEN),
+    OFFICE_INFO,
     Column(table.POLL_SUCCESS),
     Column(table.LAST_POLL, is_real=True),
     Column(table.INSTITUTION_SYNCS),
