@@ -8,8 +8,8 @@ from functools import cache
 
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.learned_week import LearnedWeek, beside_rest
 from nexhealth_exporter.expectation.pattern import Pattern
-from nexhealth_exporter.expectation.plan import LearnedWeek, beside_rest
 from nexhealth_exporter.expectation.schedule import (
     DEFAULT_HOURS,
     DateRange,

@@ -75,8 +75,8 @@ class Running(NamedTuple):
         return self.value + self.rate * max(0.0, now - self.at)
 
 
-class Week(Protocol):
-    """The seven ordinary days of `schedule.DayPlan`, Monday first."""
+class WeekPlan(Protocol):
+    """The plans of the seven ordinary days, Monday first."""
 
     def __getitem__(self, weekday: int, /) -> DayPlan:
         """The plan of that weekday; 0 is Monday."""
@@ -92,7 +92,7 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
     source: Source
     schedule: str
     timezone: str
-    days: Week
+    days: WeekPlan
     holidays: tuple[str, ...] = ()
     closures: tuple[DateRange, ...] = ()
     back_at: int = 0
@@ -110,7 +110,7 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
             return ordinary
         if factor == calendar.REST:
             return (Span(0, DAY, 0.0, Reason.HOLIDAY),)
-        return joined(_halved(span, factor) for span in ordinary)
+        return joined(_weighted(span, factor) for span in ordinary)
 
     def _beside_rest(self, day: date, plan: DayPlan) -> DayPlan:
         """The plan cut where the day before or after is a holiday or a closure."""
@@ -286,7 +286,7 @@ def _silenced(plan: DayPlan, start: int, end: int) -> DayPlan:
     return joined(spans)
 
 
-def _halved(span: Span, factor: float) -> Span:
+def _weighted(span: Span, factor: float) -> Span:
     value = span.value * factor
     reason = span.reason
     if reason is None and value < EXPECTED:

@@ -37,8 +37,8 @@ GRACE = 2 * 3600.0
 LONGEST = 7 * DAY
 """A longer silence teaches nothing at all."""
 
-BRIDGED = 2
-"""Activity so many slots apart has none between that teaches rest: people pause."""
+TOGETHER = 2
+"""Moves so few slots apart belong together: people pause, and what lies between is no rest."""
 
 TRUSTED = 10 * 3600.0
 """A silence of more expected seconds, or beyond the critical allowance, may be an outage."""
@@ -134,7 +134,7 @@ def _rested(record: Record, known: Marks, look: Look) -> Record:
     if look.before is not None and look.at - look.before > BLIND:
         newest = min(newest, max(look.before, before))
         last = min(last, slot_of(newest, look.zone))
-    elif last - first < BRIDGED:
+    elif last - first < TOGETHER:
         return replace(record, active=record.active | _bits(record, first, last))
     slots = _bits(record, first, last) & ~record.active & ~_disturbed(record, look)
     seconds = look.hours[0].unexpected(before, newest)
