@@ -106,10 +106,10 @@ def test_include_and_exclude_look_at_the_whole_subdomain() -> None:
 
 
 def test_the_parts_of_all_shards_add_up_to_the_rates_of_the_key() -> None:
-    paces = [load(SHARD=str(n), SHARDS="3").pace for n in range(3)]
-    assert sum(pace.per_second for pace in paces) == 50
-    assert sum(pace.per_minute for pace in paces) == 1000
-    assert {pace.per_minute for pace in paces} == {333, 334}
+    parts = [load(SHARD=str(n), SHARDS="3").rates for n in range(3)]
+    assert sum(rates.per_second for rates in parts) == 50
+    assert sum(rates.per_minute for rates in parts) == 1000
+    assert {rates.per_minute for rates in parts} == {333, 334}
 
 
 def test_three_long_intervals_are_longer_than_a_day() -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Inventory, Poll
+from nexhealth_exporter.plan import STALE_INTERVALS
 from nexhealth_exporter.poller.ports import Meter
 from nexhealth_exporter.poller.rest import now
 
@@ -26,9 +27,6 @@ BATCH, BATCHES = 20, 500
 Of a fleet so large that there would be more batches than that, more change together: the fleet is
 copied for each of them.
 """
-
-STALE_INTERVALS = 3
-"""A known answer is served for at least so many intervals without a good poll."""
 
 
 class Latest:
