@@ -139,6 +139,8 @@ SECONDS = "must be a number of seconds from 1 to a year, such as 300."
         ),
         ("API_URL", "https://user:secret@nexhealth.info", "must not hold a user or password."),
         ("API_URL", "https://nexhealth.info:port", "is not an address; check host and port."),
+        ("API_URL", "https://nexhealth..info", "is not an address; check host and port."),
+        ("PROMETHEUS_URL", f"http://{'p' * 64}:9090", "is not an address; check host and port."),
         ("API_URL", "https://nexhealth.info/?a=1", "must be an address without ? and #."),
         ("API_VERSION", "v3 .0", "must be one word, such as v3.0.0."),
         ("API_TIMEOUT_SECONDS", "0.5", SECONDS),
@@ -196,6 +198,11 @@ SECONDS = "must be a number of seconds from 1 to a year, such as 300."
         (
             "LISTEN_ADDRESS",
             "::1:10639",
+            "must be host:port, such as 0.0.0.0:10639, [::1]:10639 or :10639.",
+        ),
+        (
+            "LISTEN_ADDRESS",
+            "local..host:10639",
             "must be host:port, such as 0.0.0.0:10639, [::1]:10639 or :10639.",
         ),
         (
