@@ -64,9 +64,10 @@ class Change(NamedTuple):
 
     @property
     def stamp(self) -> int:
-        """Another for each record, as long as this process lives.
+        """A number that tells this record from others as long as this process lives.
 
-        Of two that differ one in 2 ** 61 is the same, and is saved when it changes again.
+        Two that differ share one by a chance of 1 in 2 ** 61: the later one is then not saved
+        until it changes again.
         """
         learned = self.kept.learned
         pattern = None if learned.pattern is None else astuple(learned.pattern)

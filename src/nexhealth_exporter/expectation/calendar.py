@@ -62,10 +62,10 @@ def states_of(country: str) -> tuple[str, ...]:
 
 
 def _library() -> ModuleType:
-    """The holidays library, which imports no more than the countries that are asked for.
+    """The holidays library, kept from importing more than the countries that are asked for.
 
-    It looks for each in a module of its own, but the package of these imports all 250, which
-    takes 40 to 80 ms and 7 MiB. One that was found but not run serves as well.
+    Each has a module of its own, but their package imports all 250, which takes 40 to 80 ms and
+    7 MiB. A package object that was never executed serves as well.
     """
     # Imported late: it takes long, and the program is to answer before its first poll.
     import holidays  # noqa: PLC0415

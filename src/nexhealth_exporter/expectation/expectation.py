@@ -38,7 +38,7 @@ _EVES = frozenset({(12, 24), (12, 31)})
 """Many go home at noon, and no pattern of weeks can know it."""
 
 _ANNOUNCED = frozenset({Reason.CLOSURE, Reason.HOLIDAY})
-"""Rests that say nothing of the hours that are kept else."""
+"""Rests that say nothing of the hours that are kept otherwise."""
 
 _A_DAY = timedelta(days=1)
 
@@ -58,7 +58,10 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_open(self) -> bool:
-        """Whether it lies within hours. Of who moves seldom, less than half is expected in them."""
+        """Whether it lies within hours, in which less than half may be expected.
+
+        A sync that moves seldom is expected a little in all of its hours.
+        """
         return self.reason is None
 
 
@@ -96,7 +99,7 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
     holidays: tuple[str, ...] = ()
     closures: tuple[DateRange, ...] = ()
     back_at: int = 0
-    """Second of the local day until which it rests after a day of rest, however it runs else."""
+    """Second of the local day until which it rests after a day of rest, though its plan may run."""
     gone_from: int = DAY
     """Second of the local day from which it rests before a day of rest."""
 

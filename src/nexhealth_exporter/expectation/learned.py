@@ -37,8 +37,8 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     `read` and `write` are the marks, and `read_seen` and `write_seen` when each was first met: one
     by one, since pairs would be a tenth of what a fleet holds. `packed` is the record of its weeks,
-    `made_on` the local day (since 1970) on which `pattern` was made of it. `zone` is whose wall
-    clock its slots are of; one that is not known is taken for the present one.
+    `made_on` the local day (since 1970) on which `pattern` was made of it. `zone` is the one by
+    whose wall clock its slots count; where it is not known, the present one is assumed.
     """
 
     first_seen: float
@@ -71,9 +71,9 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return unpacked(self.packed)
 
     def ahead(self, way: int) -> bytes | None:
-        """What `alone` rests on: the record, packed, where the other is an hour ahead.
+        """What `alone` is counted in: the record, packed, if the other direction is an hour ahead.
 
-        None where it is not, for most looks need not unpack it.
+        None if it is not, so that most looks need not unpack it.
         """
         mark, other = self.marks[way], self.marks[1 - way]
         return None if mark is None or other is None or other - mark < AHEAD else self.packed
@@ -96,9 +96,9 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         zone: str,
         stagger: int,
     ) -> "Learned | None":
-        """The record after a look that taught nothing new, which most do; None if it may have.
+        """The same after a look that taught nothing new, as most do; None where it may have taught.
 
-        Marks that moved within their half hours are all that such a look brought.
+        Such a look brought at most marks that moved within their half hour.
         """
         old_marks, seen = self.marks, self.seen
         if marks == old_marks:
@@ -220,9 +220,9 @@ def _present(record: Learned, look: Look) -> float:
 
 
 def _begun_in_time(record: Learned, look: Look) -> Learned:
-    """The same, or a new one where both clocks tell that it was begun by a clock that was ahead.
+    """The same, or a new one where both clocks say that ours was ahead when it was begun.
 
-    It would learn nothing until then.
+    The old one would learn nothing until that instant has come.
     """
     newest = max((mark for mark in look.marks if mark is not None), default=look.at)
     if max(newest, look.at) >= record.first_seen:

@@ -1,4 +1,4 @@
-"""How an institution's standing changes: by a poll, by another policy, by a past told by others."""
+"""How an institution's standing changes: by a poll, by a new policy, by what others remember."""
 
 import math
 import operator
@@ -119,7 +119,8 @@ class Judging:
     ) -> bool:
         """Whether all that followed at the last good poll, `since`, still does.
 
-        A clock that was ahead told ages that are not so, one that was behind met marks too early.
+        It does not if our clock was wrong then: ahead, it made marks look older than they were;
+        behind, it met them before they were made.
         """
         if since is None or at < since or sync != before.sync:
             return False

@@ -187,8 +187,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
 
     `last_poll` and `last_success` are instants of the latest poll and the latest good one;
     `failure` is the reason's label if the latest poll failed. `kept` is what is remembered of
-    syncs that are not shown. `stamp` is another for each standing that is made: whoever has drawn
-    one need not keep it, which would be a second fleet, to tell it from others.
+    syncs that are not shown. `stamp` is a number that no other standing has: by it, whoever has
+    drawn one tells it from its successors without keeping it, which would be a second fleet.
     """
 
     institution: Institution

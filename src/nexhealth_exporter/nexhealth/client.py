@@ -171,7 +171,7 @@ class NexHealth:
                 listed = {one.subdomain for others in found for one in others}
                 told = [one for one in self._known if not listed or one.subdomain in listed]
                 logger.warning(
-                    "an endpoint of the inventory tells of nobody, going on with what it told",
+                    "an endpoint of the inventory lists nobody, going on with what it listed",
                     extra={"endpoint": endpoint},
                 )
             found.append(told)

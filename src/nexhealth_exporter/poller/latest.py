@@ -48,7 +48,7 @@ class Latest:
         self._judging: asyncio.Task[None] | None = None
 
     def judge_by(self, policy: Policy) -> None:
-        """Judge by another policy: answers at once, what is known a few institutions at a time."""
+        """Judge by another policy: new answers at once, what is known a few at a time."""
         self.apply()
         self._policy = policy
         if self._judging is not None:
