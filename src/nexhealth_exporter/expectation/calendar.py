@@ -19,6 +19,9 @@ SURE_IN_THE_US = frozenset(
 )
 """On the other national days most offices work, so those count half."""
 
+_LANGUAGE = "en_US"
+"""Of these names. A country that is not told in it keeps its own, which are not looked at."""
+
 ORDINARY, HALF, REST = 1.0, 0.5, 0.0
 
 
@@ -44,8 +47,10 @@ def _weights(code: str, year: int) -> dict[date, float]:
 
 
 def _named(country: str, state: str | None, year: int) -> dict[date, str]:
+    find = _library().country_holidays
     try:
-        return dict(_library().country_holidays(country, subdiv=state, years=year))
+        # Else the machine's language would decide what the sure ones are called.
+        return dict(find(country, subdiv=state, years=year, language=_LANGUAGE))
     except NotImplementedError:
         # The library's word for a country or state that it does not have.
         return {}
