@@ -274,24 +274,18 @@ def _tolerated(
 ) -> tuple[float, float]:
     """The allowances of a direction, for a ticket and for a page, in seconds.
 
-    `before` is how it was judged by these hours, if it was.
+    `before` is how it was judged by these hours, if it was: that still holds while its mark has
+    not moved, nor the other one come further ahead of it.
     """
-    if before is not None and _tolerates_alike(hours, way, anchor, learned, before):
+    if before is not None:
         basis = before.judgements[way].basis
-        return basis.warning, basis.critical
+        if hours.pattern is None or (  # without a pattern no mark matters
+            basis.anchor == anchor and before.learned.ahead(way) is learned.ahead(way)
+        ):
+            return basis.warning, basis.critical
     alone = 0 if hours.pattern is None else learned.alone(way, hours.expectation.timezone)
     allowed = hours.allowances(kind, WAYS[way], anchor, alone)
     return allowed[Severity.WARNING], allowed[Severity.CRITICAL]
-
-
-def _tolerates_alike(
-    hours: Hours, way: int, anchor: float, learned: Learned, before: SyncStanding
-) -> bool:
-    """Whether these hours tolerate the same of a direction as when it was judged by them."""
-    if hours.pattern is None:
-        return True  # then no mark matters
-    is_same = before.judgements[way].basis.anchor == anchor
-    return is_same and before.learned.ahead(way) is learned.ahead(way)
 
 
 def excused(standing: Standing, ended: Disturbances) -> Standing:
