@@ -19,7 +19,7 @@ from nexhealth_exporter.backtest import Alert
 from nexhealth_exporter.backtest.simpler import DEFAULT_PLACE, Simpler
 from nexhealth_exporter.expectation.incident import FEWEST, is_held_back
 from nexhealth_exporter.expectation.learned import AHEAD
-from nexhealth_exporter.expectation.quiet import SLOT
+from nexhealth_exporter.expectation.slots import SLOT
 from nexhealth_exporter.expectation.zone import Piece, pieces_of_day
 from nexhealth_exporter.fleet import Fleet, Policy, Standing, Standings, SyncStanding, stagger
 from nexhealth_exporter.model import (

@@ -17,9 +17,11 @@ from msgspec.structs import replace
 
 from nexhealth_exporter.expectation.deriving import derived
 from nexhealth_exporter.expectation.evidence import Evidence
-from nexhealth_exporter.expectation.learned import WEEKS, Learned, first_met, slot_of
-from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
+from nexhealth_exporter.expectation.learned import Learned, first_met
+from nexhealth_exporter.expectation.looks import WEEKS
+from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.expectation.record import Record
+from nexhealth_exporter.expectation.slots import SLOTS, slot_of
 from nexhealth_exporter.fleet import Fleet, Kept, Policy
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy

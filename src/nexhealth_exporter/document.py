@@ -1,6 +1,8 @@
 """A YAML file that the operator wrote: its values, and the line of each for the errors."""
 
 import difflib
+import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ DEEPEST = 20
 MOST_VALUES = 500_000
 
 _YAML = "tag:yaml.org,2002:"
+_ESCAPE = re.compile(r"\\U([0-9A-Fa-f]{8})")
 _KINDS = {
     "string_type": "text",
     "bool_type": "true or false, without quotes",
@@ -126,12 +129,8 @@ def parse(text: str, name: str) -> Document:
         ) from None
     except YAMLError as e:
         raise ConfigError(f"{name}: is not YAML: {str(e).splitlines()[0]}.") from None
-    except (AssertionError, ValueError):
-        # What is raised for a version that is not known, or not a number of any size.
-        number = 1 + text[: text.find("%YAML")].count("\n")
-        raise ConfigError(
-            f"{name}:{number}: names a version of YAML that is not known; remove the line."
-        ) from None
+    except (AssertionError, ValueError, OverflowError):
+        raise _meaningless(text, name) from None
     reading = _Reading(name)
     value = {} if node is None else reading.value(node, (), 1)
     document = Document(name, value if isinstance(value, dict) else {}, {(): 1} | reading.lines)
@@ -144,6 +143,17 @@ def parse(text: str, name: str) -> Document:
 
 def _line_of(mark: Any) -> int:  # noqa: ANN401 - a mark of ruamel.yaml, or None
     return int(mark.line) + 1 if mark else 1
+
+
+def _meaningless(text: str, name: str) -> ConfigError:
+    """What the parser has no words for: a character that is none, or a version that is none."""
+    escapes = (found for found in _ESCAPE.finditer(text) if int(found[1], 16) > sys.maxunicode)
+    escape = next(escapes, None)
+    at = text.find("%YAML") if escape is None else escape.start()
+    what = "names a version of YAML that is not known; remove the line"
+    if escape is not None:
+        what = "has an escape of no character; write the character itself"
+    return ConfigError(f"{name}:{1 + text[:at].count(chr(10))}: {what}.")
 
 
 def _too_much(name: str, line: int) -> ConfigError:

@@ -108,6 +108,10 @@ class Sync(msgspec.Struct, frozen=True, gc=False):
         return bool(self.locations) and all(location.inactive for location in self.locations)
 
 
+SyncFacts = tuple[str, IntegrationType]
+"""What the operator's rules may ask of a sync: its product and its integration type."""
+
+
 class Poll(msgspec.Struct, frozen=True, gc=False):
     """One attempt to learn the state of an institution's syncs.
 

@@ -10,6 +10,9 @@ MONTH = 30 * 86400.0
 SPREAD = 0.75
 """The part of an interval over which a round's polls are spread; the rest is for retries."""
 
+STALE_INTERVALS = 3
+"""A known answer is served for at least so many intervals without a good poll."""
+
 _EARNED = 0.95
 """The part of the budget that plans may spend; the rest is for bursts of retries."""
 

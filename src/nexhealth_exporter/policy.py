@@ -4,22 +4,24 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cache
 
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.learned_week import LearnedWeek, beside_rest
 from nexhealth_exporter.expectation.pattern import Pattern
-from nexhealth_exporter.expectation.plan import LearnedWeek, beside_rest
-from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, Schedule, week_plan
+from nexhealth_exporter.expectation.schedule import (
+    DEFAULT_HOURS,
+    DateRange,
+    Schedule,
+    date_of,
+    is_among,
+    week_plan,
+)
 from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.fleet import Hours, Policy
 from nexhealth_exporter.model import Institution, IntegrationType, Source, Sync
 from nexhealth_exporter.rules import Rules, SyncRules
-
-DateRange = tuple[date, date]
-
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,9 @@ class _Hours:
         if key not in self.skips:
 
             def is_skipped(day: int) -> bool:
-                local = date.fromordinal(_EPOCH_ORDINAL + day)
+                local = date_of(day)
                 is_holiday = calendar.weight((country,), local) < calendar.ORDINARY
-                return is_holiday or any(a <= local <= b for a, b in closures)
+                return is_holiday or is_among(local, closures)
 
             self.skips[key] = is_skipped
         return self.skips[key]

@@ -55,6 +55,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Learned).decode
 
 
+_UNREADABLE = (msgspec.DecodeError, zlib.error, TypeError, ValueError)
+"""All that reading a record raises, whatever its bytes are."""
+
+
 class Change(NamedTuple):
     """A sync's record that is to be saved."""
 
@@ -64,9 +68,10 @@ class Change(NamedTuple):
 
     @property
     def stamp(self) -> int:
-        """Another for each record, as long as this process lives.
+        """A number that tells this record from others as long as this process lives.
 
-        Of two that differ one in 2 ** 61 is the same, and is saved when it changes again.
+        Two that differ share one by a chance of 1 in 2 ** 61: the later one is then not saved
+        until it changes again.
         """
         learned = self.kept.learned
         pattern = None if learned.pattern is None else astuple(learned.pattern)
@@ -116,8 +121,12 @@ class State:
         )
 
     def fleet(self) -> Fleet:
-        """A fleet that remembers everything in the database and watches nothing yet."""
-        fleet = _remembering(self._db, self.path)
+        """A fleet that remembers everything in the database and watches nothing yet.
+
+        What cannot be read of it is left out, and is a loss too.
+        """
+        fleet, unreadable = _remembering(self._db, self.path)
+        self.was_lost = self.was_lost or unreadable > 0
         self._saved = frozenset(change.stamp for change in _changes(fleet))
         return fleet
 
@@ -170,7 +179,7 @@ def remembered(path: Path | None) -> Fleet:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as db:
             _check(db, path)
-            return _remembering(db, path)
+            return _remembering(db, path)[0]
     except sqlite3.Error as error:
         raise StateError(f"{path} cannot be read: {error}.") from None
     except _OlderError as error:
@@ -180,8 +189,10 @@ def remembered(path: Path | None) -> Fleet:
         ) from None
 
 
-def _remembering(db: sqlite3.Connection, path: Path) -> Fleet:
+def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
+    """What the database remembers, and how many of its records cannot be read."""
     remembered: dict[str, dict[str, Kept]] = {}
+    unreadable = 0
     try:
         rows = db.execute(
             "SELECT institution, name, record, at, integration_type"
@@ -189,18 +200,27 @@ def _remembering(db: sqlite3.Connection, path: Path) -> Fleet:
             (_oldest(db),),
         )
         for institution, name, record, at, word in rows:
-            memory = remembered.setdefault(sys.intern(institution), {})
-            memory[sys.intern(name)] = Kept(_read(record), at, IntegrationType(word))
+            try:
+                kept = Kept(_read(record), at, IntegrationType(word))
+            except _UNREADABLE:
+                unreadable += 1
+            else:
+                remembered.setdefault(sys.intern(institution), {})[sys.intern(name)] = kept
         disturbances: dict[IntegrationType, tuple[Disturbance, ...]] = {}
         lasted = db.execute("SELECT integration_type, start, ended FROM incident ORDER BY start")
         for word, start, end in lasted:
             one = Disturbance(start, float("inf") if end is None else end)
             kind = IntegrationType(word)
             disturbances[kind] = (*disturbances.get(kind, ()), one)
-    except (sqlite3.Error, msgspec.DecodeError, zlib.error, ValueError) as error:
+    except (sqlite3.Error, ValueError) as error:
         raise StateError(f"{path} cannot be read: {error}.") from None
+    if unreadable:
+        logger.error(
+            "records of the state cannot be read: these syncs are learned anew",
+            extra={"file": str(path), "records": unreadable},
+        )
     lasting = {k: d[-1].start for k, d in disturbances.items() if d[-1].end == float("inf")}
-    return Fleet(remembered=remembered, incidents=lasting, disturbances=disturbances)
+    return Fleet(remembered=remembered, incidents=lasting, disturbances=disturbances), unreadable
 
 
 def _opened(path: Path) -> sqlite3.Connection:

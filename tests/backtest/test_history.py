@@ -102,3 +102,24 @@ def test_the_address_may_come_from_the_settings(
     said = capsys.readouterr().err
     assert "Prometheus does not answer. No connection to 127.0.0.1: " in said
     assert PASSWORD not in said
+
+
+async def test_a_mark_from_before_the_first_year_is_left_out() -> None:
+    """An API's year 1 east of Greenwich lies before it in UTC, and the page tells it."""
+    marks = {"last_read": "-62135647200", "last_write": "-62135596800", "last_poll": str(NOON)}
+
+    async def answer(request: web.Request) -> web.Response:
+        asked = await request.post()
+        query = str(asked["query"])
+        mark = next((told for name, told in marks.items() if name in query), "1")
+        series = {
+            "metric": {"institution": "smiles"}
+            | ({} if "last_poll" in query else {"sync": "Main", "integration_type": "server"}),
+            "values": [[float(str(asked.get("start", NOON))), mark]],
+        }
+        return web.json_response({"status": "success", "data": {"result": [series]}})
+
+    async with Server(answer) as url:
+        batches = [batch async for batch in history(url, NOON - 300, NOON)]
+    ((_, seen),) = batches[0].rows
+    assert (seen.read_at, seen.write_at) == (None, "0001-01-01T00:00:00+00:00")

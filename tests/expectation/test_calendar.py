@@ -1,6 +1,7 @@
 """Holidays: the library has them, and no more of it is loaded than what is asked for."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -49,13 +50,39 @@ print(json.dumps([name for name in sys.modules if name.startswith("holidays.coun
 """
 
 
-def told(script: str, given: object = None) -> Any:
+SURE = """
+import json
+from datetime import date
+from nexhealth_exporter.expectation.calendar import weight
+from nexhealth_exporter.simulator.hours import holiday
+
+days = [date(2026, 11, 11), date(2026, 11, 26), date(2026, 12, 25)]
+ours = [weight(("US",), day) for day in days]
+print(json.dumps([ours, [holiday("US", day.toordinal()) for day in days]]))
+"""
+
+
+def told(script: str, given: object = None, **environ: str) -> Any:
     """What a fresh process prints."""
-    command = [sys.executable, "-c", script]
     said = subprocess.run(
-        command, input=json.dumps(given), capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        input=json.dumps(given),
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return json.loads(said.stdout)
+
+
+def test_the_language_of_the_machine_makes_no_holiday_less_sure() -> None:
+    """The library would translate their names into Thai."""
+    weights, simulated = told(SURE, LANGUAGE="th", LC_ALL="th_TH.UTF-8", LANG="th_TH.UTF-8")
+
+    assert weights == [0.5, 0, 0]
+    assert simulated == [
+        ["Veterans Day", False], ["Thanksgiving Day", True], ["Christmas Day", True]
+    ]  # fmt: skip
 
 
 def test_no_country_is_loaded_but_the_one_whose_holidays_are_asked_for() -> None:

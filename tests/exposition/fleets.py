@@ -6,7 +6,7 @@ from datetime import date
 from nexhealth_exporter.expectation.allowance import Bounds
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, HOUR, Schedule, week_plan
-from nexhealth_exporter.fleet import Fleet, Hours, Policy, SyncFacts
+from nexhealth_exporter.fleet import Fleet, Hours, Policy
 from nexhealth_exporter.model import (
     Institution,
     IntegrationType,
@@ -16,6 +16,7 @@ from nexhealth_exporter.model import (
     Severity,
     Source,
     Sync,
+    SyncFacts,
 )
 
 DAY = 86400.0

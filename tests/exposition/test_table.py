@@ -12,6 +12,7 @@ from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import IntegrationType, Operation, Poll, Sync
+from nexhealth_exporter.plan import Pace, Scope, plan
 from tests.e2e.processes import binary
 from tests.exposition.fleets import NOW, fleet_of
 from tests.exposition.reading import families, text_of
@@ -66,11 +67,6 @@ CONTRACT = {
 }
 
 
-class Plan:
-    interval = 300.0
-    projected = 12345.0
-
-
 async def full_page(*, openmetrics: bool) -> str:
     """A page on which every metric has a sample."""
     own = OwnMetrics("1.2.3", "0a1b2c")
@@ -80,7 +76,7 @@ async def full_page(*, openmetrics: bool) -> str:
     own.rejected(2)
     own.token_expires(NOW + 3600)
     own.poll_failed("timeout")
-    own.planned(Plan())
+    own.planned(plan(Pace(Scope.AUTO, 300.0, 3600.0, rate=10.0, budget=30000.0), 60))
     own.budgeted(30000)
     own.sharded(1, 3)
     own.state_usable(is_ok=True)

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from nexhealth_exporter import report
-from nexhealth_exporter.expectation.learned import slot_of
 from nexhealth_exporter.expectation.schedule import SATURDAY
+from nexhealth_exporter.expectation.slots import slot_of
 from nexhealth_exporter.expectation.words import sentence, stretches
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page

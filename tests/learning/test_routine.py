@@ -4,18 +4,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from nexhealth_exporter.expectation.learned import Learned, Look, first_met
-from nexhealth_exporter.model import IntegrationType
+from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.learned import Learned, first_met
+from nexhealth_exporter.expectation.looks import Look
+from nexhealth_exporter.expectation.schedule import DAY, Span
+from nexhealth_exporter.model import IntegrationType, Source
 
 ZONE, START = "America/New_York", 1772460000.0
 
-
-class _Always:
-    def unexpected(self, mark: float, now: float) -> float:
-        return max(0.0, now - mark)
-
-    def deadline(self, mark: float, allowance: float) -> float | None:
-        return mark + allowance
+ALWAYS = Expectation(Source.CONFIGURED, "always", ZONE, ((Span(0, DAY, 1.0, None),),) * 7)
 
 
 def after(
@@ -24,15 +21,13 @@ def after(
     at: float,
     disturbed: tuple[tuple[float, float], ...] = (),
 ) -> Learned:
-    hours = _Always()
     return record.after(
         Look(
             at=at,
             before=at - 300,
             marks=marks,
-            zone=ZONE,
             kind=IntegrationType.SERVER,
-            hours=(hours, hours, hours),
+            hours=(ALWAYS, ALWAYS, ALWAYS),
             tolerated=lambda _: 14400.0,
             skipped=lambda _: False,
             disturbed=disturbed,

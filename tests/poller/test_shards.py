@@ -69,9 +69,9 @@ def test_the_parts_of_all_shards_are_the_limits_of_the_key(
     }
     parts = [of_shard(shard, shards, **limits) for shard in range(shards)]
 
-    assert sum(part.pace.per_second for part in parts) == per_second
-    assert sum(part.pace.per_minute for part in parts) == per_minute
-    assert all(min(part.pace) >= 1 for part in parts)
+    assert sum(part.rates.per_second for part in parts) == per_second
+    assert sum(part.rates.per_minute for part in parts) == per_minute
+    assert all(min(part.rates) >= 1 for part in parts)
     assert sum(pace_of(part).budget for part in parts) == pytest.approx(budget)
 
 

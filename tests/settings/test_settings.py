@@ -106,10 +106,10 @@ def test_include_and_exclude_look_at_the_whole_subdomain() -> None:
 
 
 def test_the_parts_of_all_shards_add_up_to_the_rates_of_the_key() -> None:
-    paces = [load(SHARD=str(n), SHARDS="3").pace for n in range(3)]
-    assert sum(pace.per_second for pace in paces) == 50
-    assert sum(pace.per_minute for pace in paces) == 1000
-    assert {pace.per_minute for pace in paces} == {333, 334}
+    parts = [load(SHARD=str(n), SHARDS="3").rates for n in range(3)]
+    assert sum(rates.per_second for rates in parts) == 50
+    assert sum(rates.per_minute for rates in parts) == 1000
+    assert {rates.per_minute for rates in parts} == {333, 334}
 
 
 def test_three_long_intervals_are_longer_than_a_day() -> None:
@@ -139,6 +139,8 @@ SECONDS = "must be a number of seconds from 1 to a year, such as 300."
         ),
         ("API_URL", "https://user:secret@nexhealth.info", "must not hold a user or password."),
         ("API_URL", "https://nexhealth.info:port", "is not an address; check host and port."),
+        ("API_URL", "https://nexhealth..info", "is not an address; check host and port."),
+        ("PROMETHEUS_URL", f"http://{'p' * 64}:9090", "is not an address; check host and port."),
         ("API_URL", "https://nexhealth.info/?a=1", "must be an address without ? and #."),
         ("API_VERSION", "v3 .0", "must be one word, such as v3.0.0."),
         ("API_TIMEOUT_SECONDS", "0.5", SECONDS),
@@ -196,6 +198,11 @@ SECONDS = "must be a number of seconds from 1 to a year, such as 300."
         (
             "LISTEN_ADDRESS",
             "::1:10639",
+            "must be host:port, such as 0.0.0.0:10639, [::1]:10639 or :10639.",
+        ),
+        (
+            "LISTEN_ADDRESS",
+            "local..host:10639",
             "must be host:port, such as 0.0.0.0:10639, [::1]:10639 or :10639.",
         ),
         (

@@ -190,6 +190,40 @@ def test_a_damaged_file_is_set_aside(
     assert "set aside" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE sync SET record = substr(record, 1, 40) WHERE institution = 'b'",
+        "UPDATE sync SET record = 'text' WHERE institution = 'b'",
+        "UPDATE look SET integration_type = 'another' WHERE institution = 'b'",
+    ],
+)
+def test_a_record_that_cannot_be_read_costs_no_other(
+    tmp_path: Path, recently: float, spoil: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, names = tmp_path / "state.db", ["a", "b", "c"]
+    fleet = lived(watching(Fleet(), names), names, recently, 1)
+    state = State(path)
+    state.save(fleet)
+    state.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute(spoil).rowcount == 1
+    db.close()
+
+    state = State(path)
+
+    assert state.fleet().remembered.keys() == {"a", "c"}
+    assert state.was_lost
+    assert caplog.records[0].__dict__["records"] == 1
+    assert remembered(path).remembered.keys() == {"a", "c"}
+    assert state.save(fleet) == 1
+    state.close()
+    again = State(path)
+    assert again.fleet().remembered.keys() == {"a", "b", "c"}
+    assert not again.was_lost
+    again.close()
+
+
 def test_a_file_of_an_older_schema_is_set_aside(
     tmp_path: Path, recently: float, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -123,3 +123,13 @@ def test_a_sync_that_is_not_judged_has_no_unexpected_lag(world: World) -> None:
     assert found.sync is not None
 
     assert not week(found, found.sync).has("unexpected")
+
+
+@pytest.mark.parametrize("second", [0, 30, 119, 120])
+def test_what_has_moved_just_now_is_drawn_with_a_width(world: World, second: int) -> None:
+    now = f"2026-03-04 14:{second // 60:02}:{second % 60:02}"
+    picture = drawn(world, now, "2026-03-04 14:00")
+
+    (moved,) = [strip for strip in picture.activity if strip.kind == "moved"]
+    assert clock(moved.x) == 14
+    assert moved.width > 0

@@ -11,6 +11,7 @@ import msgspec
 from isal import igzip, igzip_lib
 
 from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.expectation.expectation import EARLIEST, LATEST
 
 GZIP = b"\x1f\x8b"
 
@@ -22,9 +23,6 @@ BATCH_SECONDS = 30.0
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
 _DAMAGED = (OSError, EOFError, zlib.error, _ISAL_ERROR)
 """What reading a file that is cut short or spoilt raises."""
-
-EARLIEST, LATEST = 0.0, 4_102_444_800.0
-"""1970 to 2100: calendars of other times need not be asked."""
 
 
 class Seen(msgspec.Struct, gc=False):

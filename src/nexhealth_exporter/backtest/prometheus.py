@@ -27,8 +27,8 @@ _WRITE = f"max by ({_SYNC}) (nexhealth_sync_last_write_timestamp_seconds)"
 _COLOUR = f"min by ({_SYNC}) (nexhealth_sync_read_up)"
 _POLL = "max by (institution) (nexhealth_institution_last_poll_timestamp_seconds)"
 _INFO = "max by (institution, sync, timezone) (last_over_time(nexhealth_sync_info[2d]))"
-_YEAR_5138 = 1e11
-"""No mark of ours is so late, and every calendar has it; nor is any before it, mirrored at 1970."""
+_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC).timestamp(), 1e11
+"""The years 1 to 5138. A mark may lie before the first in UTC; no good one is so late."""
 
 _TYPES = {"server": "onprem", "cloud": "cloud"}
 
@@ -110,7 +110,7 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if abs(value) < _YEAR_5138 else None
+    return value if _EARLIEST <= value < _LATEST else None
 
 
 def _rows(

@@ -131,7 +131,7 @@ def _print_plan(
     calls = "1 call" if made.calls_per_round == 1 else f"{made.calls_per_round} calls"
     print(f"  a round: every {made.interval:.0f} s, {calls}")
     print(f"  {_fit(made, settings.poll_interval_seconds)}")
-    second, minute = settings.pace
+    second, minute = settings.rates
     print(f"  rate: at most {second} calls in any second and {minute} in any minute")
     print(f"  calls in 30 days: {made.projected:.0f} projected, {_price(made, pace)}")
 

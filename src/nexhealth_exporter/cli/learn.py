@@ -30,13 +30,12 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
     if settings.state_file is None:
         raise ConfigError(f"{variable('state_file')} is not set: there is nowhere to learn to.")
     rules = read_files(settings).rules
-    state = State(settings.state_file)
-    if arguments.observations is not None:
-        fleet = from_observations(settings, rules, Path(arguments.observations))
-    else:
-        address = prometheus_of(settings, arguments.prometheus)
-        fleet = asyncio.run(from_prometheus(settings, rules, address))
-    with closing(state):
+    with closing(State(settings.state_file)) as state:
+        if arguments.observations is not None:
+            fleet = from_observations(settings, rules, Path(arguments.observations))
+        else:
+            address = prometheus_of(settings, arguments.prometheus)
+            fleet = asyncio.run(from_prometheus(settings, rules, address))
         before = state.fleet()
         news = _news(fleet, before, time.time())
         state.save(Fleet(remembered=news.syncs, disturbances=before.disturbances))

@@ -72,7 +72,7 @@ def watches(settings: Settings, rules: Rules) -> Callable[[Institution], bool]:
 
 def pace_of(settings: Settings) -> Pace:
     """How often may be asked, by this shard."""
-    per_second, per_minute = settings.pace
+    per_second, per_minute = settings.rates
     return Pace(
         scope=settings.poll_scope,
         interval=settings.poll_interval_seconds,
@@ -90,7 +90,7 @@ def connect(settings: Settings, api_key: ApiKey, own: OwnMetrics) -> NexHealth:
         version=settings.api_version,
         timeout=settings.api_timeout_seconds,
         max_concurrency=settings.api_max_concurrency,
-        pacer=Pacer(*settings.pace),
+        pacer=Pacer(*settings.rates),
         meter=own,
         clock=time.time,
         proxy=proxy_to(settings.api_url, os.environ),

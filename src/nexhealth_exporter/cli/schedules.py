@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.expectation.allowance import HOUR, Room, allowances
 from nexhealth_exporter.expectation.pattern import Pattern
-from nexhealth_exporter.expectation.quiet import OVERNIGHT, SLOTS
+from nexhealth_exporter.expectation.quiet import OVERNIGHT
+from nexhealth_exporter.expectation.slots import SLOTS
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
 from nexhealth_exporter.model import WAYS, IntegrationType, Severity, Source
 from nexhealth_exporter.nexhealth.text import shortened

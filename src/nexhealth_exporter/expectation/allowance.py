@@ -41,9 +41,6 @@ AllowanceRules = Mapping[tuple[IntegrationType, Operation, Severity], Bounds]
 LEAST, MOST = 0.7, 2.0
 """No less and no more than so many times the usual allowance is tolerated, whatever the cadence."""
 
-ALONE: Mapping[Severity, float] = {Severity.WARNING: LEAST, Severity.CRITICAL: LEAST}
-"""So many times the usual allowance is tolerated of a direction while the other one goes on."""
-
 MIDDAY = 11 * HOUR
 """From this time of the day on, silence may mean that people went home."""
 
@@ -86,7 +83,7 @@ class Room(NamedTuple):
         """The allowance: an afternoon off is no ticket, a first day away no page."""
         usual = all_usual[severity]
         if self.is_left_behind:
-            return ALONE[severity] * usual
+            return LEAST * usual
         quiet = self.stretch * all_usual[Severity.WARNING]
         if severity is Severity.WARNING:
             is_early = not self.is_server or self.left <= EARLY
@@ -105,7 +102,7 @@ def hour_after(expectation: Expectation, mark: float | None, kind: IntegrationTy
     """When a silence began with that mark, as `quiet.hour_of` has it."""
     if mark is None:
         return None
-    return hour_of(expectation, expectation.timezone, clamped(mark), usual_of(kind))
+    return hour_of(expectation, clamped(mark), usual_of(kind))
 
 
 def room_after(expectation: Expectation, mark: float, room: Room, kind: IntegrationType) -> Room:

@@ -19,6 +19,9 @@ SURE_IN_THE_US = frozenset(
 )
 """On the other national days most offices work, so those count half."""
 
+_LANGUAGE = "en_US"
+"""Of these names. A country that is not told in it keeps its own, which are not looked at."""
+
 ORDINARY, HALF, REST = 1.0, 0.5, 0.0
 
 
@@ -44,8 +47,10 @@ def _weights(code: str, year: int) -> dict[date, float]:
 
 
 def _named(country: str, state: str | None, year: int) -> dict[date, str]:
+    find = _library().country_holidays
     try:
-        return dict(_library().country_holidays(country, subdiv=state, years=year))
+        # Else the machine's language would decide what the sure ones are called.
+        return dict(find(country, subdiv=state, years=year, language=_LANGUAGE))
     except NotImplementedError:
         # The library's word for a country or state that it does not have.
         return {}
@@ -62,10 +67,10 @@ def states_of(country: str) -> tuple[str, ...]:
 
 
 def _library() -> ModuleType:
-    """The holidays library, which imports no more than the countries that are asked for.
+    """The holidays library, kept from importing more than the countries that are asked for.
 
-    It looks for each in a module of its own, but the package of these imports all 250, which
-    takes 40 to 80 ms and 7 MiB. One that was found but not run serves as well.
+    Each has a module of its own, but their package imports all 250, which takes 40 to 80 ms and
+    7 MiB. A package object that was never executed serves as well.
     """
     # Imported late: it takes long, and the program is to answer before its first poll.
     import holidays  # noqa: PLC0415

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nexhealth_exporter.expectation.evidence import Evidence
+from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Evidence
 from nexhealth_exporter.expectation.pattern import YOUNG_WEEKS, Pattern, Week, tuning_of
 from nexhealth_exporter.expectation.pauses import both_pauses, most_alone
 from nexhealth_exporter.expectation.shares import HALF, Shares
@@ -26,7 +26,7 @@ def derived(
     if sure < SURE:
         return None
     values, seldom = values_of(shares, kind)
-    weeks = min(6, max(1, (today - shares.oldest) // 7))
+    weeks = min(DAYS_KEPT // 7, max(1, (today - shares.oldest) // 7))
     tells_little = shares.told_from(tuning_of(kind).rests_below) < HALF
     if tells_little and not seldom and weeks >= YOUNG_WEEKS:
         return None

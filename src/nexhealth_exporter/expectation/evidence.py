@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.quiet import SLOTS, Quiet
+from nexhealth_exporter.expectation.quiet import Quiet
+from nexhealth_exporter.expectation.slots import SLOTS
 
 DAYS_KEPT = 42
 DAY_MASK = (1 << SLOTS) - 1

@@ -13,7 +13,15 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from nexhealth_exporter.expectation import calendar
-from nexhealth_exporter.expectation.schedule import DAY, DayPlan, Span, joined
+from nexhealth_exporter.expectation.schedule import (
+    DAY,
+    DateRange,
+    DayPlan,
+    Span,
+    date_of,
+    is_among,
+    joined,
+)
 from nexhealth_exporter.expectation.zone import pieces_of_day
 from nexhealth_exporter.model import Reason, Source
 
@@ -23,18 +31,16 @@ HORIZON = 400 * DAY
 EXPECTED = 0.5
 """From here on a sync counts as expected up."""
 
-_EARLIEST = 0.0
-_LATEST = 4_102_444_800.0
+EARLIEST, LATEST = 0.0, 4_102_444_800.0
 """1970 to 2100: outside it a mark is nonsense, and calendars need not be asked."""
 
 _EVES = frozenset({(12, 24), (12, 31)})
 """Many go home at noon, and no pattern of weeks can know it."""
 
 _ANNOUNCED = frozenset({Reason.CLOSURE, Reason.HOLIDAY})
-"""Rests that say nothing of the hours that are kept else."""
+"""Rests that say nothing of the hours that are kept otherwise."""
 
 _A_DAY = timedelta(days=1)
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 class Segment(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +58,10 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_open(self) -> bool:
-        """Whether it lies within hours. Of who moves seldom, less than half is expected in them."""
+        """Whether it lies within hours, in which less than half may be expected.
+
+        A sync that moves seldom is expected a little in all of its hours.
+        """
         return self.reason is None
 
 
@@ -69,8 +78,8 @@ class Running(NamedTuple):
         return self.value + self.rate * max(0.0, now - self.at)
 
 
-class Week(Protocol):
-    """The seven ordinary days of `schedule.DayPlan`, Monday first."""
+class WeekPlan(Protocol):
+    """The plans of the seven ordinary days, Monday first."""
 
     def __getitem__(self, weekday: int, /) -> DayPlan:
         """The plan of that weekday; 0 is Monday."""
@@ -80,23 +89,23 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
     """When a sync is expected to run. Compared by identity, so that one can serve many syncs.
 
     `holidays` are codes for `calendar.weight`; empty for a sync that keeps its pattern on them.
-    `closures` are inclusive ranges of local dates.
+    `closures` are of local dates.
     """
 
     source: Source
     schedule: str
     timezone: str
-    days: Week
+    days: WeekPlan
     holidays: tuple[str, ...] = ()
-    closures: tuple[tuple[date, date], ...] = ()
+    closures: tuple[DateRange, ...] = ()
     back_at: int = 0
-    """Second of the local day until which it rests after a day of rest, however it runs else."""
+    """Second of the local day until which it rests after a day of rest, though its plan may run."""
     gone_from: int = DAY
     """Second of the local day from which it rests before a day of rest."""
 
     def day_plan(self, day: date) -> DayPlan:
         """The plan of a local date, holidays and closures applied."""
-        if any(first <= day <= last for first, last in self.closures):
+        if is_among(day, self.closures):
             return (Span(0, DAY, 0.0, Reason.CLOSURE),)
         ordinary = self._beside_rest(day, self.days[day.weekday()])
         factor = calendar.weight(self.holidays, day)
@@ -104,7 +113,7 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
             return ordinary
         if factor == calendar.REST:
             return (Span(0, DAY, 0.0, Reason.HOLIDAY),)
-        return joined(_halved(span, factor) for span in ordinary)
+        return joined(_weighted(span, factor) for span in ordinary)
 
     def _beside_rest(self, day: date, plan: DayPlan) -> DayPlan:
         """The plan cut where the day before or after is a holiday or a closure."""
@@ -121,10 +130,8 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
         return plan
 
     def _rests_on(self, day: date) -> bool:
-        return (
-            any(first <= day <= last for first, last in self.closures)
-            or calendar.weight(self.holidays, day) < calendar.ORDINARY
-        )
+        is_holiday = calendar.weight(self.holidays, day) < calendar.ORDINARY
+        return is_holiday or is_among(day, self.closures)
 
     def segments(self, start: float) -> Iterator[Segment]:
         """Adjoining segments from `start` on, for as long as they are asked for."""
@@ -259,7 +266,7 @@ def _segments(expectation: Expectation, day: int) -> Iterator[Segment]:
         at = start
         for local in range(first, last + 1):
             midnight = local * DAY - offset
-            for span in expectation.day_plan(date.fromordinal(_EPOCH_ORDINAL + local)):
+            for span in expectation.day_plan(date_of(local)):
                 until = min(end, midnight + span.end)
                 if at < until:
                     yield Segment(at, until, span.value, span.reason)
@@ -282,7 +289,7 @@ def _silenced(plan: DayPlan, start: int, end: int) -> DayPlan:
     return joined(spans)
 
 
-def _halved(span: Span, factor: float) -> Span:
+def _weighted(span: Span, factor: float) -> Span:
     value = span.value * factor
     reason = span.reason
     if reason is None and value < EXPECTED:
@@ -296,4 +303,4 @@ def _alike(one: Segment, other: Segment) -> bool:
 
 def clamped(t: float) -> float:
     """The instant, or the nearest one for which there is a calendar."""
-    return t if _EARLIEST <= t <= _LATEST else min(max(t, _EARLIEST), _LATEST)
+    return t if EARLIEST <= t <= LATEST else min(max(t, EARLIEST), LATEST)

@@ -1,5 +1,6 @@
 """Fleet incidents: when so many syncs of one type fall silent that the cause is not an office."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -38,14 +39,14 @@ def incidents(
     lasting = {kind: start for kind, start in before.items() if kind not in up}
     for integration_type, expected in up.items():
         instants = sorted(silent.get(integration_type, ()))
-        needed = max(FEWEST, -(-expected * BEGINS // 1))
+        needed = max(FEWEST, math.ceil(expected * BEGINS))
         if integration_type in before and len(instants) >= expected * ENDS:
             lasting[integration_type] = before[integration_type]
         elif len(instants) >= needed:
-            lasting[integration_type] = instants[int(needed) - 1]
+            lasting[integration_type] = instants[needed - 1]
     return lasting
 
 
 def is_held_back(deadline: float, begun: float | None) -> bool:
-    """Whether a fleet incident that began at `begun` speaks for a deadline that has passed."""
+    """Whether a fleet incident that began at `begun` accounts for a deadline that has passed."""
     return begun is not None and deadline > begun

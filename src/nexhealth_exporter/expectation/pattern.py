@@ -11,6 +11,11 @@ from nexhealth_exporter.model import IntegrationType
 YOUNG_WEEKS, YOUNG_STRETCH = 3, (2.0, 1.6)
 """Before a pattern has so many weeks, more is tolerated: in its first, in its second."""
 
+MORNINGS = range(14, 22)
+"""The slots from 07:00 to 11:00."""
+
+ALWAYS, NEARLY_ALWAYS = 0.97, 0.80
+"""From this share of the week's slots on a sync runs around the clock, or nearly so."""
 
 LEFT_BEHIND, BEYOND = 4, 2
 """The other direction must have moved in so many half hours, and in so many more than ever."""
@@ -100,7 +105,7 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
     @property
     def is_always_on(self) -> bool:
         """Whether it runs around the clock."""
-        return self._runs(0.97)
+        return self._runs(ALWAYS)
 
     @property
     def works_on_holidays(self) -> bool:
@@ -110,7 +115,7 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
         """
         values, night = self.week.values, bytes(NIGHT_SLOTS)
         has_night = night in values + values[: len(night)]
-        return self._runs(0.97) or (self._runs(0.80) and not has_night)
+        return self._runs(ALWAYS) or (self._runs(NEARLY_ALWAYS) and not has_night)
 
     def _runs(self, share: float) -> bool:
         values = self.week.values
@@ -127,24 +132,45 @@ class Tuning(NamedTuple):
     usual_quiet: float
     """Seconds of quiet that the type's allowance has room for."""
     least_stretch: float
+    """The least factor on the allowance before a ticket, however short its quiet stretches were."""
     least_overnight: float
     """The same for a silence that can be overdue only after a night: people come late."""
     most_stretch: float
     """The most that its quiet stretches can ask for: an outage of a working day must be found."""
     least_page: float
+    """The factor on the allowance before a page."""
     page_overnight: float
-    """The factors before a page."""
+    """The same after a night."""
     least_morning: float
-    """The least factor for a silence that begins in the morning: machines are restarted then."""
+    """As `least_stretch`, for a silence that begins in the morning: machines are restarted then."""
     margin: float
     """So many times a quiet stretch that was seen before is tolerated."""
 
 
-SERVER = Tuning(0.78, 1.0, 45 * 60.0, 0.92, 2.0, 2.0, 0.98, 1.5, 1.5, 1.5)
-CLOUD = Tuning(0.50, 0.85, 150 * 60.0, 1.3, 0.78, 1.6, 0.85, 0.85, 1.3, 1.35)
-
-MORNINGS = range(14, 22)
-"""The slots from 07:00 to 11:00."""
+SERVER = Tuning(
+    rests_below=0.78,
+    runs_from=1.0,
+    usual_quiet=45 * 60.0,
+    least_stretch=0.92,
+    least_overnight=2.0,
+    most_stretch=2.0,
+    least_page=0.98,
+    page_overnight=1.5,
+    least_morning=1.5,
+    margin=1.5,
+)
+CLOUD = Tuning(
+    rests_below=0.50,
+    runs_from=0.85,
+    usual_quiet=150 * 60.0,
+    least_stretch=1.3,
+    least_overnight=0.78,
+    most_stretch=1.6,
+    least_page=0.85,
+    page_overnight=0.85,
+    least_morning=1.3,
+    margin=1.35,
+)
 
 
 def tuning_of(kind: IntegrationType) -> Tuning:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, added
-from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS, SLOTS
+from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS
+from nexhealth_exporter.expectation.slots import SLOTS
 from nexhealth_exporter.model import IntegrationType
 
 NIGHT = (1 << 12) - 1

@@ -1,19 +1,16 @@
 """Quiet stretches: how long a direction has rested before, by the hour at which that began."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.expectation.zone import local_second
-
-HOUR = 3600.0
-SLOT = 1800
-SLOTS = 48
-"""Slots of a local day."""
 
 OVERNIGHT = -1
 """In place of a slot: of a silence that can only be overdue after a night."""
 
-NIGHT = 4 * HOUR
+NIGHT = 4 * 3600.0
 """So much rest in one silence is a night."""
 
 NIGHT_SLOTS = int(NIGHT // SLOT)
@@ -36,17 +33,7 @@ class Quiet(NamedTuple):
     """The slot of the day in which it began, or OVERNIGHT."""
 
 
-class Expecting(Protocol):
-    """What says how much of a stretch was expected time."""
-
-    def unexpected(self, mark: float, now: float) -> float:
-        """Seconds of expected time between."""
-
-    def deadline(self, mark: float, allowance: float) -> float | None:
-        """When so many expected seconds have passed."""
-
-
-def hour_of(expectation: Expecting, zone: str, mark: float, usual: float) -> int:
+def hour_of(expectation: Expectation, mark: float, usual: float) -> int:
     """The slot of the day in which a silence began with that mark, or OVERNIGHT.
 
     `usual` is how many expected seconds are usually tolerated.
@@ -54,7 +41,7 @@ def hour_of(expectation: Expecting, zone: str, mark: float, usual: float) -> int
     due = expectation.deadline(mark, usual)
     if due is None or due - mark - usual >= NIGHT:
         return OVERNIGHT
-    return int(local_second(zone, mark) // SLOT)
+    return int(local_second(expectation.timezone, mark) // SLOT)
 
 
 def are_near(one: int, other: int) -> bool:

@@ -9,8 +9,9 @@ import zlib
 
 import msgspec
 
-from nexhealth_exporter.expectation.quiet import OVERNIGHT, SLOT, SLOTS, Quiet
+from nexhealth_exporter.expectation.quiet import OVERNIGHT, Quiet
 from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.expectation.zone import offset_at, pieces_of_day
 
 _LEVEL = 1
@@ -30,6 +31,20 @@ class Record(msgspec.Struct, frozen=True):
     suspect: int = 0
     pauses: tuple[int, int] = (0, 0)
     quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]] = ((), ())
+
+    def since(self, oldest: int) -> "Record":
+        """The same without what lies before that slot, so that later ones have room."""
+        drop = oldest - self.base
+        if drop <= 0:
+            return self
+        return Record(
+            base=oldest,
+            active=self.active >> drop,
+            silent=self.silent >> drop,
+            suspect=self.suspect >> drop,
+            pauses=(self.pauses[0] >> drop, self.pauses[1] >> drop),
+            quiets=self.quiets,
+        )
 
     def packed(self) -> bytes:
         """The same, to be read by `unpacked`."""

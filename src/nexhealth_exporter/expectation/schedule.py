@@ -12,6 +12,11 @@ DAY = 86400
 HOUR = 3600
 SATURDAY = 5
 
+_EPOCH = date(1970, 1, 1).toordinal()
+
+DateRange = tuple[date, date]
+"""First and last day, both included."""
+
 Window = tuple[int, int]
 """From and until, seconds of a local day: 0 <= from < until <= 86400."""
 
@@ -34,19 +39,19 @@ class Schedule:
     """Configured hours. Windows are local wall time, Monday first, split at midnight.
 
     `holidays` are codes such as "US" or "US-MA"; None takes those of the office's country,
-    an empty tuple means none. `closures` are inclusive ranges of local dates.
+    an empty tuple means none. `closures` are of local dates.
     """
 
     name: str
     windows: tuple[tuple[Window, ...], ...]
     lunch: tuple[Window, ...] = ()
     holidays: tuple[str, ...] | None = None
-    closures: tuple[tuple[date, date], ...] = ()
+    closures: tuple[DateRange, ...] = ()
 
     @property
     def is_always_on(self) -> bool:
         """True when every minute of the week is within the hours."""
-        return all(_merged(day) == ((0, DAY),) for day in self.windows)
+        return all(merged(day) == ((0, DAY),) for day in self.windows)
 
 
 _WORKDAY: tuple[Window, ...] = ((8 * HOUR, 17 * HOUR),)
@@ -72,7 +77,7 @@ def week_plan(schedule: Schedule, integration_type: IntegrationType) -> tuple[Da
 
 
 def _day_plan(windows: Iterable[Window], lunch: Iterable[Window], *, is_weekend: bool) -> DayPlan:
-    hours = _merged(windows)
+    hours = merged(windows)
     rest = Reason.WEEKEND if is_weekend and not hours else Reason.CLOSED
     edges = sorted({0, DAY, *(edge for window in (*hours, *lunch) for edge in window)})
     spans: list[Span] = []
@@ -101,11 +106,22 @@ def _within(second: int, windows: Iterable[Window]) -> bool:
     return any(start <= second < end for start, end in windows)
 
 
-def _merged(windows: Iterable[Window]) -> tuple[Window, ...]:
-    merged: list[Window] = []
+def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
+    """The same hours in order; windows that touch or overlap made one."""
+    found: list[Window] = []
     for start, end in sorted(windows):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
-            merged.append((start, end))
-    return tuple(merged)
+            found.append((start, end))
+    return tuple(found)
+
+
+def date_of(day: int) -> date:
+    """The date of a local day that is counted from 1970."""
+    return date.fromordinal(_EPOCH + day)
+
+
+def is_among(day: date, ranges: Iterable[DateRange]) -> bool:
+    """Whether a date lies in any of these ranges."""
+    return any(first <= day <= last for first, last in ranges)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, Day, Evidence, added
-from nexhealth_exporter.expectation.quiet import SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
+from nexhealth_exporter.expectation.slots import SLOTS
 
 DECAY = 0.84
 """What a week counts to the week after it."""

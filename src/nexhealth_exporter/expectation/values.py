@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 
 from nexhealth_exporter.expectation.pattern import Tuning, tuning_of
-from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS, SLOT, SLOTS
+from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS
 from nexhealth_exporter.expectation.shares import Shares, alike
+from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.model import IntegrationType
 
 LEAST_VALUE = 0.15

@@ -1,11 +1,11 @@
 """A learned pattern in words: hours by weekday, and one sentence for people."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.pattern import Pattern
-from nexhealth_exporter.expectation.quiet import SLOTS
+from nexhealth_exporter.expectation.schedule import date_of
+from nexhealth_exporter.expectation.slots import SLOTS
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -38,7 +38,7 @@ def sentence(pattern: Pattern) -> str:
     if pattern.is_always_on:
         hours = "runs around the clock"
     weeks = f"{pattern.weeks} weeks" if pattern.weeks > 1 else "a week"
-    since = date(1970, 1, 1) + timedelta(pattern.since)
+    since = date_of(pattern.since)
     known = f"known since {since.day} {since:%b %Y}"
     return f"learned from {weeks}: {hours}; {100 * pattern.sure:.0f} % sure, {known}"
 

@@ -31,7 +31,7 @@ def is_zone(name: str | None) -> bool:
 def pieces_of_day(zone: str, day: int) -> tuple[Piece, ...]:
     """The pieces of the UTC day number `day` (days since 1970): one, or two on a change."""
     start, end = float(day * DAY), float((day + 1) * DAY)
-    return tuple(_pieces(ZoneInfo(zone), start, end))
+    return tuple(_pieces(zone, start, end))
 
 
 def piece_at(zone: str, at: float) -> Piece:
@@ -52,7 +52,7 @@ def offset_at(zone: str, at: float) -> float:
     return piece_at(zone, at).offset
 
 
-def _pieces(zone: ZoneInfo, start: float, end: float) -> Iterator[Piece]:
+def _pieces(zone: str, start: float, end: float) -> Iterator[Piece]:
     offset = _offset(zone, start)
     if _offset(zone, end) == offset:
         yield Piece(start, end, offset)
@@ -74,7 +74,11 @@ _LAST = datetime(9999, 12, 29, tzinfo=UTC).timestamp()
 """Between these every local time is a date. A mark may lie outside: year 1, east of Greenwich."""
 
 
-def _offset(zone: ZoneInfo, at: float) -> float:
-    within = min(max(at, _FIRST), _LAST)
-    offset = datetime.fromtimestamp(within, UTC).astimezone(zone).utcoffset()
+def moment(at: float, zone: str) -> datetime:
+    """The wall clock's date and time; at the edges of time, the nearest that every zone has."""
+    return datetime.fromtimestamp(min(max(at, _FIRST), _LAST), ZoneInfo(zone))
+
+
+def _offset(zone: str, at: float) -> float:
+    offset = moment(at, zone).utcoffset()
     return offset.total_seconds() if offset is not None else 0.0

@@ -13,6 +13,7 @@ from nexhealth_exporter.exposition.lags import Lags
 from nexhealth_exporter.exposition.row import (
     MARKS,
     OFFICE_COLUMNS,
+    OFFICE_INFO,
     OPEN,
     SYNC_COLUMNS,
     SYNC_INFO,
@@ -165,7 +166,7 @@ class Block:
 
     def _tell_office(self, number: int, standing: Standing) -> None:
         if self._groups[number] == standing.group:
-            info = self._offices.cell(OFFICE_COLUMNS[0], number)
+            info = self._offices.cell(OFFICE_INFO, number)
         else:
             info = office_info(standing)
             self._groups[number] = standing.group

@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Iterator
 from functools import cache, partial
-from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,6 +20,7 @@ from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.histogram import Histogram, Series
 from nexhealth_exporter.exposition.table import Family
+from nexhealth_exporter.plan import Plan
 
 ENDPOINTS = ("authenticates", "institutions", "locations", "sync_status")
 
@@ -34,18 +34,6 @@ END = b"# EOF\n"
 """The last line of an OpenMetrics page."""
 
 
-class Plan(Protocol):
-    """How polls are made: seconds between rounds, and the calls in 30 days that this costs."""
-
-    @property
-    def interval(self) -> float:
-        """Seconds from round to round."""
-
-    @property
-    def projected(self) -> float:
-        """Calls in 30 days."""
-
-
 class OwnMetrics:
     """Counts and facts of this process, on a registry of its own.
 
@@ -55,7 +43,7 @@ class OwnMetrics:
     def __init__(self, version: str, revision: str = "") -> None:
         # Prometheus tells a restart by the value itself; a second series each would only cost.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        # Described by what they collect, process and platform can be asked for by name too.
+        # Described by what they collect, all can be asked for by name.
         self._registry = CollectorRegistry(auto_describe=True)
         self._facts = _Facts()
         self._registry.register(self._facts)
@@ -159,20 +147,12 @@ class _Facts(Collector):
     def forget(self, family: Family) -> None:
         self._told.pop(family, None)
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        for family in table.OWN:
-            if family.kind is table.Kind.GAUGE:
-                yield _empty(family)
-
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        for metric, family in zip(self.describe(), _GAUGES, strict=True):
+        for family in _GAUGES:
+            metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
             if family in self._told:
                 metric.add_metric(*self._told[family])
             yield metric
 
 
 _GAUGES = tuple(family for family in table.OWN if family.kind is table.Kind.GAUGE)
-
-
-def _empty(family: Family) -> GaugeMetricFamily:
-    return GaugeMetricFamily(family.name, family.help, labels=family.labels)

@@ -44,7 +44,7 @@ class Page:
         self._headings = {family.name: part(heading(family)) for family in table.OF_FLEET}
         self._blocks: list[Block] = []
         self._drawn: Callable[[], Fleet | None] = _nothing
-        """Which fleet was drawn last, to its end, while there is it."""
+        """Gives the fleet that was drawn last, if it was to the end and still exists."""
         self._lock = asyncio.Lock()
         self._under_way: dict[Hashable, _Shared] = {}
 

@@ -22,15 +22,15 @@ from nexhealth_exporter.model import Institution, IntegrationType, Operation, Se
 OPEN = b","
 
 Cell = float | bytes | None
-"""A value, which may be a truth, or as bytes the end of a line that has labels of its own."""
+"""A value, which may be a boolean; as bytes, the end of a line that has labels of its own."""
 
 
 class Column(msgspec.Struct, frozen=True, eq=False):
     """Lines of one family that differ only in whose they are.
 
     `tail` follows their label pairs; when it does not close them, cells hold the line's end.
-    `path` is where a standing has the value, if it has it as it is. `is_real` when it is a number
-    of many, not a truth, a count or a text.
+    `path` is the attribute of a sync's standing that is the value, if one is. `is_real` is True
+    for real numbers, which are kept side by side in an array; booleans, counts and texts are not.
     """
 
     family: Family
@@ -63,15 +63,16 @@ SYNC_COLUMNS = (
     *(Column(table.UP[op], path=f"sync.{op}_up") for op in Operation),
     SYNC_INFO,
 )
+OFFICE_INFO = Column(table.INSTITUTION_INFO, OPEN)
 OFFICE_COLUMNS = (
-    Column(table.INSTITUTION_INFO, OPEN),
+    OFFICE_INFO,
     Column(table.POLL_SUCCESS),
     Column(table.LAST_POLL, is_real=True),
     Column(table.INSTITUTION_SYNCS),
 )
 
 _NONE = math.inf
-"""None among numbers side by side: it is not written either."""
+"""Stands for None in an array: it is not written either."""
 
 _told = attrgetter(*(column.path for column in SYNC_COLUMNS if column.path))
 

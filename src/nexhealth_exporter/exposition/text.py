@@ -35,9 +35,9 @@ def numbers(values: Sequence[float]) -> list[bytes]:
 def numbered(
     labelled: Sequence[bytes], values: Sequence[float | None]
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """Label pairs and number of each line that has a number; one value for each label pairs.
+    """Label pairs and number of each line that has a number; there is a value for each pairs.
 
-    NaN is none either. Truths are 1 or 0, and never stand among numbers.
+    NaN counts as no number. Booleans become 1 or 0, and never stand beside numbers.
     """
     text = _numbers.encode(values)[1:-1]
     if text.startswith((b"true", b"false", NOTHING)):

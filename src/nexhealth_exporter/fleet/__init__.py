@@ -18,7 +18,6 @@ from nexhealth_exporter.fleet.standing import (
     Memory,
     Policy,
     Standing,
-    SyncFacts,
     SyncStanding,
 )
 from nexhealth_exporter.fleet.standings import Standings
@@ -33,7 +32,6 @@ __all__ = [
     "Round",
     "Standing",
     "Standings",
-    "SyncFacts",
     "SyncStanding",
     "stagger",
 ]

@@ -107,9 +107,9 @@ class Fleet:
         """The fleet with its incidents as they follow from the marks.
 
         Each sync counts as of the latest good poll of its institution, so that while we
-        are blind no incident begins or ends. None ends after `now`, which a clock that was
-        ahead at some of the polls would have it: nobody is excused for time that is to come.
-        One of a type of which no sync is left ends.
+        are blind no incident begins or ends. None is said to end after `now`, though our clock
+        may have been ahead at some of the polls: nobody is excused for time to come.
+        An incident ends when no sync of its type is left.
         """
         up = [
             (sync.silence(standing.last_success), standing.last_success)

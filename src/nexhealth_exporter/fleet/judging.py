@@ -1,4 +1,4 @@
-"""How an institution's standing changes: by a poll, by another policy, by a past told by others."""
+"""How an institution's standing changes: by a poll, by a new policy, by what others remember."""
 
 import math
 import operator
@@ -17,7 +17,8 @@ from nexhealth_exporter.expectation.judgement import (
     severities_of,
     state_of,
 )
-from nexhealth_exporter.expectation.learned import Learned, Look, first_met
+from nexhealth_exporter.expectation.learned import Learned, first_met
+from nexhealth_exporter.expectation.looks import Look
 from nexhealth_exporter.fleet.standing import (
     NO_MEMORY,
     Disturbance,
@@ -27,7 +28,6 @@ from nexhealth_exporter.fleet.standing import (
     Memory,
     Policy,
     Standing,
-    SyncFacts,
     SyncStanding,
 )
 from nexhealth_exporter.model import (
@@ -39,6 +39,7 @@ from nexhealth_exporter.model import (
     Severity,
     State,
     Sync,
+    SyncFacts,
 )
 
 STAGGER = 6 * 3600
@@ -125,7 +126,8 @@ class Judging:
     ) -> bool:
         """Whether all that followed at the last good poll, `since`, still does.
 
-        A clock that was ahead told ages that are not so, one that was behind met marks too early.
+        It does not if our clock was wrong then: ahead, it made marks look older than they were;
+        behind, it met them before they were made.
         """
         if since is None or at < since or sync != before.sync:
             return False
@@ -149,19 +151,40 @@ class Judging:
     ) -> SyncStanding:
         """The sync after a poll, with what that poll taught."""
         institution = standing.institution
-        looked_at = standing.last_success
         kept = None if before is not None else standing.kept.get(sync.name)
         kind = _kind(sync, before or kept)
+        looked_at: float | None = None
         if before is not None:
+            looked_at = standing.last_success
             learned, hours = before.learned, before.hours
         elif kept is not None:
             looked_at = kept.looked_at
             learned, hours = self._by_its_clock(institution, sync, kind, kept.learned)
         else:
-            looked_at, hours = None, self.policy.hours(institution, sync, kind, None)
+            hours = self.policy.hours(institution, sync, kind, None)
             learned = first_met(at, hours.expectation.timezone)
         if _is_another(kind, before or kept):
             learned = learned.anew(at)
+        late = stagger(institution, sync.name)
+        learned = self._taught(learned, sync, kind, hours, late, looked_at=looked_at, at=at)
+        is_same = before is None or _described_alike(sync, kind, before)
+        still_hold = is_same and learned.pattern is hours.pattern
+        return self._standing(
+            institution, sync, learned, before, at, kind=kind, hours=hours if still_hold else None
+        )
+
+    def _taught(
+        self,
+        learned: Learned,
+        sync: Sync,
+        kind: IntegrationType,
+        hours: Hours,
+        late: int,
+        *,
+        looked_at: float | None,
+        at: float,
+    ) -> Learned:
+        """What is known of a sync after a look at it; `looked_at` is when the look before was."""
         # An answer without a mark is no news of it: the last one that could be read stays known.
         read, write = learned.marks
         marks = (
@@ -170,29 +193,21 @@ class Judging:
         )
         if looked_at is not None:
             learned = learned.caught_up(looked_at, at)
-        late = stagger(institution, sync.name)
         routine = learned.after_routine(marks, at, hours.expectation.timezone, late)
         if routine is not None:
-            learned = routine
-        else:
-            look = Look(
-                at=at,
-                before=looked_at,
-                marks=marks,
-                zone=hours.expectation.timezone,
-                kind=kind,
-                hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
-                tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
-                skipped=hours.skips,
-                disturbed=self.disturbances.get(kind, ()),
-                stagger=late,
-            )
-            learned = learned.after(look)
-        is_same = before is None or _described_alike(sync, kind, before)
-        still_hold = is_same and learned.pattern is hours.pattern
-        return self._standing(
-            institution, sync, learned, before, at, kind=kind, hours=hours if still_hold else None
+            return routine
+        look = Look(
+            at=at,
+            before=looked_at,
+            marks=marks,
+            kind=kind,
+            hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
+            tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
+            skipped=hours.skips,
+            disturbed=self.disturbances.get(kind, ()),
+            stagger=late,
         )
+        return learned.after(look)
 
     def _by_its_clock(
         self, institution: Institution, sync: Sync, kind: IntegrationType, learned: Learned
@@ -227,21 +242,11 @@ class Judging:
         )
         state = state_of(sync, anchors, at, self.policy.abandoned_after)
         olds = (None, None) if before is None else before.judgements
+        judged_alike = None if hours is None else before
         judged: list[Judgement] = []
         for way, operation in enumerate(WAYS):
-            anchor, old = anchors[way], olds[way]
-            if (
-                hours is not None
-                and before is not None
-                and old is not None
-                and _tolerates_alike(own, way, anchor, learned, before)
-            ):
-                warning, critical = old.basis.warning, old.basis.critical
-            else:
-                zone = own.expectation.timezone
-                alone = 0 if own.pattern is None else learned.alone(way, zone)
-                allowed = own.allowances(kind, operation, anchor, alone)
-                warning, critical = allowed[Severity.WARNING], allowed[Severity.CRITICAL]
+            anchor = anchors[way]
+            warning, critical = _tolerated(own, kind, way, anchor, learned, before=judged_alike)
             basis = Basis(
                 mark=marks[way],
                 anchor=anchor,
@@ -253,7 +258,7 @@ class Judging:
                 ),
                 excuse=_excuse(lasted, anchor),
             )
-            judged.append(judge(basis, old))
+            judged.append(judge(basis, olds[way]))
         return SyncStanding(
             sync=sync,
             integration_type=kind,
@@ -265,14 +270,29 @@ class Judging:
         )
 
 
-def _tolerates_alike(
-    hours: Hours, way: int, anchor: float, learned: Learned, before: SyncStanding
-) -> bool:
-    """Whether these hours tolerate the same of a direction as when it was judged by them."""
-    if hours.pattern is None:
-        return True  # then no mark matters
-    is_same = before.judgements[way].basis.anchor == anchor
-    return is_same and before.learned.ahead(way) is learned.ahead(way)
+def _tolerated(
+    hours: Hours,
+    kind: IntegrationType,
+    way: int,
+    anchor: float,
+    learned: Learned,
+    *,
+    before: SyncStanding | None,
+) -> tuple[float, float]:
+    """The allowances of a direction, for a ticket and for a page, in seconds.
+
+    `before` is how it was judged by these hours, if it was: that still holds while its mark has
+    not moved, nor the other one come further ahead of it.
+    """
+    if before is not None:
+        basis = before.judgements[way].basis
+        if hours.pattern is None or (  # without a pattern no mark matters
+            basis.anchor == anchor and before.learned.ahead(way) is learned.ahead(way)
+        ):
+            return basis.warning, basis.critical
+    alone = 0 if hours.pattern is None else learned.alone(way, hours.expectation.timezone)
+    allowed = hours.allowances(kind, WAYS[way], anchor, alone)
+    return allowed[Severity.WARNING], allowed[Severity.CRITICAL]
 
 
 def excused(standing: Standing, ended: Disturbances) -> Standing:

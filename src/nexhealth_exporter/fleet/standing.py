@@ -29,6 +29,7 @@ from nexhealth_exporter.model import (
     Source,
     State,
     Sync,
+    SyncFacts,
 )
 
 
@@ -81,10 +82,6 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
                 if self.pattern.is_left_behind(way, alone):
                     room = room._replace(is_left_behind=True)
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
-
-
-SyncFacts = tuple[str, IntegrationType]
-"""What a group may depend on: a sync's product and its integration type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +187,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
 
     `last_poll` and `last_success` are instants of the latest poll and the latest good one;
     `failure` is the reason's label if the latest poll failed. `kept` is what is remembered of
-    syncs that are not shown. `stamp` is another for each standing that is made: whoever has drawn
-    one need not keep it, which would be a second fleet, to tell it from others.
+    syncs that are not shown. `stamp` is a number that no other standing has: by it, whoever has
+    drawn one tells it from its successors without keeping it, which would be a second fleet.
     """
 
     institution: Institution

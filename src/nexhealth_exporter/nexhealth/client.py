@@ -29,7 +29,7 @@ from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.nexhealth.exchange import LARGE_LIMIT, Call, Exchange, Meter, Response
 from nexhealth_exporter.nexhealth.pacer import Pacer
 from nexhealth_exporter.nexhealth.remarks import Remarks
-from nexhealth_exporter.nexhealth.retry import Allowance, Limit, persist
+from nexhealth_exporter.nexhealth.retry import Limit, Retries, persist
 from nexhealth_exporter.nexhealth.text import scrubbed, spellings
 from nexhealth_exporter.nexhealth.token import Authenticator
 
@@ -96,7 +96,7 @@ class NexHealth:
         self._pacer = pacer
         self._meter = meter
         self._clock = clock
-        self._allowance = Allowance()
+        self._retries = Retries()
         self._throttles = 0
         self._remarks = Remarks(self._scrubbed)
         self._known = Inventory({})
@@ -174,7 +174,7 @@ class NexHealth:
                 listed = {one.subdomain for others in found for one in others}
                 told = [one for one in self._known if not listed or one.subdomain in listed]
                 logger.warning(
-                    "an endpoint of the inventory tells of nobody, going on with what it told",
+                    "an endpoint of the inventory lists nobody, going on with what it listed",
                     extra={"endpoint": endpoint},
                 )
             found.append(told)
@@ -240,7 +240,7 @@ class NexHealth:
         seconds = self._timeout * (_SMALL_LIMIT if call.is_small else LARGE_LIMIT)
         limit = Limit(seconds)
         ask = partial(self._once, call, authorization, limit)
-        return persist(ask, limit, self._pacer, self._allowance)
+        return persist(ask, limit, self._pacer, self._retries)
 
     async def _once(self, call: Call, authorization: str, limit: Limit) -> envelope.Answer:
         response = await self._exchange.send(call, authorization, limit.start)

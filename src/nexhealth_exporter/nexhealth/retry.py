@@ -27,8 +27,8 @@ _MOST = 10 * _PRICE
 """A retry costs as much as ten successes earn; ten retries can be saved up."""
 
 
-class Allowance:
-    """How many retries all questions together may still cost, because calls may be billed.
+class Retries:
+    """How many retries all questions together may still make, because calls may be billed.
 
     Ten at once; each success earns a tenth of one. When everything fails, retries
     cease; in the long run they cost a tenth of the calls at most.
@@ -41,14 +41,17 @@ class Allowance:
         """A question has been answered."""
         self._left = min(self._left + 1, _MOST)
 
-    def is_spent(self, state: "RetryCallState") -> bool:
-        """Take one retry, unless none is left. A 429 costs none: its pause bounds it."""
-        if isinstance(_error(state), Throttled):
-            return False
-        if self._left < _PRICE:
+    def pay_for(self, error: PollError | None) -> bool:
+        """Pay for a retry after that failure; False if none is left.
+
+        One after a 429 costs nothing: its pause bounds it.
+        """
+        if isinstance(error, Throttled):
             return True
+        if self._left < _PRICE:
+            return False
         self._left -= _PRICE
-        return False
+        return True
 
 
 class Limit:
@@ -88,7 +91,7 @@ class Limit:
 
 
 async def persist(
-    ask: Callable[[], Awaitable[_T]], limit: Limit, pacer: Pacer, allowance: Allowance
+    ask: Callable[[], Awaitable[_T]], limit: Limit, pacer: Pacer, retries: Retries
 ) -> _T:
     """What `ask` gives, at the first try or a later one. Raises the last failure.
 
@@ -100,7 +103,7 @@ async def persist(
     except PollError as error:
         failures = [error]
     else:
-        allowance.succeeded()
+        retries.succeeded()
         return answer
 
     async def again() -> _T:
@@ -109,12 +112,12 @@ async def persist(
         return await ask()
 
     async with limit.kept():
-        answer = await _law(limit, pacer, allowance)(again)
-    allowance.succeeded()
+        answer = await _law(limit, pacer, retries)(again)
+    retries.succeeded()
     return answer
 
 
-def _law(limit: Limit, pacer: Pacer, allowance: Allowance) -> "AsyncRetrying":
+def _law(limit: Limit, pacer: Pacer, retries: Retries) -> "AsyncRetrying":
     """The law of retries for one question; `reraise` gives the last failure."""
     # Imported late: the program is to answer before the first question fails.
     from tenacity import AsyncRetrying, retry_if_exception  # noqa: PLC0415
@@ -124,7 +127,7 @@ def _law(limit: Limit, pacer: Pacer, allowance: Allowance) -> "AsyncRetrying":
         limit.failure = _error(state)
         wait = max(state.upcoming_sleep, pacer.paused_for)
         is_late = state.attempt_number >= ATTEMPTS or wait >= limit.left
-        return is_late or allowance.is_spent(state)
+        return is_late or not retries.pay_for(limit.failure)
 
     return AsyncRetrying(
         retry=retry_if_exception(_may_pass),

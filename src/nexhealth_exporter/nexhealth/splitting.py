@@ -2,8 +2,8 @@
 
 The decoder splits only whole JSON texts. So the body is cut where an entry seems to begin, and a
 cut is believed when the decoder reads what lies before it as whole entries: then the cut is
-between two entries, whatever they hold. Whoever writes answers in which none of this is so, or
-which are no JSON, gets None here, and has them read in one go.
+between two entries, whatever they hold. Answers of which this does not hold, or which are no JSON,
+give None here, and are read in one go.
 """
 
 import asyncio

@@ -10,6 +10,7 @@ from itertools import islice
 from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Institution, Inventory, Poll
+from nexhealth_exporter.plan import STALE_INTERVALS
 from nexhealth_exporter.poller.ports import Meter
 from nexhealth_exporter.poller.rest import now
 
@@ -20,9 +21,6 @@ INCIDENT_SECONDS = 5.0
 
 BATCH = 20
 """Institutions that change together where all of them do: others wait for so many."""
-
-STALE_INTERVALS = 3
-"""A known answer is served for at least so many intervals without a good poll."""
 
 
 class Latest:
@@ -44,7 +42,7 @@ class Latest:
         self._following: asyncio.Task[None] | None = None
 
     def judge_by(self, policy: Policy) -> None:
-        """Judge by another policy: answers at once, what is known a few institutions at a time."""
+        """Judge by another policy: new answers at once, what is known a few at a time."""
         self._given = policy
         self._policy = self._lasting()
         known = (standing.institution for standing in self.fleet)

@@ -8,7 +8,8 @@ from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.fleet import Fleet, Round, Standing, SyncStanding
 from nexhealth_exporter.model import Severity
 from nexhealth_exporter.report.row import Row
-from nexhealth_exporter.report.story import looks_closed, stretch, why
+from nexhealth_exporter.report.silence import looks_closed, stretch
+from nexhealth_exporter.report.story import why
 from nexhealth_exporter.report.summary import Summary
 from nexhealth_exporter.report.words import rfc3339
 

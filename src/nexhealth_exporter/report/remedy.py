@@ -3,11 +3,13 @@
 import shlex
 from datetime import date, timedelta
 
+from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
 from nexhealth_exporter.report.row import FLUCTUATION, Condition, Row
-from nexhealth_exporter.report.story import DOING, looks_closed, stop_of, stretch
-from nexhealth_exporter.report.words import moment, rfc3339, subdomain_glob
+from nexhealth_exporter.report.silence import looks_closed, stop_of, stretch
+from nexhealth_exporter.report.story import DOING
+from nexhealth_exporter.report.words import DAY, rfc3339, subdomain_glob
 
 _MOST_DAYS = 14
 """A closure proposed for longer than this would rather be a mistake."""
@@ -109,10 +111,10 @@ def _back_by(row: Row, sync: SyncStanding) -> float:
     for piece in expectation.segments(row.now):
         if piece.is_open and moment(piece.start, zone).date() > today:
             allowance = sync.read.allowance[Severity.WARNING]
-            return expectation.deadline(piece.start, allowance) or row.now + 86400
-        if piece.start > row.now + 30 * 86400:
+            return expectation.deadline(piece.start, allowance) or row.now + DAY
+        if piece.start > row.now + 30 * DAY:
             break
-    return row.now + 86400
+    return row.now + DAY
 
 
 def _days(row: Row, sync: SyncStanding) -> tuple[date, date]:

@@ -44,9 +44,8 @@ class Row(NamedTuple):
     """A sync at the instant `now`, or an institution of which no sync is known (`sync` None).
 
     `now_piece` is the expectation now. `due` is the deadline that decides: if the sync is
-    overdue, the first one missed by the directions that are so at the worst severity; else
-    the next to come. `is_held_back` is True while a
-    fleet incident speaks for this sync.
+    overdue, the first one missed by the directions that are overdue at the worst severity;
+    otherwise the next to come. `is_held_back` is True while a fleet incident accounts for it.
     """
 
     standing: Standing

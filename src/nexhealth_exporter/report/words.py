@@ -3,7 +3,8 @@
 import json
 import re
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+
+from nexhealth_exporter.expectation.zone import moment
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -27,15 +28,8 @@ def _two(many: int, unit: str, few: int, small: str) -> str:
     return f"{many} {unit} {few} {small}" if few else f"{many} {unit}"
 
 
-_FIRST = datetime(1, 1, 3, tzinfo=UTC).timestamp()
-_LAST = datetime(9999, 12, 29, tzinfo=UTC).timestamp()
 _FIRST_SECOND = datetime.min.replace(tzinfo=UTC).timestamp()
 _LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
-
-
-def moment(at: float, zone: str) -> datetime:
-    """The instant in that zone; at the edges of time, the nearest that every zone can tell."""
-    return datetime.fromtimestamp(min(max(at, _FIRST), _LAST), ZoneInfo(zone))
 
 
 def clock(at: float, zone: str) -> str:

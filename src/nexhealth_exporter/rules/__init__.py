@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from nexhealth_exporter.rules.rules import Rules, SyncFacts, SyncRules
+from nexhealth_exporter.rules.rules import Rules, SyncRules
 
-__all__ = ["Rules", "SyncFacts", "SyncRules", "load", "read"]
+__all__ = ["Rules", "SyncRules", "load", "read"]
 
 
 def load(path: Path | None) -> Rules:

@@ -2,22 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING
 
 from nexhealth_exporter.expectation.allowance import AllowanceRules, Bounds
-from nexhealth_exporter.expectation.schedule import Schedule
-from nexhealth_exporter.model import Institution, IntegrationType, Operation, Severity
+from nexhealth_exporter.expectation.schedule import DateRange, Schedule
+from nexhealth_exporter.model import Institution, IntegrationType, Operation, Severity, SyncFacts
 from nexhealth_exporter.rules.matching import Entries, T
 
 if TYPE_CHECKING:
     from nexhealth_exporter.rules.schema import ClosureEntry, Entry
-
-DateRange = tuple[date, date]
-
-SyncFacts = tuple[str, IntegrationType]
-"""What a match may ask of a sync: its product's display name and its integration type."""
-
 
 _NO_ALLOWANCE: AllowanceRules = {}
 """One for all the syncs of which nothing is configured."""

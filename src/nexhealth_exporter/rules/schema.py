@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from nexhealth_exporter.document import Table, did_you_mean
 from nexhealth_exporter.expectation.allowance import Bounds
-from nexhealth_exporter.expectation.schedule import Schedule, Window
+from nexhealth_exporter.expectation.schedule import DateRange, Schedule, Window
 from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
 from nexhealth_exporter.rules import words
@@ -56,7 +56,7 @@ def _each_day_once(hours: "Hours") -> "Hours":
     return hours
 
 
-def _any(days: list[words.DateRange]) -> list[words.DateRange]:
+def _any(days: list[DateRange]) -> list[DateRange]:
     if not days:
         raise ValueError('is empty; name a day, such as ["2026-11-27"]')
     return days
@@ -74,7 +74,7 @@ def _named(schedules: "dict[str, ScheduleTable]") -> "dict[str, ScheduleTable]":
 Days = Annotated[tuple[int, ...], PlainValidator(words.weekdays)]
 Windows = Annotated[tuple[Window, ...], PlainValidator(words.windows)]
 Hours = dict[Days, Windows]
-Dates = Annotated[words.DateRange, PlainValidator(words.dates)]
+Dates = Annotated[DateRange, PlainValidator(words.dates)]
 Span = Annotated[Bounds, PlainValidator(words.bounds)]
 
 

@@ -11,10 +11,7 @@ from datetime import date
 from nexhealth_exporter.document import did_you_mean
 from nexhealth_exporter.expectation.allowance import Bounds
 from nexhealth_exporter.expectation.calendar import is_country, states_of
-from nexhealth_exporter.expectation.schedule import DAY, Window
-
-DateRange = tuple[date, date]
-"""First and last day, both included."""
+from nexhealth_exporter.expectation.schedule import DAY, DateRange, Window, merged
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -91,17 +88,7 @@ def split_at_midnight(week: Iterable[tuple[int, Window]]) -> tuple[tuple[Window,
         days[weekday].append((start, min(end, DAY)))
         if end > DAY:
             days[(weekday + 1) % 7].append((0, end - DAY))
-    return tuple(_joined(day) for day in days)
-
-
-def _joined(day: list[Window]) -> tuple[Window, ...]:
-    joined: list[Window] = []
-    for start, end in sorted(day):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return tuple(joined)
+    return tuple(merged(day) for day in days)
 
 
 def dates(value: object) -> DateRange:

@@ -8,13 +8,11 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from nexhealth_exporter.plan import Scope
+from nexhealth_exporter.plan import STALE_INTERVALS, Scope
 from nexhealth_exporter.settings import values
 from nexhealth_exporter.settings.values import Exposition, ListenAddress, LogFormat, LogLevel
 
 PREFIX = "NEXHEALTH_EXPORTER_"
-
-INTERVALS_BEFORE_STALE = 3
 
 DAY = 86400.0
 
@@ -27,7 +25,7 @@ Pattern = Annotated[re.Pattern[str], BeforeValidator(values.pattern)]
 File = Annotated[Path, BeforeValidator(values.path)]
 
 
-class Pace(NamedTuple):
+class Rates(NamedTuple):
     """How many calls this process may make in any second and in any minute."""
 
     per_second: int
@@ -55,7 +53,7 @@ def _set(default: object, metavar: str, description: str) -> Any:  # noqa: ANN40
 
 def _three_intervals_or(least: float, given: dict[str, Any]) -> float:
     interval = float(given.get("poll_interval_seconds", 0))
-    return max(least, INTERVALS_BEFORE_STALE * interval)
+    return max(least, STALE_INTERVALS * interval)
 
 
 class Settings(BaseSettings):
@@ -212,7 +210,7 @@ class Settings(BaseSettings):
         return [f"{variable('api_key')} and {variable('api_key_file')} are both set; keep one."]
 
     def _times(self) -> list[str]:
-        least = INTERVALS_BEFORE_STALE * self.poll_interval_seconds
+        least = STALE_INTERVALS * self.poll_interval_seconds
         if self.stale_after_seconds >= least:
             return []
         name, interval = variable("stale_after_seconds"), variable("poll_interval_seconds")
@@ -236,9 +234,9 @@ class Settings(BaseSettings):
         return wrong
 
     @property
-    def pace(self) -> Pace:
+    def rates(self) -> Rates:
         """The rates of this shard; the parts of all shards add up to the whole."""
-        return Pace(
+        return Rates(
             self._part(self.api_requests_per_second), self._part(self.api_requests_per_minute)
         )
 

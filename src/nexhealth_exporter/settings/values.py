@@ -123,13 +123,22 @@ def _split(value: object) -> SplitResult:
     text = str(value)
     try:
         parts = urlsplit(text)
-        usable = parts.port != 0 and not re.search(r"\s", text)
+        usable = parts.port != 0 and not re.search(r"\s", text) and _is_host(parts.hostname or "")
     except ValueError:
         usable = False
     if not usable:
         # The cause is not chained: its text would show the address, which may hold a password.
         raise ValueError("is not an address; check host and port")
     return urlsplit(text)
+
+
+def _is_host(name: str) -> bool:
+    """Whether the name can be looked up: no label of it is empty or longer than 63 characters."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def pattern(value: object) -> re.Pattern[str]:
@@ -176,7 +185,8 @@ def listen_address(value: object) -> ListenAddress:
     found = re.fullmatch(
         r"(?:\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:/\[\]]*)):(?P<port>\d+)", str(value)
     )
-    if found is None or int(found["port"]) > _LARGEST_PORT:
+    is_usable = found is not None and _is_host(found["host"] or "")
+    if found is None or not is_usable or int(found["port"]) > _LARGEST_PORT:
         raise ValueError("must be host:port, such as 0.0.0.0:10639, [::1]:10639 or :10639")
     return ListenAddress(found["v6"] or found["host"] or None, int(found["port"]))
 

@@ -23,7 +23,8 @@ def iso(t: float | None) -> str | None:
     return datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def _colour(mark: float | None, now: float, red_after: float) -> str:
+def colour(mark: float | None, now: float, red_after: float) -> str:
+    """The API's colour of a mark that turns red after so many seconds."""
     return "green" if mark is not None and now - mark <= red_after else "red"
 
 
@@ -120,9 +121,9 @@ def sync_entry(office: Office, sync: Sync, marks: Marks, now: float, *, ehr: boo
         "sync_source_type": "DataSource",
         "sync_source_name": sync.name,
         "ehr" if ehr else "emr": emr,
-        "read_status": _colour(marks.read, now, READ_RED_AFTER),
+        "read_status": colour(marks.read, now, READ_RED_AFTER),
         "read_status_at": iso(marks.read),
-        "write_status": _colour(marks.write, now, WRITE_RED_AFTER),
+        "write_status": colour(marks.write, now, WRITE_RED_AFTER),
         "write_status_at": iso(marks.write),
         "locations": [short_location(x) for x in office.locations if x.id in sync.locations],
     }

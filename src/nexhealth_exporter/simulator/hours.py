@@ -49,7 +49,8 @@ def _minute(text: str) -> int:
 
 @lru_cache(maxsize=256)
 def _calendar(country: str, year: int) -> Mapping[date, str]:
-    return dict(holidays.country_holidays(country, years=year))
+    # The machine's language must not decide what the sure ones are called.
+    return dict(holidays.country_holidays(country, years=year, language="en_US"))
 
 
 @lru_cache(maxsize=65536)

@@ -17,6 +17,7 @@ from nexhealth_exporter.simulator.answers import (
     READ_RED_AFTER,
     WRITE_RED_AFTER,
     Direction,
+    colour,
     iso,
 )
 from nexhealth_exporter.simulator.behaviour import Routine
@@ -169,13 +170,9 @@ class _Tape:
         read, write = self.read, self.write
         return (
             f'{self._fixed[:-1]},"read_at":{read.text},"write_at":{write.text},'
-            f'"read_status":"{_colour(read.mark, at, READ_RED_AFTER)}",'
-            f'"write_status":"{_colour(write.mark, at, WRITE_RED_AFTER)}"}}\n'
+            f'"read_status":"{colour(read.mark, at, READ_RED_AFTER)}",'
+            f'"write_status":"{colour(write.mark, at, WRITE_RED_AFTER)}"}}\n'
         )
-
-
-def _colour(mark: float | None, at: float, red_after: float) -> str:
-    return "green" if mark is not None and at - mark <= red_after else "red"
 
 
 def _second(at: float) -> str:

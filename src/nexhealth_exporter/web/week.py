@@ -14,7 +14,7 @@ from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.expectation.learned import Learned
-from nexhealth_exporter.expectation.quiet import SLOT, SLOTS
+from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import Operation, Reason, Severity
 from nexhealth_exporter.report.row import CALM, Row
@@ -29,6 +29,7 @@ _DAY = 86400.0
 _EPOCH = date(1970, 1, 1)
 _STRIP = 9.0
 """How high activity is drawn, at the foot of a row."""
+_STRIP_GAP = 1.0
 _LABEL_WIDTH = 64.0
 """A bar must be so wide to carry a word."""
 _WORDS = REASONS | {Reason.CLOSED: ""}
@@ -265,7 +266,8 @@ class _Frame:
 
     def _strip(self, kind: str, day: date, begin: float, end: float, share: float = 1.0) -> Strip:
         height = share * _STRIP
-        width = (end - begin) / _DAY * WIDTH - 1
+        # Of a slot that has just begun less is over than the gap between strips is wide.
+        width = max((end - begin) / _DAY * WIDTH - _STRIP_GAP, _STRIP_GAP)
         return Strip(kind, self.x(begin), self._y(day) + ROW - height, width, height)
 
 

@@ -57,7 +57,14 @@ def _header(text: str) -> str:
     return text
 
 
+def _path(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must be the path of a file")
+    return text
+
+
 Version = Annotated[str, _one_of(VERSIONS)]
+File = Annotated[str, AfterValidator(_path)]
 Header = Annotated[str, AfterValidator(_header)]
 
 
@@ -75,10 +82,10 @@ class Tls(Table):
         "curve_preferences": "remove it",
     }
 
-    cert_file: str = Field(examples=["server.crt"])
-    key_file: str = Field(examples=["server.key"])
+    cert_file: File = Field(examples=["server.crt"])
+    key_file: File = Field(examples=["server.key"])
     client_auth_type: Annotated[str, _one_of(CLIENT_AUTH)] = "NoClientCert"
-    client_ca_file: str | None = Field(None, examples=["ca.crt"])
+    client_ca_file: File | None = Field(None, examples=["ca.crt"])
     min_version: Version = "TLS12"
     max_version: Version = "TLS13"
     cipher_suites: list[Annotated[str, _one_of(CIPHERS)]] = Field(

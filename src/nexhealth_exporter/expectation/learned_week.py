@@ -6,8 +6,8 @@ import msgspec
 
 from nexhealth_exporter.expectation.expectation import EXPECTED
 from nexhealth_exporter.expectation.pattern import Week, week_of
-from nexhealth_exporter.expectation.quiet import SLOT, SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY, DayPlan, Span, joined
+from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.model import Reason
 
 _EVENING = 34
