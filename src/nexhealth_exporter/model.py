@@ -125,6 +125,14 @@ class Poll(msgspec.Struct, frozen=True, gc=False):
     failure: str | None = None
 
 
+class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What the API told of an institution and its syncs last, and when."""
+
+    institution: Institution
+    at: float
+    syncs: tuple[Sync, ...]
+
+
 class Inventory(msgspec.Struct, frozen=True, gc=False):
     """Every institution the key can see, by subdomain."""
 

@@ -1,6 +1,8 @@
 """What was learned, in a small SQLite database: it outlives restarts, and kills at any moment.
 
-A row holds what is known of one sync. Saving may be done from any thread.
+A row holds what is known of one sync, or the last answer about one institution: so whoever was
+overdue before a restart is so after it, whether the API answers or not. Saving may be done from
+any thread.
 """
 
 import logging
@@ -10,7 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +24,7 @@ from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import week_of
 from nexhealth_exporter.expectation.record import unpacked
 from nexhealth_exporter.fleet import Disturbance, Fleet, Kept
-from nexhealth_exporter.model import IntegrationType
+from nexhealth_exporter.model import Answer, IntegrationType
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +50,15 @@ CREATE TABLE IF NOT EXISTS incident (
     integration_type TEXT NOT NULL, start REAL NOT NULL, ended REAL,
     PRIMARY KEY (integration_type, start)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answer (
+    institution TEXT NOT NULL PRIMARY KEY, told BLOB NOT NULL
+) WITHOUT ROWID;
 """
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Learned).decode
+_decode_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
 _UNREADABLE = (msgspec.DecodeError, zlib.error, TypeError, ValueError)
@@ -92,6 +98,8 @@ class State:
         self.was_lost = False
         self._saved: frozenset[int] = frozenset()
         """The stamps of the records in the database: these themselves would stay in memory."""
+        self._latest = 0
+        """The stamp of the latest standing whose answer is in the database."""
         self._writing = threading.Lock()
         try:
             self._db = _opened(path)
@@ -130,6 +138,21 @@ class State:
         self._saved = frozenset(change.stamp for change in _changes(fleet))
         return fleet
 
+    def answers(self) -> list[Answer]:
+        """The last answer about each institution, the oldest first.
+
+        What cannot be read is left out: another version wrote it, and the next poll brings it.
+        """
+        try:
+            rows = self._db.execute("SELECT told FROM answer").fetchall()
+        except sqlite3.Error as error:
+            raise StateError(f"{self.path} cannot be read: {error}.") from None
+        answers = []
+        for (told,) in rows:
+            with suppress(msgspec.DecodeError):
+                answers.append(_decode_answer(told))
+        return sorted(answers, key=lambda answer: answer.at)
+
     def save(self, fleet: Fleet) -> int:
         """Write what has changed since the last save, all of it or nothing; how many records."""
         changes = list(_changes(fleet))
@@ -148,9 +171,11 @@ class State:
                     ),
                 )
                 _save_incidents(db, fleet.disturbances)
+                _save_answers(db, fleet, self._latest)
         except sqlite3.Error as error:
             raise StateError(f"{self.path} cannot be written: {error}.") from None
         self._saved = frozenset(change.stamp for change in changes)
+        self._latest = max((standing.stamp for standing in fleet), default=self._latest)
         return len(news)
 
     def close(self) -> None:
@@ -278,6 +303,24 @@ def _save_incidents(
     ]
     db.execute("DELETE FROM incident")
     db.executemany("INSERT INTO incident VALUES (?, ?, ?)", rows)
+
+
+def _save_answers(db: sqlite3.Connection, fleet: Fleet, since: int) -> None:
+    """The answers behind the standings after that stamp; of who is watched no more none is kept.
+
+    A fleet that watches nobody does not know who has gone.
+    """
+    if not fleet.standings:
+        return
+    known = db.execute("SELECT institution FROM answer").fetchall()
+    gone = [row for row in known if row[0] not in fleet.standings]
+    db.executemany("DELETE FROM answer WHERE institution = ?", gone)
+    news = []
+    for standing in fleet:
+        if standing.stamp > since and (answer := standing.answer) is not None:
+            with suppress(UnicodeEncodeError):  # a name with half a character: the next poll has it
+                news.append((standing.institution.subdomain, _encode(answer)))
+    db.executemany("INSERT OR REPLACE INTO answer VALUES (?, ?)", news)
 
 
 def _text(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -10,6 +10,7 @@ import pytest
 
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.model import Answer
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.plan import Pace, Scope
 from nexhealth_exporter.policy import Defaults, policy
@@ -86,6 +87,7 @@ def polling() -> Open:
         limit: float = 5.0,
         per_second: int = 500,
         per_minute: int = 30_000,
+        answers: Sequence[Answer] = (),
         **pace: object,
     ) -> AsyncIterator[Polling]:
         own = OwnMetrics("test")
@@ -109,6 +111,7 @@ def polling() -> Open:
                 concurrency=concurrency,
                 meter=own,
                 clock=time.time,
+                answers=answers,
             )
             yield Polling(simulator, poller, own)
 

@@ -82,6 +82,80 @@ def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
     assert {s.expectation.source for _, s in later.syncs()} == {"learned"}
 
 
+def test_the_last_answers_are_told_after_a_restart(tmp_path: Path, recently: float) -> None:
+    path, names = tmp_path / "state.db", ["a", "b"]
+    fleet = lived(watching(Fleet(), names), names, recently, 0.1)
+    state = State(path)
+    state.save(fleet)
+    later = fleet.after(
+        [
+            Poll("a", recently + DAY, (Sync("another", None, write_at=1.5, write_up=False),)),
+            Poll("b", recently + DAY, failure="timeout"),
+        ],
+        POLICY,
+    )
+    state.save(later)
+    state.close()
+
+    answers = State(path).answers()
+    assert [(a.institution.subdomain, a.at) for a in answers] == [
+        ("b", fleet.standings["b"].last_success),
+        ("a", recently + DAY),
+    ]
+    assert answers == [later.standings[name].answer for name in ("b", "a")]
+
+
+def test_answers_of_who_is_watched_no_more_are_forgotten(tmp_path: Path, recently: float) -> None:
+    path, names = tmp_path / "state.db", ["a", "b"]
+    fleet = lived(watching(Fleet(), names), names, recently, 0.1)
+    state = State(path)
+    state.save(fleet)
+    # Who learns from a Prometheus watches nobody, and knows nothing of who has gone.
+    state.save(Fleet(remembered=dict(fleet.memory())))
+    assert len(state.answers()) == 2
+    # Nor does one that has just started, whose answers are not taken over yet.
+    state.save(watching(Fleet(), names))
+    assert len(state.answers()) == 2
+
+    state.save(watching(fleet, ["b"]))
+
+    assert [answer.institution.subdomain for answer in state.answers()] == ["b"]
+
+
+def test_an_answer_that_cannot_be_read_or_written_costs_no_other(
+    tmp_path: Path, recently: float
+) -> None:
+    path, names = tmp_path / "state.db", ["a", "b", "c"]
+    fleet = lived(watching(Fleet(), names), names, recently, 0.1)
+    half = Sync("half \ud800 of one", IntegrationType.SERVER, read_at=recently)
+    fleet = fleet.after([Poll("b", recently + DAY, (half,))], POLICY)
+    state = State(path)
+    assert state.save(fleet) == 4
+    state.close()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE answer SET told = x'93c0' WHERE institution = 'a'")
+    db.close()
+
+    again = State(path)
+    assert [answer.institution.subdomain for answer in again.answers()] == ["c"]
+    assert not again.was_lost
+
+
+def test_a_file_from_before_answers_were_kept_has_none(tmp_path: Path, recently: float) -> None:
+    path, names = tmp_path / "state.db", ["a"]
+    state = State(path)
+    state.save(lived(watching(Fleet(), names), names, recently, 0.1))
+    state.close()
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE answer")
+    db.close()
+    assert remembered(path).remembered.keys() == {"a"}
+    again = State(path)
+    assert again.answers() == []
+    assert again.fleet().remembered.keys() == {"a"}
+    assert not again.was_lost
+
+
 def test_what_many_records_name_alike_is_held_once(tmp_path: Path, recently: float) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     state = State(path)
@@ -253,9 +327,10 @@ def test_a_file_of_an_older_schema_is_set_aside(
 
 
 def test_the_layout_of_records_has_not_changed_without_a_new_schema() -> None:
-    known = (4, 1090807356)
+    known = (4, 1559144136)
     assert (SCHEMA, zlib.crc32(_layout().encode())) == known, (
-        "raise SCHEMA, then set both here; a field at the end with a default needs no other schema"
+        "raise SCHEMA, then set both here; "
+        "a field at the end with a default, or a table more, needs no other schema"
     )
 
 

@@ -88,6 +88,7 @@ class Exporter:
         self._fingerprint = seen
         self._tls_changed = asyncio.Event()
         self.files = files
+        learned, answers = memory.handed_over()
         self.poller = Poller(
             api,
             pace_of(settings),
@@ -96,7 +97,8 @@ class Exporter:
             concurrency=settings.api_max_concurrency,
             meter=own,
             clock=time.time,
-            remembering=memory.handed_over(),
+            remembering=learned,
+            answers=answers,
         )
         self._web_seen = _of_web(files.web, seen)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.model import Answer
 
 if TYPE_CHECKING:
     from nexhealth_exporter.state import State
@@ -43,7 +44,7 @@ class Memory:
         self._is_lost = False
         self.is_empty = True
         """Whether no hours were known at start."""
-        self._found = Fleet()
+        self._found, self._answers = Fleet(), list[Answer]()
         if path is not None:
             self._open(path)
 
@@ -53,7 +54,7 @@ class Memory:
 
         try:
             self._state = State(path)
-            self._found = self._state.fleet()
+            self._found, self._answers = self._state.fleet(), self._state.answers()
             self._is_lost = self._state.was_lost
         except StateError as error:
             self._is_lost = True
@@ -66,10 +67,14 @@ class Memory:
         )
         self._own.state_usable(is_ok=not self._is_lost)
 
-    def handed_over(self) -> Fleet:
-        """What was known at start, once: kept here too, it would outlive what comes after it."""
+    def handed_over(self) -> tuple[Fleet, list[Answer]]:
+        """What was learned before the start, and the last answers of then.
+
+        Once: kept here too, both would outlive what comes after them.
+        """
         found, self._found = self._found, Fleet()
-        return found
+        answers, self._answers = self._answers, []
+        return found, answers
 
     async def keep(self, latest: Callable[[], Fleet]) -> None:
         """Save until cancelled, and once more then."""

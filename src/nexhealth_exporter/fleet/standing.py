@@ -22,6 +22,7 @@ from nexhealth_exporter.expectation.judgement import Judgement, settled_until
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern
 from nexhealth_exporter.model import (
+    Answer,
     Institution,
     IntegrationType,
     Operation,
@@ -209,6 +210,13 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
             return NotImplemented
         told = [name for name in self.__struct_fields__ if name != "stamp"]
         return all(getattr(self, name) == getattr(other, name) for name in told)
+
+    @property
+    def answer(self) -> Answer | None:
+        """The last answer, while it is known."""
+        if self.syncs is None or self.last_success is None:
+            return None
+        return Answer(self.institution, self.last_success, tuple(s.sync for s in self.syncs))
 
     def memory(self) -> Memory:
         """What is to be remembered of its syncs, those that are shown included."""

@@ -9,7 +9,7 @@ from itertools import islice
 
 from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
-from nexhealth_exporter.model import Institution, Inventory, Poll
+from nexhealth_exporter.model import Answer, Institution, Inventory, Poll
 from nexhealth_exporter.plan import STALE_INTERVALS
 from nexhealth_exporter.poller.ports import Meter
 from nexhealth_exporter.poller.rest import now
@@ -119,6 +119,14 @@ class Latest:
         while batch := list(islice(several, BATCH)):
             self._take(batch)
             await asyncio.sleep(0)
+
+    async def go_on(self, answers: Iterable[Answer], now: float) -> None:
+        """Take note of answers from before a restart, if they would still be served now."""
+        await self.record_all(
+            Poll(answer.institution.subdomain, answer.at, answer.syncs)
+            for answer in answers
+            if now - self._policy.stale_after <= answer.at <= now
+        )
 
     def _take(self, polls: Sequence[Poll]) -> None:
         self._polled_at = polls[-1].at

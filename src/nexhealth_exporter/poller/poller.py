@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
-from nexhealth_exporter.model import Institution, Inventory
+from nexhealth_exporter.model import Answer, Institution, Inventory
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
 from nexhealth_exporter.poller.asking import Asking, guarded, why
 from nexhealth_exporter.poller.budget import Budget
@@ -37,7 +37,9 @@ class Poller:
     """Polls on its own clock and keeps the latest `Fleet`; a scrape never makes it call.
 
     `watches` tells which institutions are this process's; `concurrency` bounds the polls
-    in flight. `clock` gives POSIX seconds. `remembering` is a fleet that knows what was learned.
+    in flight. `clock` gives POSIX seconds. `remembering` is a fleet that knows what was learned,
+    `answers` are the last ones before a restart, the oldest first: from them it goes on, whether
+    the API answers or not.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Poller:
         meter: Meter,
         clock: Callable[[], float],
         remembering: Fleet | None = None,
+        answers: Sequence[Answer] = (),
     ) -> None:
         self._api = api
         self._pace = pace
@@ -77,8 +80,8 @@ class Poller:
             meter=meter,
             clock=clock,
         )
+        self._answers = answers
         self._inventory: Inventory | None = None
-        self._found = asyncio.Event()
         self._attempted = asyncio.Event()
         self._ended = asyncio.Event()
         self._plan: Plan | None = None
@@ -92,9 +95,17 @@ class Poller:
     async def run(self) -> None:
         """Poll until cancelled."""
         self._rest.alive()
+        await self._go_on()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._take_inventories())
             group.create_task(self._poll_rounds())
+
+    async def _go_on(self) -> None:
+        """Know what was known before a restart: who was overdue is so, though nobody answers."""
+        answers, self._answers = self._answers, ()
+        if answers:
+            self._watch(Inventory({a.institution.subdomain: a.institution for a in answers}))
+            await self._latest.go_on(answers, self._clock())
 
     async def once(self) -> Fleet:
         """Take the inventory, poll everything once, and return what was found.
@@ -168,14 +179,11 @@ class Poller:
         self._latest.watch(Inventory(mine))
         self._rounds.left_out.keep(mine)
         self._make_plan()
-        self._found.set()
 
     # The rounds
 
     async def _poll_rounds(self) -> None:
-        while not self._found.is_set():
-            self._rest.alive()
-            await self._wait_for_inventory()
+        await self._wait_for_inventory()
         is_first = True
         while True:
             self._rest.alive()
@@ -196,10 +204,16 @@ class Poller:
             await self._rest.sleep(began + made.interval - now())
 
     async def _wait_for_inventory(self) -> None:
-        """Wait for the next attempt at one; if it fails, or takes long, so does the round."""
-        await either(self._attempted, min(self._pace.interval, LOOK_SECONDS))
-        self._attempted.clear()
-        if not self._found.is_set():
+        """Wait for the first; an attempt that fails, or takes long, is a round that failed.
+
+        But not where it is known from before a restart who is to be polled.
+        """
+        while True:
+            self._rest.alive()
+            await either(self._attempted, min(self._pace.interval, LOOK_SECONDS))
+            self._attempted.clear()
+            if self._inventory is not None:
+                return
             self._latest.ended(Round(self._clock(), 0.0, is_up=False))
 
     def _burst(self, made: Plan) -> float:

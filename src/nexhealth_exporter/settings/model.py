@@ -150,7 +150,8 @@ class Settings(BaseSettings):
     state_file: File | None = _set(
         None,
         "FILE",
-        "The SQLite database for what is learned. Without it, that is kept in memory only.",
+        "The SQLite database for what is learned and for the last answers. Without it, "
+        "both are kept in memory only.",
     )
     prometheus_url: UrlWithCredentials | None = Field(
         None,
