@@ -101,7 +101,6 @@ async def _rounds(institutions: int, bodies: Sequence[Path]) -> Size:
         began, now = time.process_time(), _at(number)
         found = await payload.fleet(await envelope.piecewise(body), everybody, lambda *_: None)
         await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
-        latest.apply()
         chunks = await page.write(
             latest.fleet, now + 1, openmetrics=False, names=frozenset(), gzip=True
         )

@@ -21,7 +21,7 @@ from nexhealth_exporter.expectation.incident import FEWEST, is_held_back
 from nexhealth_exporter.expectation.learned import AHEAD
 from nexhealth_exporter.expectation.slots import SLOT
 from nexhealth_exporter.expectation.zone import Piece, pieces_of_day
-from nexhealth_exporter.fleet import Fleet, Policy, Standing, SyncStanding, stagger
+from nexhealth_exporter.fleet import Fleet, Policy, Standing, Standings, SyncStanding, stagger
 from nexhealth_exporter.model import (
     Institution,
     IntegrationType,
@@ -179,7 +179,7 @@ class Leaps:
         )
         others = [s.sync for s in standing.syncs or ()]
         others[sync.position : sync.position + 1] = [shown]
-        one = replace(self._fleet, standings={sync.office: standing})
+        one = replace(self._fleet, standings=Standings.of([standing]))
         polled = one.after([Poll(sync.office, at, tuple(others))], self.policy)
         self._standings[sync.office] = polled.standings[sync.office]
         self._note(number, sync)
@@ -211,8 +211,8 @@ class Leaps:
             for sinces in self._since.values()
         ):
             return set()
-        fleet = replace(self._fleet, standings=self._as_of(at)).with_incidents()
-        self._fleet = replace(fleet, standings={})
+        fleet = replace(self._fleet, standings=Standings.of(self._as_of(at))).with_incidents()
+        self._fleet = replace(fleet, standings=Standings())
         if fleet.incidents == known:
             return set()
         changed = {kind for kind in KINDS.values() if fleet.incidents.get(kind) != known.get(kind)}
@@ -230,24 +230,18 @@ class Leaps:
                 self._note(number, sync)
         return touched
 
-    def _as_of(self, at: float) -> dict[str, Standing]:
+    def _as_of(self, at: float) -> Iterator[Standing]:
         """All standings as they would be had everybody been looked at now."""
         lively: dict[str, set[int]] = {}
         for number, sync in enumerate(self.syncs):
             if number not in self._since[sync.kind]:
                 lively.setdefault(sync.office, set()).add(sync.position)
-        return {
-            office: altered(
-                standing,
-                last_poll=at,
-                last_success=at,
-                syncs=tuple(
-                    _lively(sync) if position in lively.get(office, ()) else sync
-                    for position, sync in enumerate(standing.syncs or ())
-                ),
+        for office, standing in self._standings.items():
+            syncs = tuple(
+                _lively(sync) if position in lively.get(office, ()) else sync
+                for position, sync in enumerate(standing.syncs or ())
             )
-            for office, standing in self._standings.items()
-        }
+            yield altered(standing, last_poll=at, last_success=at, syncs=syncs)
 
     def _follow(self, number: int, look: int, at: float) -> None:
         """Open and close this sync's alerts, and say when the next may fall due."""

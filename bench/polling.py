@@ -173,7 +173,6 @@ async def _ours(lap: Lap, url: str, institutions: int) -> Spent:
 
         async def round_() -> None:
             await _each(range(institutions), ask)
-            latest.apply()
 
         async def scrape() -> None:
             await page.write(

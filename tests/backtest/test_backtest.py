@@ -194,6 +194,24 @@ def test_gzipped_observations_are_read(tmp_path: Path, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["syncs"] == 1
 
 
+def test_a_file_may_begin_as_windows_begins_its_texts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *others = watched(MONDAY + HOUR, MONDAY)
+    assert answer(tmp_path, capsys, ["\ufeff" + first, *others])["syncs"] == 1
+
+
+def test_a_report_from_after_the_last_observation_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = list(watched(MONDAY + HOUR, MONDAY))
+    last = time(MONDAY + HOUR - STEP)
+
+    assert answer(tmp_path, capsys, lines, "--from", last)["from"] == last
+    said = answer(tmp_path, capsys, lines, "--from", "2036-03-02")
+    assert f"--from 2036-03-02 is later than all observations, up to {last}." in said
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_observations_may_come_through_a_pipe(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], pack: Callable[[bytes], bytes]

@@ -72,6 +72,15 @@ async def test_values_that_are_no_instants_are_left_out() -> None:
         assert len(await read(url)) == 1
 
 
+async def test_a_prometheus_that_asks_who_we_are_is_told_as_such() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=401, text="Unauthorized")
+
+    async with Server(answer) as url:
+        with pytest.raises(ConfigError, match="asks for a user and a password"):
+            await read(url)
+
+
 def test_a_password_in_the_command_is_refused_and_not_repeated(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -91,7 +100,7 @@ def test_the_address_may_come_from_the_settings(
     monkeypatch.setenv("NEXHEALTH_EXPORTER_PROMETHEUS_URL", f"http://me:{PASSWORD}@127.0.0.1:9")
     assert main(["backtest", "--prometheus"]) == 1
     said = capsys.readouterr().err
-    assert "Prometheus does not answer" in said
+    assert "Prometheus does not answer. No connection to 127.0.0.1: " in said
     assert PASSWORD not in said
 
 

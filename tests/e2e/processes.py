@@ -159,10 +159,15 @@ class Prometheus:
 
 @asynccontextmanager
 async def prometheus(
-    generation: str, folder: Path, targets: Mapping[str, str], *, interval: str = "1s"
+    generation: str,
+    folder: Path,
+    targets: Mapping[str, str],
+    *,
+    interval: str = "1s",
+    port: int = 0,
 ) -> AsyncIterator[Prometheus]:
     """A Prometheus of that generation that scrapes the targets (job to host:port)."""
-    port = free_port()
+    port = port or free_port()
     config = {
         "global": {"scrape_interval": interval, "evaluation_interval": interval},
         "scrape_configs": [

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sqlite3
+import termios
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -246,6 +247,53 @@ async def test_check_does_not_call_a_schedule_unused_while_it_knows_no_sync(
         assert "used by no sync" not in text
 
 
+async def test_settings_that_leave_nobody_to_watch_are_told() -> None:
+    async with Simulator(plain_offices(2)) as simulator:
+        env = settings(simulator, INCLUDE="misspelt-.*", LISTEN_ADDRESS="127.0.0.1:0")
+        code, said = await finished("check", env=env)
+        async with running(*PROGRAM, env=env) as exporter:
+            await until(lambda: "no institution is watched" in exporter.said, why=exporter.said)
+            assert await exporter.stop() == 0
+        shard = next(n for n in range(9) if n not in {shard_of(f"office-{o}", 9) for o in (1, 2)})
+        env = settings(simulator, SHARDS="9", SHARD=str(shard))
+        empty_shard, _ = await finished("check", env=env)
+
+    assert (code, "NOBODY is watched" in said) == (1, True), said
+    assert empty_shard == 0
+
+
+async def test_a_narrow_terminal_cuts_no_name() -> None:
+    name = "an-office-with-a-long-name-in-the-north"
+    there, here = os.openpty()
+    termios.tcsetwinsize(here, (24, 60))
+    async with Simulator([plain_office(1, subdomain=name)]) as simulator:
+        env = {**os.environ, **settings(simulator)}
+        status = await asyncio.create_subprocess_exec(*PROGRAM, "status", env=env, stdout=here)
+        assert await status.wait() == 0
+    os.close(here)
+    said = os.read(there, 65536).decode()
+    os.close(there)
+
+    first_column = "".join(line[1:].split("  ")[0].strip() for line in said.splitlines())
+    assert name in first_column, said
+    assert "why, in" in said
+
+
+async def test_check_offline_judges_the_file_without_a_key_or_a_call(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("schedules: {office: {hours: {mon-fri: '08:00-17:00'}}}\n")
+    env = {PREFIX + "CONFIG_FILE": str(config), PREFIX + "API_URL": "http://127.0.0.1:9"}
+    code, said = await finished("check", "--offline", env=env)
+    config.write_text("schedules: {office: {hours: {mon-fri: '08:00-25:00'}}}\n")
+    wrong_code, wrong = await finished("check", "--offline", env=env)
+
+    assert code == 0, said
+    assert "Credentials: not tried." in said
+    assert "Schedule office, America/New_York" in said
+    assert "gives no inventory" not in said
+    assert (wrong_code, "which is not a time" in wrong) == (1, True), wrong
+
+
 async def test_check_fails_on_a_refused_key() -> None:
     async with Simulator(plain_offices(1)) as simulator:
         env = {**settings(simulator), PREFIX + "API_KEY": "a-wrong-but-long-key"}
@@ -415,10 +463,16 @@ async def test_who_asks_the_wrong_shard_is_told_the_right_one() -> None:
                 await get(f"http://127.0.0.1:{port}/{path}/{other}")
                 for path in ("institutions", "api/v1/institutions")
             ]
+            await until(lambda: "round ended" in process.said, why=process.said)
+            _, fleet = await get(f"http://127.0.0.1:{port}/?text={other}")
+            _, facts = await get(f"http://127.0.0.1:{port}/api/v1/syncs")
 
     for status, said in answers:
         assert status == 404
         assert "shard 2 of 3" in said
+    assert "those of shard 0 of 3 alone" in fleet
+    assert "No sync fits. Only the offices of shard 0 of 3 are here" in fleet
+    assert (json.loads(facts)["shard"], json.loads(facts)["shards"]) == (0, 3)
 
 
 async def test_without_an_api_the_process_stays_up_and_says_so() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import time
 import zlib
+from collections.abc import Sequence
 from datetime import datetime
 from sys import getrefcount
 from weakref import ref
@@ -186,6 +187,19 @@ async def test_overlapping_scrapes_share_the_work() -> None:
     together = await asyncio.gather(*(scrape() for _ in range(8)))
     assert time.process_time() - began < 4 * alone
     assert len(set(together)) == 1
+
+
+async def test_a_poll_between_scrapes_of_one_instant_makes_no_second_page() -> None:
+    before, drawn = fleet(100), page()
+    after = before.after([Poll("office-1", NOW, ())], default_hours())
+    assert after != before
+
+    async def scrape(offices: Fleet, at: float) -> Sequence[bytes]:
+        return await drawn.write(offices, at, openmetrics=False, names=ALL, gzip=True)
+
+    one, other = await asyncio.gather(scrape(before, NOW), scrape(after, NOW + 0.1))
+    assert one is other
+    assert await scrape(after, NOW) != one
 
 
 async def test_a_client_that_hangs_up_takes_the_page_from_nobody() -> None:

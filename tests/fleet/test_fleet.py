@@ -633,3 +633,24 @@ institutions:
         assert world.sync().expectation.schedule == "late"
         assert world.fleet.standings["smiles"].group == "east"
         assert world.overdue() is None
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_a_past_from_elsewhere_replaces_only_a_shorter_one(*, is_shown: bool) -> None:
+    long, short = World(), World()
+    for day in range(10):
+        now = TEN + day * DAY
+        long.poll(now, marked(SERVER, now))
+        if day > 7:
+            short.poll(now, marked(SERVER, now))
+    if not is_shown:
+        for one in (long, short):
+            one.poll(TEN + 10 * DAY)
+
+    def first_seen(one: World, past: World) -> float:
+        memories = dict(past.fleet.memory())
+        fleet = one.fleet.recalling(memories, policy(one.rules, DEFAULTS))
+        return dict(fleet.memory())["smiles"]["Main"].learned.first_seen
+
+    assert first_seen(short, long) == TEN
+    assert first_seen(long, short) == TEN

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -181,6 +182,7 @@ def test_older_observations_do_not_undo_what_is_known_from_later_on(
     [
         (["schedules", "smiles"], "names no file"),
         (["learn", "--observations", "seen"], "nowhere to learn to"),
+        (["learn", "--observations", os.devnull, "--state-file", "{}"], "no observation to learn"),
         (["learn", "--observations", "/nowhere", "--state-file", "{}"], "/nowhere cannot be read"),
         (
             ["learn", "--prometheus", "http://127.0.0.1:9", "--state-file", "{}"],
@@ -265,33 +267,43 @@ async def test_status_judges_by_what_was_learned(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
-async def test_an_exporter_without_state_learns_from_prometheus_at_start(
+async def test_an_exporter_without_state_learns_from_prometheus_though_it_starts_later(
     tmp_path: Path, recently: float
 ) -> None:
     _, office = plain_offices(2)
     known = openmetrics(days_of_work(recently), office.subdomain, office.syncs[0].name)
     await recorded(tmp_path, known)
-    port = free_port()
-    async with (
-        prometheus("prometheus-3", tmp_path, {"none": f"127.0.0.1:{free_port()}"}) as prom,
-        Simulator([office]) as simulator,
-    ):
+    port, prometheus_port = free_port(), free_port()
+    async with Simulator([office]) as simulator:
         given = {
             "API_URL": simulator.url,
             "API_KEY": simulator.api_key,
-            "PROMETHEUS_URL": prom.url,
+            "PROMETHEUS_URL": f"http://127.0.0.1:{prometheus_port}",
             "LISTEN_ADDRESS": f"127.0.0.1:{port}",
             "STATE_FILE": str(tmp_path / "state.db"),
         }
         env = {f"NEXHEALTH_EXPORTER_{name}": value for name, value in given.items()}
+
+        async def is_learned() -> bool:
+            page = (await get(f"http://127.0.0.1:{port}/metrics"))[1]
+            return 'expectation="learned"' in page
+
         async with running(*PROGRAM, env=env) as process:
-
-            async def is_learned() -> bool:
-                page = (await get(f"http://127.0.0.1:{port}/metrics"))[1]
-                return 'expectation="learned"' in page
-
+            await until(lambda: "nothing learned from Prometheus" in process.said)
+            await until(lambda: "round ended" in process.said)
+            assert await process.stop() == 0
+        # The state has a record of the office now, but no hours.
+        async with running(*PROGRAM, env=env) as process:
+            await until(lambda: "nothing learned from Prometheus" in process.said)
+            targets = {"none": f"127.0.0.1:{free_port()}"}
+            async with prometheus("prometheus-3", tmp_path, targets, port=prometheus_port):
+                await until(is_learned, why=process.said)
+            assert await process.stop() == 0
+        # Hours that are known are kept, whether Prometheus is there or not.
+        async with running(*PROGRAM, env=env) as process:
             await until(is_learned, why=process.said)
             assert await process.stop() == 0
+        assert "Prometheus" not in process.said
 
 
 @pytest.mark.e2e

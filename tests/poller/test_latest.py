@@ -9,7 +9,14 @@ from msgspec.structs import replace as altered
 
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Hours, Policy
-from nexhealth_exporter.model import Institution, IntegrationType, Poll, Sync
+from nexhealth_exporter.model import (
+    Institution,
+    IntegrationType,
+    Inventory,
+    Location,
+    Poll,
+    Sync,
+)
 from nexhealth_exporter.poller.latest import BATCH, Latest
 from tests.exposition.fleets import NOW, fleet_of, policy
 
@@ -41,11 +48,46 @@ async def test_what_is_answered_while_a_new_policy_spreads_is_judged_by_it() -> 
     moved = Sync("Main", IntegrationType.SERVER, "Dentrix", read_at=NOW, write_at=NOW)
     last = f"office-{OFFICES - 1}"
     latest.record(Poll(last, NOW + 60, (moved,)))
-    latest.apply()
     for _ in range(OFFICES):
         await asyncio.sleep(0)
     expected = fleet_of(polls).after([Poll(last, NOW + 60, (moved,))], policy())
     assert latest.fleet.standings[last] == expected.rejudged(policy(7)).standings[last]
+
+
+async def test_other_zones_reach_every_institution_and_let_others_have_their_turn() -> None:
+    polls = [Poll(f"office-{number}", NOW, (SYNC,)) for number in range(OFFICES)]
+    latest = Latest(fleet_of(polls), policy(), OwnMetrics("test"))
+    moved = Inventory(
+        {
+            standing.institution.subdomain: altered(
+                standing.institution, locations=(Location(1, "Asia/Kathmandu"),)
+            )
+            for standing in latest.fleet
+        }
+    )
+    expected = latest.fleet.watching(moved, policy())
+    assert expected.standings != latest.fleet.standings
+
+    latest.watch(moved)
+    turns = 0
+    while latest.fleet.standings != expected.standings and turns < 2 * OFFICES:
+        turns += 1
+        await asyncio.sleep(0)
+    assert latest.fleet.standings == expected.standings
+    assert turns >= OFFICES // BATCH
+
+
+async def test_who_leaves_while_others_zones_follow_stays_away() -> None:
+    polls = [Poll(f"office-{number}", NOW, (SYNC,)) for number in range(OFFICES)]
+    latest = Latest(fleet_of(polls), policy(), OwnMetrics("test"))
+    names = list(latest.fleet.standings)
+    moved = {name: Institution(name, 1, "Moved") for name in names}
+    latest.watch(Inventory(moved))
+    del moved[names[-1]]
+    latest.watch(Inventory(moved))
+    for _ in range(OFFICES):
+        await asyncio.sleep(0)
+    assert {s.institution.subdomain: s.institution for s in latest.fleet} == moved
 
 
 FAULTY = "office-3"
@@ -73,7 +115,6 @@ async def test_a_fault_in_judging_spoils_the_poll_of_its_institution_only(
     moved = altered(SYNC, read_at=NOW + 30, write_at=NOW + 30, emr="Another")
     for poll in polls:
         latest.record(Poll(poll.subdomain, NOW + 60, (moved,)))
-    latest.apply()
 
     for standing in latest.fleet:
         is_faulty = standing.institution.subdomain == FAULTY

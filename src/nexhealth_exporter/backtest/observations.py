@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, NamedTuple, cast
@@ -78,6 +79,8 @@ def _read(lines: Iterable[bytes], name: str) -> Iterator[tuple[float, Seen]]:
     at, number = float("-inf"), 0
     try:
         for number, line in enumerate(lines, 1):
+            if number == 1:
+                line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - as Windows begins a text
             if not line.strip():
                 continue
             seen = decode(line)

@@ -5,13 +5,17 @@ from datetime import UTC, datetime
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from nexhealth_exporter.backtest.observations import Batch, Seen
 from nexhealth_exporter.errors import DECODING, ConfigError
+from nexhealth_exporter.nexhealth.exchange import failure
 from nexhealth_exporter.nexhealth.text import clean
 
 HISTORY_SECONDS = 42 * 86400.0
 """What patterns are made of: six weeks."""
+
+UNAUTHORIZED = 401
 
 STEP = 300.0
 CHUNK_STEPS = 72
@@ -176,7 +180,8 @@ class _Asking:
                 status, body = answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             # Not the error's text: it may hold the address with its password.
-            raise ConfigError(f"Prometheus does not answer: {type(error).__name__}.") from None
+            said = failure(error, URL(self._url).host or "")
+            raise ConfigError(f"Prometheus does not answer. {said}") from None
         return told(status, body)
 
 
@@ -185,6 +190,10 @@ def told(status: int, body: bytes) -> list[Series]:
     try:
         found = _told.decode(body)
     except DECODING:
+        if status == UNAUTHORIZED:
+            raise ConfigError(
+                "Prometheus asks for a user and a password: http://user:password@..."
+            ) from None
         raise ConfigError(
             f"what answers at the address of Prometheus is not one (HTTP {status})."
         ) from None

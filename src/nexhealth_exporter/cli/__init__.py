@@ -155,6 +155,13 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
             continue
         if name == "demo":
             _demo_arguments(command)
+        if name == "check":
+            command.add_argument(
+                "--offline",
+                action="store_true",
+                help="only what the files and settings say: no key, no call, as where a change "
+                "is tried before it is deployed",
+            )
         if name == "status":
             command.add_argument(
                 "--format",
@@ -252,7 +259,7 @@ def _imported(arguments: argparse.Namespace) -> Callable[[], int]:
     if arguments.command == "check":
         from nexhealth_exporter.cli.check import check
 
-        return lambda: run(check(given))
+        return lambda: run(check(given, is_offline=arguments.offline))
     if arguments.command == "status":
         from nexhealth_exporter.cli.status import status
 

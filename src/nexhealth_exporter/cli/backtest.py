@@ -91,6 +91,9 @@ def backtest(settings: Settings, arguments: argparse.Namespace) -> int:
             feed(batch)
     if replay.last is None:
         raise ConfigError("there is no observation to replay.")
+    if since is not None and since > replay.last:
+        last = f"{datetime.fromtimestamp(replay.last, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        raise ConfigError(f"--from {arguments.since} is later than all observations, up to {last}.")
     found = answer(replay, since)
     if arguments.format == "json":
         print(json.dumps(found.as_json(), indent=1))

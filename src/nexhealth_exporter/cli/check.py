@@ -15,6 +15,7 @@ from nexhealth_exporter.cli.parts import (
     pace_of,
     policy_of,
     read_files,
+    shown_proxy,
     watches,
 )
 from nexhealth_exporter.errors import PollError
@@ -43,13 +44,19 @@ DAY = 86400.0
 Answer = Mapping[str, tuple[Sync, ...]]
 
 
-async def check(settings: Settings) -> int:
+async def check(settings: Settings, *, is_offline: bool) -> int:
     """Print what was found; 0 if the exporter would work, 1 if not."""
     rules = read_files(settings).rules
+    if is_offline:
+        print("Configuration: ok.\nCredentials: not tried.")
+        _print_schedules(_of_rules(rules, settings, None), time.time())
+        return 0
     key = ApiKey(settings)
     key()
     log(settings, key)
     print("Configuration: ok.")
+    if proxy := shown_proxy(settings):
+        print(f"Proxy: {proxy}.")
     now = time.time()
     async with connect(settings, key, OwnMetrics("")) as api:
         try:
@@ -64,14 +71,24 @@ async def check(settings: Settings) -> int:
     is_watched = watches(settings, rules)
     watched = [institution for institution in inventory if is_watched(institution)]
     _print_plan(settings, watched, found, token_life)
+    code = _left_over(settings, rules, inventory)
     _print_unmatched(rules, inventory, found.answer)
     if found.answer is None:
         _print_schedules(_of_rules(rules, settings, None), now)
-        return 0
+        return code
     fleet = _fleet(settings, rules, watched, found.answer, now)
     _print_without_deadline(fleet)
     _print_schedules([*_in_use(fleet), *_of_rules(rules, settings, fleet)], now)
-    return 0
+    return code
+
+
+def _left_over(settings: Settings, rules: Rules, inventory: Inventory) -> int:
+    """0, or 1 after a sentence if there are institutions and no shard would watch any."""
+    is_let_pass = (settings.watches(i.subdomain) and rules.monitored(i) for i in inventory)
+    if not inventory or any(is_let_pass):
+        return 0
+    print("  NOBODY is watched: INCLUDE, EXCLUDE or `monitored: false` leave out all of them")
+    return 1
 
 
 class _Found(NamedTuple):

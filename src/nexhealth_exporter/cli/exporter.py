@@ -38,6 +38,9 @@ REVISION_VARIABLE = "NEXHEALTH_REVISION"
 LOOK_SECONDS = 30.0
 """How often files are looked at: mounted ConfigMaps and Secrets send no signal."""
 
+LEARN_AGAIN_SECONDS, LONGEST_LEARN_AGAIN_SECONDS = 5.0, 600.0
+"""A Prometheus that does not tell the past may be starting too: asked again, ever less often."""
+
 LONGEST_START_SECONDS = 60.0
 """Ready after this time even if the first round has not ended: its metrics are worth a scrape."""
 
@@ -107,6 +110,8 @@ class Exporter:
             configuration=self._configuration,
             external_url=self._settings.external_url or "",
             access=self._access,
+            shard=self._settings.shard,
+            shards=self._settings.shards,
             elsewhere=self._elsewhere,
         )
 
@@ -176,15 +181,24 @@ class Exporter:
             await asyncio.Event().wait()
             return
         logger.info("learning from the history of Prometheus")
+        wait = LEARN_AGAIN_SECONDS
+        while not await self._learned_from(url):
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_LEARN_AGAIN_SECONDS)
+        await asyncio.Event().wait()
+
+    async def _learned_from(self, url: str) -> bool:
+        """Whether a Prometheus told the past."""
         try:
             # In a thread, with a loop of its own: polls and scrapes must not wait for it.
             past = await apart(lambda: past_of(self._settings, self.files.rules, url))
         except ExporterError as error:
-            logger.warning("nothing learned from Prometheus", extra={"error": str(error)})
-        else:
-            self.poller.recall(dict(past.memory()))
-            logger.info("learned from Prometheus", extra={"institutions": len(past.standings)})
-        await asyncio.Event().wait()
+            facts = {"error": str(error)}
+            logger.warning("nothing learned from Prometheus yet, asking again", extra=facts)
+            return False
+        self.poller.recall(dict(past.memory()))
+        logger.info("learned from Prometheus", extra={"institutions": len(past.standings)})
+        return True
 
     async def serve(self, ready: Callable[[int], None]) -> None:
         """Listen, and listen anew when TLS changes; `ready` gets the port. Never ends."""

@@ -81,7 +81,7 @@ def from_observations(settings: Settings, rules: Rules, path: Path) -> Fleet:
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
     for batch in from_file(path, "learning"):
         replay.feed(batch, is_reported=False)
-    return replay.fleet
+    return _learned(replay)
 
 
 async def from_prometheus(settings: Settings, rules: Rules, url: str) -> Fleet:
@@ -89,4 +89,10 @@ async def from_prometheus(settings: Settings, rules: Rules, url: str) -> Fleet:
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
     async for batch in prometheus_history(url, "learning"):
         replay.feed(batch, is_reported=False)
+    return _learned(replay)
+
+
+def _learned(replay: Replay) -> Fleet:
+    if replay.last is None:
+        raise ConfigError("there is no observation to learn from.")
     return replay.fleet

@@ -42,7 +42,7 @@ class Memory:
         self._state: State | None = None
         self._is_lost = False
         self.is_empty = True
-        """Whether nothing was known at start."""
+        """Whether no hours were known at start."""
         self._found = Fleet()
         if path is not None:
             self._open(path)
@@ -59,7 +59,11 @@ class Memory:
             self._is_lost = True
             self._close()
             logger.error("learning is kept in memory only", extra={"error": str(error)})  # noqa: TRY400 - a sentence
-        self.is_empty = not self._found.remembered
+        self.is_empty = not any(
+            kept.learned.pattern is not None
+            for memory in self._found.remembered.values()
+            for kept in memory.values()
+        )
         self._own.state_usable(is_ok=not self._is_lost)
 
     def handed_over(self) -> Fleet:

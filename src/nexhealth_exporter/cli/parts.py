@@ -1,5 +1,6 @@
 """What is made of the settings and of the operator's files, for whichever command needs it."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from nexhealth_exporter.plan import Pace, shard_of
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.rules import load as load_rules
-from nexhealth_exporter.settings import ApiKey, LogLevel, Settings
+from nexhealth_exporter.settings import ApiKey, LogLevel, Settings, proxy_to, without_password
 from nexhealth_exporter.watch import gives_once
 from nexhealth_exporter.webconfig import WebConfig
 
@@ -94,7 +95,7 @@ def pace_of(settings: Settings) -> Pace:
 
 
 def connect(settings: Settings, api_key: ApiKey, own: OwnMetrics) -> NexHealth:
-    """The client of the API, not opened yet."""
+    """The client of the API, not opened yet. Raises ConfigError for a proxy that cannot be."""
     return NexHealth(
         settings.api_url,
         api_key,
@@ -104,7 +105,14 @@ def connect(settings: Settings, api_key: ApiKey, own: OwnMetrics) -> NexHealth:
         pacer=Pacer(*settings.rates),
         meter=own,
         clock=time.time,
+        proxy=proxy_to(settings.api_url, os.environ),
     )
+
+
+def shown_proxy(settings: Settings) -> str | None:
+    """The proxy on the way to the API, without its password, if there is one."""
+    proxy = proxy_to(settings.api_url, os.environ)
+    return proxy and without_password(proxy)
 
 
 def log(settings: Settings, api_key: ApiKey) -> None:

@@ -9,6 +9,7 @@ from nexhealth_exporter import __version__
 from nexhealth_exporter.cli.allocator import keep_large_buffers_apart
 from nexhealth_exporter.cli.exporter import Exporter, opened
 from nexhealth_exporter.cli.exposure import warn_of_open_port, warn_of_plain_key
+from nexhealth_exporter.cli.parts import shown_proxy
 from nexhealth_exporter.cli.running import on_signal, until_stopped
 from nexhealth_exporter.cli.watchdog import watch_loop
 from nexhealth_exporter.settings import Settings
@@ -19,7 +20,10 @@ logger = logging.getLogger(__name__)
 async def serve(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; 0."""
     async with opened(settings) as exporter:
-        logger.info("starting", extra={"version": __version__, "api": settings.api_url})
+        facts = {"version": __version__, "api": settings.api_url}
+        if proxy := shown_proxy(settings):
+            facts["proxy"] = proxy
+        logger.info("starting", extra=facts)
         _warn(settings, exporter)
         on_signal(signal.SIGHUP, exporter.reload)
         await run(exporter, lambda port: _listening(settings, port))

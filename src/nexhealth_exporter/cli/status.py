@@ -21,7 +21,7 @@ from nexhealth_exporter.settings import ApiKey, Settings
 
 ALL_WELL, OVERDUE = 0, 2
 
-COLUMNS = ("institution", "sync", "type", "state", "why")
+COLUMNS = ("institution", "sync", "type", "state", "why, in office time")
 
 
 async def status(settings: Settings, form: str) -> int:
@@ -61,7 +61,9 @@ async def _polled(settings: Settings) -> Fleet:
 def _print(found: list[report.Row]) -> None:
     # Piped, a table is as wide as it needs: whoever reads it further wants no broken lines.
     console = Console(width=None if sys.stdout.isatty() else 1000)
-    table = Table(*COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")  # never cut: an office is known by its name
     for row in found:
         sync = row.sync
         cells = (

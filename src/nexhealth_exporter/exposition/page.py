@@ -53,11 +53,11 @@ class Page:
     ) -> Sequence[bytes]:
         """The page as chunks of at most 256 KiB; together one gzip stream if `gzip`.
 
-        `names` are the metrics that are wanted; an empty set means all of them. Scrapes that
-        overlap and want the same get the same.
+        `names` are the metrics that are wanted; an empty set means all of them. Scrapes of one
+        instant that overlap and want the same get the same, also when a poll came between.
         """
         instant = math.floor(now * GRID) / GRID
-        wanted = (id(fleet), instant, openmetrics, names, gzip)
+        wanted = (instant, openmetrics, names, gzip)
         shared = self._under_way.get(wanted)
         if shared is None:
             written = self._write(fleet, instant, openmetrics=openmetrics, names=names, gzip=gzip)

@@ -5,6 +5,7 @@ the clock; whoever draws it brings the instant.
 
 standing   one institution and its syncs; the hours and the policy that they are judged by
 judging    how a standing changes: by a poll, a new policy, a past that others remember
+standings  many of them, which change a few at a time
 fleet      all of them, the fleet incidents that last, the latest round
 """
 
@@ -19,6 +20,7 @@ from nexhealth_exporter.fleet.standing import (
     Standing,
     SyncStanding,
 )
+from nexhealth_exporter.fleet.standings import Standings
 
 __all__ = [
     "Disturbance",
@@ -29,6 +31,7 @@ __all__ = [
     "Policy",
     "Round",
     "Standing",
+    "Standings",
     "SyncStanding",
     "stagger",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.incident import incidents
 from nexhealth_exporter.fleet.judging import Judging, excused
@@ -18,7 +19,8 @@ from nexhealth_exporter.fleet.standing import (
     Standing,
     SyncStanding,
 )
-from nexhealth_exporter.model import IntegrationType, Inventory, Poll, State
+from nexhealth_exporter.fleet.standings import Standings
+from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Poll, State
 
 
 class Round(msgspec.Struct, frozen=True, gc=False):
@@ -37,7 +39,7 @@ class Fleet:
     `disturbances` are the latest incidents of each type, those that last included.
     """
 
-    standings: Mapping[str, Standing] = field(default_factory=dict)
+    standings: Standings = field(default_factory=Standings)
     incidents: Mapping[IntegrationType, float] = field(default_factory=dict)
     round: Round | None = None
     remembered: Mapping[str, Memory] = field(default_factory=dict)
@@ -45,7 +47,7 @@ class Fleet:
 
     def __iter__(self) -> Iterator[Standing]:
         """Every institution's standing."""
-        return iter(self.standings.values())
+        return self.standings.each()
 
     def syncs(self) -> Iterator[tuple[Standing, SyncStanding]]:
         """Every known sync with its institution's standing."""
@@ -56,48 +58,50 @@ class Fleet:
     def watching(self, inventory: Inventory, policy: Policy) -> "Fleet":
         """The fleet of exactly these institutions; what is known of them stays."""
         known, judging = self.standings, Judging(policy, self.disturbances)
-        remembered = {**self.remembered, **{s: known[s].memory() for s in known}}
-        standings = {
-            i.subdomain: judging.renamed(
-                known.get(i.subdomain), i, remembered.pop(i.subdomain, NO_MEMORY)
-            )
+        remembered = dict(self.memory())
+        standings = Standings.of(
+            judging.renamed(known.get(i.subdomain), i, remembered.pop(i.subdomain, NO_MEMORY))
             for i in inventory
-        }
+        )
         # A mapping from which all was taken keeps its room.
         return replace(self, standings=standings, remembered=remembered or {})
 
     def memory(self) -> Iterator[tuple[str, Memory]]:
         """Everything that is to outlive the process, by institution."""
         yield from self.remembered.items()
-        for subdomain, standing in self.standings.items():
-            yield subdomain, standing.memory()
+        for standing in self:
+            yield standing.institution.subdomain, standing.memory()
 
     def after(self, polls: Iterable[Poll], policy: Policy) -> "Fleet":
         """The fleet after these polls. Polls of institutions no longer watched are dropped."""
-        standings, judging = dict(self.standings), Judging(policy, self.disturbances)
+        changed: dict[str, Standing] = {}
+        judging = Judging(policy, self.disturbances)
         for poll in polls:
-            before = standings.get(poll.subdomain)
+            before = changed.get(poll.subdomain) or self.standings.get(poll.subdomain)
             if before is not None:
-                standings[poll.subdomain] = judging.polled(before, poll)
-        return replace(self, standings=standings)
+                changed[poll.subdomain] = judging.polled(before, poll)
+        return replace(self, standings=self.standings.after(changed.values()))
 
     def recalling(self, memories: Mapping[str, Memory], policy: Policy) -> "Fleet":
         """The fleet with a past that it did not see itself: what others remember of its syncs."""
         remembered = {**memories, **self.remembered}
         judging = Judging(policy, self.disturbances)
-        standings = {
-            subdomain: judging.recalling(standing, remembered.pop(subdomain, {}))
-            for subdomain, standing in self.standings.items()
-        }
+        standings = Standings.of(
+            judging.recalling(standing, remembered.pop(standing.institution.subdomain, {}))
+            for standing in self
+        )
         return replace(self, standings=standings, remembered=remembered)
 
-    def rejudged(self, policy: Policy, subdomains: Iterable[str] | None = None) -> "Fleet":
-        """The same marks under a new policy; of these institutions, or of all."""
-        standings, judging = dict(self.standings), Judging(policy, self.disturbances)
-        for subdomain in self.standings if subdomains is None else subdomains:
-            if subdomain in standings:
-                standings[subdomain] = judging.rejudged(standings[subdomain])
-        return replace(self, standings=standings)
+    def rejudged(self, policy: Policy, told: Iterable[Institution] | None = None) -> "Fleet":
+        """The same marks under a new policy; of these institutions, as they are told, or of all."""
+        judging = Judging(policy, self.disturbances)
+        known = (standing.institution for standing in self)
+        anew = (
+            judging.rejudged(altered(self.standings[i.subdomain], institution=i))
+            for i in (known if told is None else told)
+            if i.subdomain in self.standings
+        )
+        return replace(self, standings=self.standings.after(anew))
 
     def with_incidents(self, now: float = math.inf) -> "Fleet":
         """The fleet with its incidents as they follow from the marks.
@@ -128,7 +132,7 @@ class Fleet:
             present = Disturbance(start, latest if kind in ended else math.inf)
             disturbances[kind] = (*earlier, present)[-REMEMBERED:]
         over = {kind: disturbances[kind] for kind in ended}
-        standings = {name: excused(s, over) for name, s in self.standings.items()}
+        standings = Standings.of(excused(standing, over) for standing in self)
         return replace(self, standings=standings, incidents=lasting, disturbances=disturbances)
 
     def _incidents_of_somebody(self) -> Mapping[IntegrationType, float]:

@@ -64,7 +64,14 @@ class Judging:
         return self.rejudged(altered(before, institution=institution))
 
     def recalling(self, standing: Standing, memory: Memory) -> Standing:
-        """With a past of its syncs that was not seen here."""
+        """With a past of its syncs that was not seen here, where it reaches further back."""
+        known = {name: kept.learned for name, kept in standing.kept.items()}
+        known |= {s.sync.name: s.learned for s in standing.syncs or ()}
+        memory = {
+            name: kept
+            for name, kept in memory.items()
+            if name not in known or kept.learned.first_seen < known[name].first_seen
+        }
         recalled = altered(standing, kept={**standing.kept, **memory})
         at = standing.last_success
         if standing.syncs is None or at is None or not memory:

@@ -74,7 +74,8 @@ class NexHealth:
     `url` is where it is, `api_key` gives the key as it is now, `version` goes into
     `Nex-Api-Version`. `timeout` (seconds) limits connecting, each silence while reading, and
     the whole of a call about one institution; retries and their waits may take as long again.
-    `clock` gives POSIX seconds. Every method raises leaves of `PollError`.
+    `clock` gives POSIX seconds, `proxy` leads there if it is given. Every method raises
+    leaves of `PollError`.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class NexHealth:
         pacer: Pacer,
         meter: Meter,
         clock: Callable[[], float] = time.time,
+        proxy: str | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._timeout = timeout
@@ -106,6 +108,7 @@ class NexHealth:
             max_concurrency=max_concurrency,
             pacer=pacer,
             meter=meter,
+            proxy=proxy,
         )
         self._authenticator = Authenticator(
             self._authenticate, api_key, clock=clock, on_token=meter.token_expires

@@ -89,11 +89,18 @@ class Exchange:
     """One session of kept-alive connections; an async context manager.
 
     `timeout` (seconds) limits connecting, each silence, and the whole of a small answer.
-    `calls_sent` is how many calls left so far.
+    `calls_sent` is how many calls left so far; all go through `proxy`, if there is one.
     """
 
     def __init__(
-        self, *, version: str, timeout: float, max_concurrency: int, pacer: Pacer, meter: Meter
+        self,
+        *,
+        version: str,
+        timeout: float,
+        max_concurrency: int,
+        pacer: Pacer,
+        meter: Meter,
+        proxy: str | None = None,
     ) -> None:
         self.calls_sent = 0
         self._headers = {
@@ -109,6 +116,7 @@ class Exchange:
         self._permits = asyncio.Semaphore(max_concurrency)
         self._pacer = pacer
         self._meter = meter
+        self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -120,6 +128,7 @@ class Exchange:
             headers=self._headers,
             request_class=_Request,
             middlewares=[_only_once],
+            proxy=self._proxy,
         )
         return self
 
@@ -225,8 +234,8 @@ def failure(error: Exception, host: str) -> PollError:
             return TlsFailed(f"TLS with {host} failed: {_said(error)}.")
         case TimeoutError():
             return Timeout(f"No answer from {host} within the time limit.")
-        case aiohttp.ClientConnectorError():
-            return ConnectionFailed(f"No connection to {host}: {_said(error.os_error)}.")
+        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
+            return ConnectionFailed(_unreached(error, host))
         case aiohttp.ClientResponseError():
             return Malformed(f"{host} does not answer with HTTP.")
         case aiohttp.ClientPayloadError() if any(
@@ -235,6 +244,15 @@ def failure(error: Exception, host: str) -> PollError:
             return Malformed("The answer cannot be decompressed.")
         case _:
             return ConnectionFailed(f"The connection to {host} broke: {type(error).__name__}.")
+
+
+def _unreached(
+    error: aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError, host: str
+) -> str:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"The proxy gives no way to {host}: HTTP {error.status}."
+    # Its own host: that of a proxy, if there is one.
+    return f"No connection to {error.host}: {_said(error.os_error)}."
 
 
 def _said(error: BaseException) -> str:

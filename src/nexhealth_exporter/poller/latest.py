@@ -5,32 +5,26 @@ import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
-from nexhealth_exporter.model import Inventory, Poll
+from nexhealth_exporter.model import Institution, Inventory, Poll
 from nexhealth_exporter.plan import STALE_INTERVALS
 from nexhealth_exporter.poller.ports import Meter
 from nexhealth_exporter.poller.rest import now
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.1
-"""Answers that come within this time change the fleet together: a copy for each would not scale."""
-
 INCIDENT_SECONDS = 5.0
 """How often incidents are looked for within a round: each look reads every sync."""
 
-BATCH, BATCHES = 20, 500
-"""Institutions that change together where all of them do: others wait for so many.
-
-Of a fleet so large that there would be more batches than that, more change together: the fleet is
-copied for each of them.
-"""
+BATCH = 20
+"""Institutions that change together where all of them do: others wait for so many."""
 
 
 class Latest:
-    """The latest `fleet`, judged by a policy; `interval` (seconds) is how often polls come.
+    """The latest `fleet`, judged by a policy.
 
     A fault of ours in judging one institution is logged with its traceback: it spoils the poll
     of that institution, which counts as failed, and no other.
@@ -38,91 +32,98 @@ class Latest:
 
     def __init__(self, fleet: Fleet, policy: Policy, meter: Meter) -> None:
         self.fleet = fleet
-        self.interval = 0.0
         self._policy = policy
+        self._given, self._interval = policy, 0.0
         self._meter = meter
-        self._pending: list[Poll] = []
-        self._flush: asyncio.TimerHandle | None = None
         self._looked_for_incidents = 0.0
         self._polled_at = math.inf
-        self._judging: asyncio.Task[None] | None = None
+        self._behind: dict[str, Institution] = {}
+        """Those that are to be judged anew, as they are told now."""
+        self._following: asyncio.Task[None] | None = None
 
     def judge_by(self, policy: Policy) -> None:
         """Judge by another policy: new answers at once, what is known a few at a time."""
-        self.apply()
-        self._policy = policy
-        if self._judging is not None:
-            self._judging.cancel()
-        self._judging = asyncio.get_running_loop().create_task(self._judge_anew())
+        self._given = policy
+        self._policy = self._lasting()
+        known = (standing.institution for standing in self.fleet)
+        self._catch_up({i.subdomain: i for i in known} | self._behind)
 
-    async def _judge_anew(self) -> None:
-        subdomains, size = list(self.fleet.standings), self._batch
-        for first in range(0, len(subdomains), size):
-            self._rejudge(subdomains[first : first + size])
+    def polled_every(self, interval: float) -> None:
+        """Polls of each institution come so many seconds apart."""
+        self._interval = interval
+        self._policy = self._lasting()
+
+    def watch(self, inventory: Inventory) -> None:
+        """Know exactly these institutions; what is new of known ones follows a few at a time.
+
+        To learn by the clock of another zone takes 2 ms, and they may all have another at once:
+        as when the list of locations is no longer refused.
+        """
+        known, told = self.fleet.standings, inventory.institutions
+        as_before = {name: known[name].institution for name in told if name in known}
+        self.fleet = self.fleet.watching(Inventory({**told, **as_before}), self._policy)
+        self._catch_up(
+            {
+                name: told[name]
+                for name, before in as_before.items()
+                if told[name] != before or name in self._behind
+            }
+        )
+
+    def _catch_up(self, behind: dict[str, Institution]) -> None:
+        self._behind = behind
+        if behind and (self._following is None or self._following.done()):
+            self._following = asyncio.get_running_loop().create_task(self._follow())
+
+    async def _follow(self) -> None:
+        while self._behind:
+            some = list(islice(self._behind.values(), BATCH))
+            for institution in some:
+                del self._behind[institution.subdomain]
+            self._judge_anew(some)
             await asyncio.sleep(0)
         self.fleet = self.fleet.with_incidents(self._polled_at)
 
-    def _rejudge(self, subdomains: Sequence[str]) -> None:
+    def _judge_anew(self, institutions: Sequence[Institution]) -> None:
         try:
-            self.fleet = self.fleet.rejudged(self._policy, subdomains)
+            self.fleet = self.fleet.rejudged(self._policy, institutions)
         except Exception:
-            if len(subdomains) > 1:
-                for one in subdomains:
-                    self._rejudge([one])
+            if len(institutions) > 1:
+                for one in institutions:
+                    self._judge_anew([one])
             else:
-                logger.exception("judging failed", extra={"institution": subdomains[0]})
+                name = institutions[0].subdomain
+                logger.exception("judging failed", extra={"institution": name})
 
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
-        self.apply()
         self.fleet = self.fleet.recalling(memories, self._policy).with_incidents(self._polled_at)
-
-    def watch(self, inventory: Inventory) -> None:
-        """Know exactly these institutions."""
-        self.apply()
-        self.fleet = self.fleet.watching(inventory, self._policy)
 
     def ended(self, finished: Round) -> None:
         """A round is over."""
-        self.apply()
         self.fleet = self.fleet.after_round(finished)
 
     def record(self, poll: Poll) -> None:
-        """Take note of a poll; the fleet follows within a moment."""
-        self._pending.append(poll)
-        self._polled_at = poll.at
-        if self._flush is None:
-            self._flush = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.apply)
-
-    async def record_all(self, polls: Iterable[Poll]) -> None:
-        """Take note of many, a few at a time: others get their turn between.
-
-        Incidents are looked for when the round ends: half an answer tells little of them.
-        """
-        size = self._batch
-        for number, poll in enumerate(polls, 1):
-            self.record(poll)
-            if number % size == 0:
-                self._looked_for_incidents = now()
-                self.apply()
-                await asyncio.sleep(0)
-
-    def apply(self) -> None:
-        """Let the fleet follow all polls that were taken note of."""
-        if self._flush is not None:
-            self._flush.cancel()
-            self._flush = None
-        if not self._pending:
-            return
-        polls, self._pending = self._pending, []
-        self._take(polls)
+        """Let the fleet follow a poll."""
+        self._take([poll])
         if now() - self._looked_for_incidents > INCIDENT_SECONDS:
             self._looked_for_incidents = now()
             self.fleet = self.fleet.with_incidents(self._polled_at)
 
+    async def record_all(self, polls: Iterable[Poll]) -> None:
+        """Let the fleet follow many, a few at a time: others get their turn between.
+
+        Incidents are looked for when the round ends: half an answer tells little of them.
+        """
+        several = iter(polls)
+        while batch := list(islice(several, BATCH)):
+            self._take(batch)
+            await asyncio.sleep(0)
+
     def _take(self, polls: Sequence[Poll]) -> None:
+        self._polled_at = polls[-1].at
         try:
-            self.fleet = self.fleet.after(polls, self._lasting())
+            self.fleet = self.fleet.after(polls, self._policy)
         except Exception:
             if len(polls) > 1:
                 for one in polls:
@@ -132,13 +133,9 @@ class Latest:
             logger.exception("judging failed", extra={"institution": poll.subdomain})
             self._meter.poll_failed(OtherFailure.reason)
             failed = Poll(poll.subdomain, poll.at, failure=OtherFailure.reason)
-            self.fleet = self.fleet.after([failed], self._lasting())
-
-    @property
-    def _batch(self) -> int:
-        return max(BATCH, len(self.fleet.standings) // BATCHES)
+            self.fleet = self.fleet.after([failed], self._policy)
 
     def _lasting(self) -> Policy:
         """The policy under which an answer outlives a few polls, however far apart they are."""
-        stale_after = max(self._policy.stale_after, STALE_INTERVALS * self.interval)
-        return replace(self._policy, stale_after=stale_after)
+        stale_after = max(self._given.stale_after, STALE_INTERVALS * self._interval)
+        return replace(self._given, stale_after=stale_after)

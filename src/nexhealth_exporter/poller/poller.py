@@ -162,6 +162,9 @@ class Poller:
     def _watch(self, inventory: Inventory) -> None:
         self._inventory = inventory
         mine = {i.subdomain: i for i in inventory if self._watches(i)}
+        if inventory and not mine:
+            facts = {"institutions": len(inventory)}
+            logger.warning("no institution is watched: all of the key's are left out", extra=facts)
         self._latest.watch(Inventory(mine))
         self._rounds.left_out.keep(mine)
         self._make_plan()
@@ -227,7 +230,7 @@ class Poller:
         )
         if made != self._plan:
             self._plan = made
-            self._latest.interval = made.interval
+            self._latest.polled_every(made.interval)
             self._meter.planned(made)
             _log_plan(made, self._pace)
         return made

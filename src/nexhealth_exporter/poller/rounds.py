@@ -58,7 +58,6 @@ class Rounds:
         else:
             everybody = list(watched.values())
             succeeded = answered(await self._asking.each(everybody, spread, failures))
-        self._latest.apply()
         is_idle = not self._latest.fleet.standings
         ended = Round(
             ended_at=self._clock(),

@@ -4,6 +4,7 @@ from nexhealth_exporter.settings.api_key import ApiKey
 from nexhealth_exporter.settings.loading import add_arguments, load, overrides
 from nexhealth_exporter.settings.masked import masked
 from nexhealth_exporter.settings.model import Settings, flag, is_secret, variable
+from nexhealth_exporter.settings.proxy import proxy_to, without_password
 from nexhealth_exporter.settings.table import markdown_table
 from nexhealth_exporter.settings.values import Exposition, ListenAddress, LogFormat, LogLevel
 
@@ -21,5 +22,7 @@ __all__ = [
     "markdown_table",
     "masked",
     "overrides",
+    "proxy_to",
     "variable",
+    "without_password",
 ]

@@ -31,6 +31,8 @@ class Api:
         return answer(
             {
                 "now": rfc3339(now),
+                "shard": self._view.shard,
+                "shards": self._view.shards,
                 "fleet": facts_of_fleet(fleet, summarise(fleet, found)),
                 "total": picked.total,
                 "page": picked.page,

@@ -36,6 +36,8 @@ class Pages:
             picked=pick(found, selection),
             selection=selection,
             states=(OVERDUE, *Condition),
+            shard=self._view.shard,
+            shards=self._view.shards,
         )
 
     async def institution(self, request: web.Request) -> web.Response:

@@ -33,6 +33,7 @@ class View:
 
     `configuration` is the text of `/config`, secrets already masked. `external_url` is
     where people reach this server, without a slash at the end; empty if nobody said.
+    `shard` of `shards`, counted from 0, is the part of the fleet that is here.
     `elsewhere` tells of an institution that is not watched here who would, as a clause, or "".
     """
 
@@ -43,4 +44,6 @@ class View:
     configuration: Callable[[], str]
     external_url: str = ""
     access: Callable[[], Access] = Access
+    shard: int = 0
+    shards: int = 1
     elsewhere: Callable[[str], str] = lambda _: ""

@@ -1,0 +1,60 @@
+"""Which proxy leads to an address, by the variables that every program knows."""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from nexhealth_exporter.errors import ConfigError
+
+_SCHEMES = frozenset({"http", "https"})
+
+
+def proxy_to(url: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy to that address, maybe with a password; None where the way is direct.
+
+    `HTTPS_PROXY` or `HTTP_PROXY` names it, by the scheme of the address, in capitals or not;
+    `NO_PROXY` lists what needs none, and this very machine never does. Raises ConfigError,
+    without the password, for one that cannot be used.
+    """
+    address = urlsplit(url)
+    name = f"{address.scheme}_proxy"
+    found = _either(environ, name)
+    if not found or _is_near(address, environ):
+        return None
+    proxy = found if "://" in found else f"http://{found}"
+    try:
+        parts = urlsplit(proxy)
+        is_usable = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ConfigError(
+            f"{name.upper()} must be an address such as http://proxy.example:3128; "
+            "other kinds of proxies are not supported."
+        )
+    return proxy
+
+
+def without_password(proxy: str) -> str:
+    """The address of a proxy, to be shown."""
+    parts = urlsplit(proxy)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _either(environ: Mapping[str, str], name: str) -> str:
+    return (environ.get(name) or environ.get(name.upper()) or "").strip()
+
+
+def _is_near(address: SplitResult, environ: Mapping[str, str]) -> bool:
+    host = address.hostname or ""
+    try:
+        is_local = ip_address(host).is_loopback
+    except ValueError:
+        is_local = host == "localhost"
+    names = (name.strip().lower() for name in _either(environ, "no_proxy").split(","))
+    return is_local or any(_fits(name, host, address.netloc.lower()) for name in names if name)
+
+
+def _fits(name: str, host: str, host_and_port: str) -> bool:
+    domain = name.lstrip(".")
+    return name == "*" or domain in {host, host_and_port} or host.endswith(f".{domain}")
