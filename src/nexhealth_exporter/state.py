@@ -195,11 +195,14 @@ def remembered(path: Path | None) -> Fleet:
 
     A file that is not there remembers nothing. Raises StateError if it cannot be used.
     """
-    if path is None or not path.exists():
-        return Fleet()
+    try:
+        if path is None or not path.exists():
+            return Fleet()
+        is_in_use = path.with_name(f"{path.name}-wal").exists()
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror}.") from None
     # A lone reader would leave files beside it, its own and not the exporter's, unless it is told
     # that nobody writes.
-    is_in_use = path.with_name(f"{path.name}-wal").exists()
     how = "mode=ro" if is_in_use else "immutable=1"
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as db:

@@ -4,6 +4,7 @@ Times of files tell nothing here: a mounted ConfigMap or Secret is swapped by a 
 """
 
 import hashlib
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,7 +19,21 @@ def fingerprint(paths: Iterable[Path]) -> Fingerprint:
 
 def is_lasting(path: Path) -> bool:
     """Whether it can be read again and again: what a pipe holds is gone after the first time."""
-    return path.is_file()
+    return stat.S_ISREG(_mode(path))
+
+
+def gives_once(path: Path) -> bool:
+    """Whether what it holds is gone after the first time, as of a pipe."""
+    mode = _mode(path)
+    return bool(mode) and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _mode(path: Path) -> int:
+    """What kind of file it is; 0 if that cannot be told."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
 
 
 def _digest(path: Path) -> str | None:

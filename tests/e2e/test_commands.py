@@ -359,6 +359,39 @@ async def test_a_reload_that_is_asked_for_too_early_does_not_end_the_start(tmp_p
             await until(lambda: "msg=listening" in process.said, seconds=20, why=process.said)
 
 
+async def test_what_came_through_pipes_outlives_a_reload(tmp_path: Path) -> None:
+    """A pipe gives nothing the second time, or makes whoever reads it wait for ever."""
+    config, port = tmp_path / "config.yaml", free_port()
+    config.write_text("institutions: [{match: {}, group: east}]\n")
+    pipes = {
+        "WEB_CONFIG_FILE": "http_server_config: {headers: {X-Frame-Options: sameorigin}}\n",
+        "API_KEY_FILE": "simulated-key\n",
+    }
+
+    async with Simulator(plain_offices(1), token_lifetime=2) as simulator:
+        more = {"CONFIG_FILE": str(config), "LISTEN_ADDRESS": f"127.0.0.1:{port}"}
+        env = settings(simulator, **more, POLL_INTERVAL_SECONDS="1", API_CALLS_BUDGET="0")
+        del env[PREFIX + "API_KEY"]
+        for name in pipes:
+            os.mkfifo(tmp_path / name)
+            env[PREFIX + name] = str(tmp_path / name)
+        async with running(*PROGRAM, env=env) as process:
+            for name, text in pipes.items():
+                await asyncio.to_thread((tmp_path / name).write_text, text)
+            await served(process, port)
+
+            async def shows(text: str) -> bool:
+                return text in (await get(f"http://127.0.0.1:{port}/metrics"))[1]
+
+            config.write_text("institutions: [{match: {}, group: west}]\n")
+            process.hang_up()
+            await until(lambda: shows('group="west"'), why=process.said)
+            assert await shows("nexhealth_config_last_reload_successful 1.0")
+            assert "sameorigin" in (await get(f"http://127.0.0.1:{port}/config"))[1]
+            issued = simulator.traffic.count("authenticates", 201)
+            await until(lambda: simulator.traffic.count("authenticates", 201) > issued)
+
+
 async def test_a_file_that_changes_during_the_start_is_followed(tmp_path: Path) -> None:
     config, state, port = tmp_path / "config.yaml", tmp_path / "state.db", free_port()
     web = tmp_path / "web.yaml"

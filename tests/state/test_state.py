@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from msgspec.structs import astuple, replace
 
+from nexhealth_exporter.cli import main
 from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern, Week, week_of
@@ -217,6 +218,17 @@ def test_whoever_only_looks_sees_the_same_and_leaves_nothing_behind(
     before = sorted(tmp_path.iterdir()), path.read_bytes()
     assert looked() == first_seen
     assert (sorted(tmp_path.iterdir()), path.read_bytes()) == before
+
+
+def test_whoever_may_not_even_look_for_the_file_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / ("a" * 300)
+    with pytest.raises(StateError, match="cannot be read: File name too long"):
+        remembered(path)
+
+    assert main(["schedules", "smiles", "--state-file", str(path)]) == 1
+    assert "cannot be read: File name too long" in capsys.readouterr().err
 
 
 def test_whoever_only_looks_leaves_a_damaged_file_where_it_is(tmp_path: Path) -> None:

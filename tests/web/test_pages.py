@@ -438,3 +438,14 @@ async def test_a_mark_from_any_year_is_shown_without_failing(site: Site, mark: f
     for path in ("/", "/institutions/smiles", "/api/v1/syncs", "/api/v1/institutions/smiles"):
         async with asyncio.timeout(10):
             assert "smiles" in await site.text(path)
+
+
+async def test_a_clock_that_is_not_known_to_be_the_offices_is_not_called_so(site: Site) -> None:
+    site.world.watch(office("nowhere", None))
+    site.world.poll(NOON, marked(SERVER, NOON - 2 * HOUR), institution="nowhere")
+    page = await site.page("/institutions/nowhere")
+
+    assert page.one(class_="verdict").one(class_="clock").text == (
+        "Times are those of the default zone, since the office's is not known: "
+        "America/New_York, where it is Tue 11:00"
+    )

@@ -127,7 +127,7 @@ class Exporter:
         """Read the files again; whether what they say is in force now."""
         seen = _fingerprinted(self._settings)
         try:
-            files = read_files(self._settings)
+            files = read_files(self._settings, self.files)
             self._api_key.reread()
         except ConfigError as error:
             self._own.reload_failed()

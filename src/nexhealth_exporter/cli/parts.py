@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from nexhealth_exporter import logs, webconfig
 from nexhealth_exporter.errors import ConfigError
@@ -16,6 +17,7 @@ from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.rules import load as load_rules
 from nexhealth_exporter.settings import ApiKey, LogLevel, Settings, proxy_to, without_password
+from nexhealth_exporter.watch import gives_once
 from nexhealth_exporter.webconfig import WebConfig
 
 
@@ -27,21 +29,31 @@ class Files:
     web: WebConfig
 
 
-def read_files(settings: Settings) -> Files:
-    """Read both files. Raises ConfigError with all that is wrong."""
+def read_files(settings: Settings, before: Files | None = None) -> Files:
+    """Read both files. Raises ConfigError with all that is wrong.
+
+    What is no file but a pipe, and was read `before`, still says what it said.
+    """
     problems: list[str] = []
-    rules, web = Rules(), WebConfig()
+    known = before or Files(Rules(), WebConfig())
+    rules, web = known.rules, known.web
     try:
-        rules = load_rules(settings.config_file)
+        if before is None or not _gives_once(settings.config_file):
+            rules = load_rules(settings.config_file)
     except ConfigError as error:
         problems.append(str(error))
     try:
-        web = webconfig.load(settings.web_config_file)
+        if before is None or not _gives_once(settings.web_config_file):
+            web = webconfig.load(settings.web_config_file)
     except ConfigError as error:
         problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
     return Files(rules, web)
+
+
+def _gives_once(path: Path | None) -> bool:
+    return path is not None and gives_once(path)
 
 
 def policy_of(settings: Settings, rules: Rules) -> Policy:

@@ -28,9 +28,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
     """Print what was learned of every sync; 0. Raises ConfigError if there is nothing."""
     institution: str = arguments.institution
+    known = remembered(settings.state_file)
     if settings.state_file is None or not settings.state_file.exists():
         raise ConfigError(f"{variable('state_file')} names no file: nothing has been learned.")
-    memory = remembered(settings.state_file).remembered.get(institution)
+    memory = known.remembered.get(institution)
     if not memory:
         raise ConfigError(f"nothing is known of {institution}.")
     are_several = sum(kept.learned.pattern is not None for kept in memory.values()) > 1

@@ -1,12 +1,17 @@
 """The API key as it is now."""
 
+from pathlib import Path
+
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.settings import values
 from nexhealth_exporter.settings.model import Settings, variable
+from nexhealth_exporter.watch import gives_once
 
 
 class ApiKey:
     """Called for the key whenever it is sent; its file is read anew, so that it can be rotated.
+
+    What is no file but a pipe is read once.
 
     While the file cannot be used, as for a moment during a rotation, the last good key
     stays in force. Only if there never was one, the call raises ConfigError.
@@ -18,12 +23,11 @@ class ApiKey:
 
     def __call__(self) -> str:
         """The key."""
-        if self._file is not None:
-            try:
-                self._key = self._read()
-            except ConfigError:
-                if self._key is None:
-                    raise
+        try:
+            self.reread()
+        except ConfigError:
+            if self._key is None:
+                raise
         if self._key is None:
             raise ConfigError(
                 f"{variable('api_key')} is not set; set it, or {variable('api_key_file')}, "
@@ -33,18 +37,18 @@ class ApiKey:
 
     def reread(self) -> None:
         """Take the key from its file now. Raises ConfigError, and the old key stays in force."""
-        if self._file is not None:
-            self._key = self._read()
+        if self._file is not None and (self._key is None or not gives_once(self._file)):
+            self._key = self._read(self._file)
 
     @property
     def known(self) -> tuple[str, ...]:
         """The keys that must not be seen in a log."""
         return (self._key,) if self._key else ()
 
-    def _read(self) -> str:
+    def _read(self, file: Path) -> str:
         name = variable("api_key_file")
         try:
-            return values.key(self._file.read_text("utf-8") if self._file else "")
+            return values.key(file.read_text("utf-8"))
         except OSError as e:
             # Its path is not told: a key that was put there by mistake must not be shown.
             raise ConfigError(f"{name} cannot be read: {e.strerror}.") from None
