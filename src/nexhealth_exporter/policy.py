@@ -9,7 +9,7 @@ from functools import cache
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.learned_week import LearnedWeek, beside_rest
-from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.expectation.pattern import WHOLE, Pattern
 from nexhealth_exporter.expectation.schedule import (
     DEFAULT_HOURS,
     DateRange,
@@ -100,22 +100,22 @@ def _of_pattern(
     week = pattern.week
     back, gone = beside_rest(week)
 
-    def expectation(pauses: int) -> Expectation:
+    def expectation(pauses: int = 0, weight: int = WHOLE) -> Expectation:
         return Expectation(
             source=Source.LEARNED,
             schedule="",
             timezone=timezone,
-            days=LearnedWeek(pattern.packed, pauses),
+            days=LearnedWeek(pattern.packed, pauses, weight),
             holidays=holidays,
             closures=closures,
             back_at=back,
             gone_from=gone,
         )
 
-    whole = expectation(0)
-    if not any(week.pauses):
+    whole, rhythms = expectation(), tuple(zip(week.pauses, pattern.weights, strict=True))
+    if all(rhythm == (0, WHOLE) for rhythm in rhythms):
         return whole, None
-    read, write = (expectation(mask) if mask else whole for mask in week.pauses)
+    read, write = (whole if rhythm == (0, WHOLE) else expectation(*rhythm) for rhythm in rhythms)
     return whole, (read, write)
 
 

@@ -627,6 +627,21 @@ def test_a_cloud_silence_from_closing_on_does_not_page_on_its_first_day(office: 
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
 
 
+@pytest.mark.parametrize("hours", [weekdays(8, 17), weekdays(7, 21)])
+def test_nor_does_one_whose_last_move_came_after_the_learned_closing(
+    office: Make, hours: Hours
+) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, hours)
+    smiles.alerts.clear()
+    smiles.live(weeks(6), 1, lambda day: [*hours(day), (21.2, 21.4)])
+
+    smiles.live(weeks(6) + timedelta(days=1), 1, never)
+    assert [severity for severity, _ in smiles.alerts] == ["warning"]
+    smiles.live(weeks(6) + timedelta(days=2), 1, never)
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
 def test_a_cloud_silence_from_the_afternoon_on_pages_in_the_middle_of_the_next_morning(
     office: Make,
 ) -> None:

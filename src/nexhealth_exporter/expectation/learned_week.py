@@ -5,7 +5,7 @@ from functools import lru_cache
 import msgspec
 
 from nexhealth_exporter.expectation.expectation import EXPECTED
-from nexhealth_exporter.expectation.pattern import Week, week_of
+from nexhealth_exporter.expectation.pattern import WHOLE, Week, week_of
 from nexhealth_exporter.expectation.schedule import SATURDAY, DayPlan, Span, joined
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.model import Reason
@@ -25,20 +25,21 @@ _NOON = (22, 30)
 class LearnedWeek(msgspec.Struct, frozen=True, gc=False):
     """The seven ordinary days of a pattern, by its `packed` week.
 
-    Slots of the day in `pauses` rest on each.
+    Slots of the day in `pauses` rest on each; an hour counts `weight` percent of what it does.
 
     Plans are made when asked for: ready, they would be many times as large.
     """
 
     packed: bytes
     pauses: int = 0
+    weight: int = WHOLE
 
     def __getitem__(self, weekday: int, /) -> DayPlan:
         """The plan of that weekday; 0 is Monday."""
         week = week_of(self.packed)
         values = week.values[weekday * SLOTS : (weekday + 1) * SLOTS]
         open_from = min(week.seldom or _HALF, _HALF)
-        return _plan(values, self.pauses, open_from, is_weekend=weekday >= SATURDAY)
+        return _plan(values, self.pauses, open_from, self.weight, is_weekend=weekday >= SATURDAY)
 
 
 def beside_rest(week: Week) -> tuple[int, int]:
@@ -56,7 +57,7 @@ def beside_rest(week: Week) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=2048)
-def _plan(values: bytes, pauses: int, open_from: int, *, is_weekend: bool) -> DayPlan:
+def _plan(values: bytes, pauses: int, open_from: int, weight: int, *, is_weekend: bool) -> DayPlan:
     """One day, with hours where a value is `open_from` percent; many offices have the same."""
     shown = [0 if pauses >> n & 1 else value for n, value in enumerate(values)]
     running = [n for n, value in enumerate(shown) if value >= open_from]
@@ -64,7 +65,7 @@ def _plan(values: bytes, pauses: int, open_from: int, *, is_weekend: bool) -> Da
         Span(
             n * SLOT,
             (n + 1) * SLOT,
-            value / 100,
+            value / 100 * (weight / WHOLE),
             None if value >= open_from else _reason(n, running, is_weekend=is_weekend),
         )
         for n, value in enumerate(shown)

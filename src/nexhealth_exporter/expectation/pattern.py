@@ -21,6 +21,10 @@ LEFT_BEHIND, BEYOND = 4, 2
 """The other direction must have moved in so many half hours, and in so many more than ever."""
 
 
+WHOLE = 100
+"""What an hour counts of a direction that moves often, in percent."""
+
+
 class Week(msgspec.Struct, frozen=True, array_like=True):
     """What a pattern says of the week, and of both directions (read, write).
 
@@ -56,13 +60,15 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
     """The expectation of a sync: its week packed, since whole fleets have one.
 
     `sure` is from 0 to 1; `weeks` is how many weeks taught it. `since` is the local day since
-    which it is used.
+    which it is used. `weights` is what an hour counts for reads and for writes, in percent: less
+    for a direction that moves hours apart while the other goes on.
     """
 
     packed: bytes
     sure: float
     weeks: int
     since: int
+    weights: tuple[int, int] = (WHOLE, WHOLE)
 
     @property
     def week(self) -> Week:

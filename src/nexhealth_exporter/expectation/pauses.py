@@ -1,10 +1,12 @@
-"""In which slots of the day one direction of a server rests though the other moves."""
+"""When, and for how long, one direction rests though the other moves."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, added
+from nexhealth_exporter.expectation.pattern import WHOLE, Tuning, tuning_of
 from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS
-from nexhealth_exporter.expectation.slots import SLOTS
+from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.model import IntegrationType
 
 NIGHT = (1 << 12) - 1
@@ -14,19 +16,35 @@ AGAIN, USUAL = 3, 0.14
 """A direction's pause is usual from so many days, and this share of the days."""
 
 
-def both_pauses(evidence: Evidence, today: int, kind: IntegrationType) -> tuple[int, int]:
-    """The pauses of a server's directions; in a browser, one just has nothing to do at times.
+class Rhythm(NamedTuple):
+    """When one direction rests each day (slots), and what an hour of it counts else, in percent."""
 
-    Where both pause for many hours of the day, that is how seldom they move: nothing would be
-    expected of the sync any more.
+    pauses: int = 0
+    weight: int = WHOLE
+
+
+def rhythm(evidence: Evidence, today: int, way: int, kind: IntegrationType) -> Rhythm:
+    """How one direction moves while the other does.
+
+    One that pauses for many hours of the day moves seldom: were that rest, nothing would be
+    expected of it any more. In a browser one just has nothing to do at times.
     """
-    if kind is not IntegrationType.SERVER:
-        return (0, 0)
-    read, write = _pauses(evidence, today, 0), _pauses(evidence, today, 1)
-    both = read & write & ~NIGHT
-    if both.bit_count() <= NIGHT_SLOTS:
-        return read, write
-    return read & ~both, write & ~both
+    pauses = 0
+    if kind is IntegrationType.SERVER:
+        pauses = _pauses(evidence, today, way)
+        if (pauses & ~NIGHT).bit_count() <= NIGHT_SLOTS:
+            return Rhythm(pauses)
+    return Rhythm(weight=_weight(evidence, way, tuning_of(kind)))
+
+
+def _weight(evidence: Evidence, way: int, tuning: Tuning) -> int:
+    """So much that the most that is tolerated before a ticket has room for its usual pauses."""
+    lasted = sorted((pause & evidence.active).bit_count() for pause in _runs(evidence.pauses[way]))
+    if len(lasted) < AGAIN:
+        return WHOLE
+    usual = (lasted[-AGAIN] + 1) * SLOT
+    most = tuning.most_stretch * tuning.usual_quiet
+    return max(1, min(WHOLE, round(WHOLE * most / (tuning.margin * usual))))
 
 
 def _pauses(evidence: Evidence, today: int, way: int) -> int:

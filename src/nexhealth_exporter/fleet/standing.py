@@ -20,7 +20,7 @@ from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.incident import Silence
 from nexhealth_exporter.expectation.judgement import Judgement, settled_until
 from nexhealth_exporter.expectation.learned import Learned
-from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.expectation.pattern import WHOLE, Pattern
 from nexhealth_exporter.model import (
     Answer,
     Institution,
@@ -79,7 +79,9 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
             stretch = self.pattern.stretch(way, kind, began)
             room = Room(stretch, self.pattern.patience(kind, began))
             if mark is not None and is_learned:
-                room = room_after(expectation, mark, room, kind)
+                # The last mark of one that moves hours apart says nothing of going home.
+                if self.pattern.weights[way] == WHOLE:
+                    room = room_after(expectation, mark, room, kind)
                 if self.pattern.is_left_behind(way, alone):
                     room = room._replace(is_left_behind=True)
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
