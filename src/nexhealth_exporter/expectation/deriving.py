@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Evidence
-from nexhealth_exporter.expectation.pattern import YOUNG_WEEKS, Pattern, Week, tuning_of
-from nexhealth_exporter.expectation.pauses import Rhythm, most_alone, rhythm
+from nexhealth_exporter.expectation.pattern import WHOLE, YOUNG_WEEKS, Pattern, Week, tuning_of
+from nexhealth_exporter.expectation.pauses import rhythm
 from nexhealth_exporter.expectation.shares import HALF, Shares
 from nexhealth_exporter.expectation.values import values_of
 from nexhealth_exporter.model import IntegrationType
@@ -30,14 +30,13 @@ def derived(
     tells_little = shares.told_from(tuning_of(kind).rests_below) < HALF
     if tells_little and not seldom and weeks >= YOUNG_WEEKS:
         return None
-    # Who moves seldom in both directions has hours that have room for it.
-    read, write = (Rhythm() if seldom else rhythm(evidence, today, way, kind) for way in (0, 1))
+    read, write = (rhythm(evidence, today, way, kind) for way in (0, 1))
     week = Week(
         values=values,
         activity=shares.activity(),
         pauses=(read.pauses, write.pauses),
         quiets=(evidence.quiets[0], evidence.quiets[1]),
-        alone=(most_alone(evidence, 0), most_alone(evidence, 1)),
+        alone=(read.alone, write.alone),
         seldom=seldom,
     )
     return Pattern(
@@ -45,5 +44,6 @@ def derived(
         sure=round(sure, 3),
         weeks=weeks,
         since=before.since if before else today,
-        weights=(read.weight, write.weight),
+        # Who moves seldom in both directions has hours that have room for it.
+        weights=(WHOLE, WHOLE) if seldom else (read.weight, write.weight),
     )

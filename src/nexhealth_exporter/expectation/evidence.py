@@ -12,7 +12,8 @@ DAY_MASK = (1 << SLOTS) - 1
 class Evidence(NamedTuple):
     """What was seen, as masks of slots from the local day `first` on (days since 1970).
 
-    `quiets` are the quiet stretches of reads and of writes, the longest first.
+    `quiets` are the quiet stretches of reads and of writes, the longest first; `absences` is
+    when each was away for longer than is tolerated before a page.
     """
 
     first: int
@@ -21,6 +22,7 @@ class Evidence(NamedTuple):
     suspect: int
     pauses: tuple[int, int]
     quiets: tuple[tuple[Quiet, ...], ...]
+    absences: tuple[int, int] = (0, 0)
 
 
 class Day(NamedTuple):

@@ -168,7 +168,8 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         is_first = old.marks == (None, None)
         made_on, pattern = old.made_on, old.pattern
         today = (now * SLOT - look.stagger) // DAY
-        if today != made_on:
+        # What is overdue stays so until its mark moves: its hours must not change under it.
+        if today != made_on and not (pattern is not None and look.is_owing):
             made_on = _shared(today)
             if look.at - old.first_seen < LEAST_SEEN:
                 pattern = None  # nor need the evidence be gathered
@@ -205,6 +206,7 @@ def _evidence(record: Record, today: int) -> Evidence:
         tuple(
             tuple(quiet for quiet in way if today - quiet.day <= DAYS_KEPT) for way in record.quiets
         ),
+        record.absences,
     )
 
 

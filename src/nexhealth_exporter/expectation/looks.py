@@ -79,6 +79,8 @@ class Look(NamedTuple):
     """Tells of a local day (days since 1970) that it is not to be learned from."""
     disturbed: Sequence[tuple[float, float]] = ()
     """From when until when fleet incidents of its type lasted; infinite while one does."""
+    is_owing: bool = False
+    """A direction that is overdue has not moved at this look either."""
     stagger: int = 0
     """Seconds after local midnight at which its pattern is made anew: not all at once."""
 
@@ -145,7 +147,7 @@ def _rested(record: Record, known: Marks, look: Look) -> Record:
 
 def _quieted(record: Record, known: Marks, look: Look) -> Record:
     """With the quiet stretches that each direction has just ended."""
-    pauses, quiets = list(record.pauses), list(record.quiets)
+    pauses, quiets, absences = list(record.pauses), list(record.quiets), list(record.absences)
     usual = usual_of(look.kind)
     for way in (0, 1):
         before, mark = known[way], look.marks[way]
@@ -157,10 +159,12 @@ def _quieted(record: Record, known: Marks, look: Look) -> Record:
         if end - before > LONGEST or _is_disturbed(look, before, end):
             continue
         seconds = look.hours[1 + way].unexpected(before, end)
+        slots = _bits(record, slot_of(before, look.zone) + 1, slot_of(end, look.zone))
         if seconds > look.tolerated(way):
+            absences[way] |= slots
             continue
         if mark - before >= PAUSE:
-            pauses[way] |= _bits(record, slot_of(before, look.zone) + 1, slot_of(end, look.zone))
+            pauses[way] |= slots
         if seconds < LITTLE * usual:
             continue
         day = slot_of(end, look.zone) // SLOTS
@@ -168,7 +172,10 @@ def _quieted(record: Record, known: Marks, look: Look) -> Record:
         began = hour_of(look.hours[1 + way], before, usual)
         quiets[way] = longest([*recent, Quiet(day, round(seconds), began)])
     return replace(
-        record, pauses=(pauses[0], pauses[1]), quiets=(tuple(quiets[0]), tuple(quiets[1]))
+        record,
+        pauses=(pauses[0], pauses[1]),
+        quiets=(tuple(quiets[0]), tuple(quiets[1])),
+        absences=(absences[0], absences[1]),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, added
-from nexhealth_exporter.expectation.pattern import WHOLE, Tuning, tuning_of
+from nexhealth_exporter.expectation.pattern import WHOLE, tuning_of
 from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.model import IntegrationType
@@ -15,36 +15,52 @@ NIGHT = (1 << 12) - 1
 AGAIN, USUAL = 3, 0.14
 """A direction's pause is usual from so many days, and this share of the days."""
 
+MANY = 5
+"""From so many absences on one is usual, though each was long enough for a page."""
+
 
 class Rhythm(NamedTuple):
-    """When one direction rests each day (slots), and what an hour of it counts else, in percent."""
+    """How one direction moves while the other does.
 
-    pauses: int = 0
-    weight: int = WHOLE
+    `pauses` are the slots of the day in which it rests each day, `weight` is what an hour of it
+    counts else, in percent. `alone` is in how many half hours of one pause the other one moved, at
+    most.
+    """
+
+    pauses: int
+    weight: int
+    alone: int
 
 
 def rhythm(evidence: Evidence, today: int, way: int, kind: IntegrationType) -> Rhythm:
-    """How one direction moves while the other does.
+    """The rhythm of one direction (0 read, 1 write).
 
     One that pauses for many hours of the day moves seldom: were that rest, nothing would be
     expected of it any more. In a browser one just has nothing to do at times.
     """
-    pauses = 0
+    lasted, away = _alone(evidence, evidence.pauses[way]), _alone(evidence, evidence.absences[way])
+    # Whoever stays away again and again, and comes back, is not broken each time.
+    gone = away[-MANY] if len(away) >= MANY else 0
+    alone = max(gone, *lasted, 0)
+    pauses, usual = 0, gone
     if kind is IntegrationType.SERVER:
         pauses = _pauses(evidence, today, way)
-        if (pauses & ~NIGHT).bit_count() <= NIGHT_SLOTS:
-            return Rhythm(pauses)
-    return Rhythm(weight=_weight(evidence, way, tuning_of(kind)))
+    is_spread = (pauses & ~NIGHT).bit_count() > NIGHT_SLOTS
+    if (is_spread or kind is not IntegrationType.SERVER) and len(lasted) >= AGAIN:
+        usual = max(usual, lasted[-AGAIN])
+    return Rhythm(0 if is_spread else pauses, _weight((usual + 1) * SLOT, kind), alone)
 
 
-def _weight(evidence: Evidence, way: int, tuning: Tuning) -> int:
-    """So much that the most that is tolerated before a ticket has room for its usual pauses."""
-    lasted = sorted((pause & evidence.active).bit_count() for pause in _runs(evidence.pauses[way]))
-    if len(lasted) < AGAIN:
-        return WHOLE
-    usual = (lasted[-AGAIN] + 1) * SLOT
+def _weight(usual: float, kind: IntegrationType) -> int:
+    """So much that the most that is tolerated before a ticket has room for so many seconds."""
+    tuning = tuning_of(kind)
     most = tuning.most_stretch * tuning.usual_quiet
     return max(1, min(WHOLE, round(WHOLE * most / (tuning.margin * usual))))
+
+
+def _alone(evidence: Evidence, silences: int) -> list[int]:
+    """In how many half hours of each silence the other direction moved, the fewest first."""
+    return sorted((run & evidence.active).bit_count() for run in _runs(silences))
 
 
 def _pauses(evidence: Evidence, today: int, way: int) -> int:
@@ -80,12 +96,6 @@ def _at_night(evidence: Evidence, way: int) -> int:
             twice |= once & of_day
             once |= of_day
     return twice
-
-
-def most_alone(evidence: Evidence, way: int) -> int:
-    """In how many half hours of one pause of that direction the other one moved, at most."""
-    pauses = _runs(evidence.pauses[way])
-    return max(((pause & evidence.active).bit_count() for pause in pauses), default=0)
 
 
 def _runs(mask: int) -> Iterator[int]:

@@ -6,6 +6,7 @@ kept packed, in a quarter of the memory, and unpacked when there is something to
 
 import itertools
 import zlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -21,8 +22,9 @@ _LEVEL = 1
 class Record(msgspec.Struct, frozen=True):
     """Masks of half-hour slots: bit n stands for the slot `base` + n, counted from 1970.
 
-    `pauses` has the slots in which each direction (read, write) paused, `quiets` the quiet
-    stretches of each, the longest first.
+    `pauses` has the slots in which each direction (read, write) paused, `absences` those in which
+    it was away for longer than is tolerated before a page, and `quiets` the quiet stretches of
+    each, the longest first.
     """
 
     base: int
@@ -31,31 +33,38 @@ class Record(msgspec.Struct, frozen=True):
     suspect: int = 0
     pauses: tuple[int, int] = (0, 0)
     quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]] = ((), ())
+    absences: tuple[int, int] = (0, 0)
+
+    @property
+    def masks(self) -> tuple[int, ...]:
+        """All of them, in the order in which they are packed."""
+        return (self.active, self.silent, self.suspect, *self.pauses, *self.absences)
+
+    @classmethod
+    def of(
+        cls, base: int, masks: Sequence[int], quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]]
+    ) -> "Record":
+        """The record with these masks; absences may lack, as in what was packed before."""
+        active, silent, suspect, *pauses = masks
+        read, write, gone_read, gone_write = (*pauses, 0, 0)[:4]
+        return cls(base, active, silent, suspect, (read, write), quiets, (gone_read, gone_write))
 
     def since(self, oldest: int) -> "Record":
         """The same without what lies before that slot, so that later ones have room."""
         drop = oldest - self.base
         if drop <= 0:
             return self
-        return Record(
-            base=oldest,
-            active=self.active >> drop,
-            silent=self.silent >> drop,
-            suspect=self.suspect >> drop,
-            pauses=(self.pauses[0] >> drop, self.pauses[1] >> drop),
-            quiets=self.quiets,
-        )
+        return Record.of(oldest, [mask >> drop for mask in self.masks], self.quiets)
 
     def packed(self) -> bytes:
         """The same, to be read by `unpacked`."""
-        masks = (self.active, self.silent, self.suspect, *self.pauses)
-        told = Packed(self.base, [*map(_bytes, masks)], self.quiets)
+        told = Packed(self.base, [*map(_bytes, self.masks)], self.quiets)
         return zlib.compress(_encode(told), _LEVEL)
 
 
 def by_clock_of(record: Record, old: str, new: str) -> Record:
     """The record of the same moments by the wall clock of another zone."""
-    masks = (record.active, record.silent, record.suspect, *record.pauses)
+    masks = record.masks
     slots = max(mask.bit_length() for mask in masks)
     moved, shift = [0] * len(masks), 0
     first, last = record.base * SLOT // DAY, (record.base + slots) * SLOT // DAY
@@ -73,7 +82,7 @@ def by_clock_of(record: Record, old: str, new: str) -> Record:
                 bits = (mask >> begin) & ((1 << width) - 1)
                 to = begin + shift
                 moved[number] |= bits << to if to >= 0 else bits >> -to
-    active, silent, suspect, reads, writes = moved
+    active, silent, suspect, *pauses = moved
     read, write = (
         tuple(
             quiet
@@ -84,12 +93,12 @@ def by_clock_of(record: Record, old: str, new: str) -> Record:
         for way in record.quiets
     )
     # What two hours of one clock are by the other may be one: it has moved, or else rested.
-    silent &= ~active
-    return Record(record.base, active, silent, suspect & ~active, (reads, writes), (read, write))
+    masks = (active, silent & ~active, suspect & ~active, *pauses)
+    return Record.of(record.base, masks, (read, write))
 
 
 class Packed(msgspec.Struct, array_like=True):
-    """What is compressed: the five masks as bytes."""
+    """What is compressed: the masks as bytes."""
 
     base: int
     masks: list[bytes]
@@ -103,8 +112,7 @@ _decode = msgspec.msgpack.Decoder(Packed).decode
 def unpacked(data: bytes) -> Record:
     """The record that was packed. Raises zlib.error or a ValueError."""
     told = _decode(zlib.decompress(data))
-    active, silent, suspect, reads, writes = map(int.from_bytes, told.masks)
-    return Record(told.base, active, silent, suspect, (reads, writes), told.quiets)
+    return Record.of(told.base, [*map(int.from_bytes, told.masks)], told.quiets)
 
 
 def _bytes(mask: int) -> bytes:

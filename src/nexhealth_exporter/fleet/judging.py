@@ -10,6 +10,7 @@ from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.judgement import (
     NONE,
+    NOT_IN_USE_AFTER,
     Basis,
     Judgement,
     anchor_of,
@@ -18,7 +19,7 @@ from nexhealth_exporter.expectation.judgement import (
     state_of,
 )
 from nexhealth_exporter.expectation.learned import Learned, first_met
-from nexhealth_exporter.expectation.looks import Look
+from nexhealth_exporter.expectation.looks import Look, Marks
 from nexhealth_exporter.fleet.standing import (
     NO_MEMORY,
     Disturbance,
@@ -166,7 +167,9 @@ class Judging:
         if _is_another(kind, before or kept):
             learned = learned.anew(at)
         late = stagger(institution, sync.name)
-        learned = self._taught(learned, sync, kind, hours, late, looked_at=looked_at, at=at)
+        learned = self._taught(
+            learned, sync, kind, hours, late, before=before, looked_at=looked_at, at=at
+        )
         is_same = before is None or _described_alike(sync, kind, before)
         still_hold = is_same and learned.pattern is hours.pattern
         return self._standing(
@@ -181,6 +184,7 @@ class Judging:
         hours: Hours,
         late: int,
         *,
+        before: SyncStanding | None,
         looked_at: float | None,
         at: float,
     ) -> Learned:
@@ -205,6 +209,7 @@ class Judging:
             tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
             skipped=hours.skips,
             disturbed=self.disturbances.get(kind, ()),
+            is_owing=before is not None and _is_owing(before, marks, looked_at, at),
             stagger=late,
         )
         return learned.after(look)
@@ -293,6 +298,17 @@ def _tolerated(
     alone = 0 if hours.pattern is None else learned.alone(way, hours.expectation.timezone)
     allowed = hours.allowances(kind, WAYS[way], anchor, alone)
     return allowed[Severity.WARNING], allowed[Severity.CRITICAL]
+
+
+def _is_owing(before: SyncStanding, marks: Marks, looked_at: float | None, at: float) -> bool:
+    """Whether a direction that was overdue has not moved since; not of one that is not in use."""
+    return any(
+        mark is not None
+        and mark == judgement.mark
+        and at - mark <= NOT_IN_USE_AFTER
+        and judgement.is_overdue(Severity.WARNING, looked_at)
+        for mark, judgement in zip(marks, before.judgements, strict=True)
+    )
 
 
 def excused(standing: Standing, ended: Disturbances) -> Standing:
