@@ -627,11 +627,8 @@ def test_a_cloud_silence_from_closing_on_does_not_page_on_its_first_day(office: 
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
 
 
-@pytest.mark.parametrize("hours", [weekdays(8, 17), weekdays(7, 21)])
-def test_nor_does_one_whose_last_move_came_after_the_learned_closing(
-    office: Make, hours: Hours
-) -> None:
-    smiles = office(IntegrationType.CLOUD)
+def test_nor_does_one_whose_last_move_came_after_the_learned_closing(office: Make) -> None:
+    smiles, hours = office(IntegrationType.CLOUD), weekdays(8, 17)
     smiles.live(FIRST, 42, hours)
     smiles.alerts.clear()
     smiles.live(weeks(6), 1, lambda day: [*hours(day), (21.2, 21.4)])
@@ -858,3 +855,79 @@ def test_hours_of_a_server_that_moves_at_set_times_are_learned(office: Make) -> 
     assert smiles.sync.expectation.source is Source.LEARNED
     assert smiles.expects(weeks(6), 11.25) == 1
     assert smiles.expects(weeks(6), 12.75) == 0
+
+
+def every(hours: float) -> Hours:
+    """A move so many hours apart, all day and night."""
+    return lambda _: [(n * hours, n * hours + 0.1) for n in range(int(24 / hours))]
+
+
+@pytest.mark.parametrize(("apart", "found"), [(0.75, 2.5), (1.0, 2.5), (1.5, 4.0), (2.0, 5.0)])
+@pytest.mark.parametrize("way", ["read", "write"])
+def test_a_direction_of_a_server_that_moves_hours_apart_is_watched_all_the_same(
+    office: Make, apart: float, found: float, way: str
+) -> None:
+    def live(first: date, days: int, seldom: Hours) -> None:
+        if way == "read":
+            smiles.live(first, days, always, seldom)
+        else:
+            smiles.live(first, days, seldom, always)
+
+    smiles = office()
+    live(FIRST, 21, every(apart))
+    smiles.alerts.clear()
+    live(weeks(3), 21, every(apart))
+    assert smiles.alerts == []
+
+    live(weeks(6), 1, never)
+    (severity, ticket), (_, page) = smiles.alerts
+    assert severity == "warning"
+    assert ticket - at(weeks(6)) <= found * 3600
+    assert page - at(weeks(6)) <= 4 * found * 3600
+
+
+def test_reads_that_come_once_a_night_page_for_a_week_at_most(office: Make) -> None:
+    def once(_: date) -> list[tuple[float, float]]:
+        return [(2, 2.3)]
+
+    smiles = office()
+    smiles.live(FIRST, 10, always, once)
+    smiles.alerts.clear()
+    smiles.live(FIRST + timedelta(days=10), 32, always, once)
+    assert smiles.alerts == []
+
+    smiles.live(weeks(6), 3, always, never)
+    assert smiles.alerts[0][0] == "warning"
+    assert smiles.alerts[0][1] < at(weeks(6), 48)
+
+
+def test_four_outages_of_a_direction_change_nothing(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 14, always)
+    for number in range(4):
+        smiles.live(weeks(2) + timedelta(days=7 * number), 1, always, never)
+        smiles.live(weeks(2) + timedelta(days=7 * number + 1), 6, always)
+    smiles.alerts.clear()
+    smiles.live(weeks(6), 1, always, never)
+    (_, ticket), (_, page) = smiles.alerts
+    assert ticket - at(weeks(6)) <= 3600
+    assert page - at(weeks(6)) <= 4 * 3600
+
+
+def test_what_is_overdue_stays_so_though_the_other_direction_keeps_other_hours(
+    office: Make,
+) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.live(weeks(6), 1, weekdays(8, 17), weekdays(8, 13))
+    smiles.alerts.clear()
+    smiles.live(weeks(6) + timedelta(days=1), 1, weekdays(8, 12), never)
+    deadline = smiles.sync.read.deadline
+    assert [severity for severity, _ in smiles.alerts] == ["critical"]
+
+    smiles.live(weeks(6) + timedelta(days=2), 9, weekdays(8, 12), never)
+
+    assert smiles.sync.read.deadline == deadline
+    assert [severity for severity, _ in smiles.alerts] == ["critical"]
+    smiles.live(weeks(8), 10, weekdays(8, 12))
+    assert smiles.expects(weeks(9), 15) == 0

@@ -20,7 +20,7 @@ from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern, Week, week_of
 from nexhealth_exporter.expectation.quiet import Quiet
-from nexhealth_exporter.expectation.record import Packed
+from nexhealth_exporter.expectation.record import Packed, Record, unpacked
 from nexhealth_exporter.fleet import Disturbance, Fleet
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
@@ -339,7 +339,7 @@ def test_a_file_of_an_older_schema_is_set_aside(
 
 
 def test_the_layout_of_records_has_not_changed_without_a_new_schema() -> None:
-    known = (4, 1559144136)
+    known = (4, 436265132)
     assert (SCHEMA, zlib.crc32(_layout().encode())) == known, (
         "raise SCHEMA, then set both here; "
         "a field at the end with a default, or a table more, needs no other schema"
@@ -358,6 +358,13 @@ def test_a_week_that_was_packed_before_it_had_its_last_fields_is_read(
     assert older == replace(week, **{"seldom": 0, **lacks})
     longer = msgspec.msgpack.encode([*told, "of a newer version"])
     assert week_of(zlib.compress(longer)) == week
+
+
+def test_a_record_that_was_packed_before_it_had_absences_is_read() -> None:
+    record = Record(7, 9, 2, 4, (1, 8))
+    told = [7, [bytes([mask]) for mask in (9, 2, 4, 1, 8)], [[], []]]
+    assert unpacked(zlib.compress(msgspec.msgpack.encode(told))) == record
+    assert unpacked(replace(record, absences=(3, 0)).packed()).absences == (3, 0)
 
 
 def _layout() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.expectation.allowance import HOUR, Room, allowances
-from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.expectation.pattern import WHOLE, Pattern
 from nexhealth_exporter.expectation.quiet import OVERNIGHT
 from nexhealth_exporter.expectation.slots import SLOTS
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
@@ -80,24 +80,23 @@ def _yaml(
     yield "  institutions:"
     yield f"    - match: {{subdomain: {subdomain_glob(institution)}}}"
     yield f"      schedule: {name}"
-    if seldom := pattern.week.seldom:
-        # Configured hours count fully, those that were learned of it only a little.
-        allowed = {s: math.ceil(100 * a / seldom / HOUR) for s, a in _allowed(pattern, kind)}
-        told = ", ".join(f"{severity}: {number}h" for severity, number in allowed.items())
+    # Configured hours count fully, those that were learned of it only a little.
+    weights = [pattern.week.seldom or weight for weight in pattern.weights]
+    told = ", ".join(
+        f"{operation}: {{{_allowed(pattern, kind, way, weight)}}}"
+        for way, (operation, weight) in enumerate(zip(WAYS, weights, strict=True))
+        if weight < WHOLE
+    )
+    if told:
         yield "      # it moves now and then: so many open hours without a move are tolerated"
         yield f"      allowance: {{{kind}: {{{told}}}}}"
 
 
-def _allowed(pattern: Pattern, kind: IntegrationType) -> Iterator[tuple[Severity, float]]:
-    """Seconds of learned hours that may pass in silence over a night, the longer, by severity."""
-    patience = pattern.patience(kind, OVERNIGHT)
-    rooms = [Room(pattern.stretch(way, kind, OVERNIGHT), patience) for way in range(len(WAYS))]
-    ways = [
-        allowances(kind, operation, Source.LEARNED, {}, room)
-        for operation, room in zip(WAYS, rooms, strict=True)
-    ]
-    for severity in Severity:
-        yield severity, max(allowed[severity] for allowed in ways)
+def _allowed(pattern: Pattern, kind: IntegrationType, way: int, weight: int) -> str:
+    """The hours that may pass in silence over a night, by severity, where each counts fully."""
+    room = Room(pattern.stretch(way, kind, OVERNIGHT), pattern.patience(kind, OVERNIGHT))
+    allowed = allowances(kind, WAYS[way], Source.LEARNED, {}, room)
+    return ", ".join(f"{s}: {math.ceil(WHOLE * allowed[s] / weight / HOUR)}h" for s in Severity)
 
 
 def _days(first: int, last: int) -> str:

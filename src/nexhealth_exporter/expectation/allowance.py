@@ -52,9 +52,6 @@ CLOSING = 90 * MINUTE
 MORNING = 2.5 * HOUR
 """Who went home early is away no longer than so many expected seconds of the next morning."""
 
-MOST_AWAY = 15 * HOUR
-"""No more is tolerated of a first day away, however long that is: the second must not pass."""
-
 MOST_LEFT = 0.9
 """No more of a server's day is added before a page: it comes before twice the usual is over."""
 
@@ -95,11 +92,9 @@ class Room(NamedTuple):
             seconds = max(quiet, self.patience * usual)
             if self.is_server:
                 seconds += min(self.left, MOST_LEFT * usual)
-            elif self.next_day:
-                # Not of its cadence, so the most that its cadence may ask for is no limit.
-                return max(seconds, min(self.left + self.next_day + MINUTE, MOST_AWAY))
-            elif self.left:
-                seconds = max(seconds, self.left + MORNING)
+            elif self.left or self.next_day:
+                away = self.next_day + MINUTE if self.next_day else MORNING
+                seconds = max(seconds, self.left + away)
         return min(max(seconds, LEAST * usual), MOST * usual)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.pattern import Pattern
+from nexhealth_exporter.expectation.pattern import WHOLE, Pattern
 from nexhealth_exporter.expectation.schedule import date_of
 from nexhealth_exporter.expectation.slots import SLOTS
 
@@ -40,7 +40,14 @@ def sentence(pattern: Pattern) -> str:
     weeks = f"{pattern.weeks} weeks" if pattern.weeks > 1 else "a week"
     since = date_of(pattern.since)
     known = f"known since {since.day} {since:%b %Y}"
-    return f"learned from {weeks}: {hours}; {100 * pattern.sure:.0f} % sure, {known}"
+    told = f"learned from {weeks}: {hours}; {100 * pattern.sure:.0f} % sure, {known}"
+    return "; ".join([told, *_rare(pattern)])
+
+
+def _rare(pattern: Pattern) -> Iterator[str]:
+    for what, weight in zip(("reads", "writes"), pattern.weights, strict=True):
+        if weight < WHOLE:
+            yield f"{what} come far apart, so an hour without counts {weight} %"
 
 
 def clock(slot: int) -> str:
