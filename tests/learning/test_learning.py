@@ -30,7 +30,7 @@ from nexhealth_exporter.policy import policy
 from nexhealth_exporter.report import Condition
 from nexhealth_exporter.rules import Rules
 from tests.exposition.reading import OF_FLEET, assert_same, families, reference, samples, text_of
-from tests.learning.conftest import DAY, DEFAULTS, ZONE, Hours, Make, Office, at, now_and_then
+from tests.learning.conftest import DAY, DEFAULTS, STEP, ZONE, Hours, Make, Office, at, now_and_then
 
 FIRST = date(2026, 2, 23)
 """A Monday; no holiday comes before 25 May, but the clocks change on 8 March."""
@@ -931,3 +931,23 @@ def test_what_is_overdue_stays_so_though_the_other_direction_keeps_other_hours(
     assert [severity for severity, _ in smiles.alerts] == ["critical"]
     smiles.live(weeks(8), 10, weekdays(8, 12))
     assert smiles.expects(weeks(9), 15) == 0
+
+
+def test_marks_that_come_late_are_no_ticket(office: Make) -> None:
+    def live(first: date, days: int) -> None:
+        now = at(first)
+        while now < at(first + timedelta(days=days)):
+            if (now - at(first)) % 1500 < STEP:
+                smiles.read_at = smiles.write_at = now - 2000
+            smiles.look(now)
+            now += STEP
+
+    smiles = office()
+    live(FIRST, 21)
+    smiles.alerts.clear()
+    live(weeks(3), 21)
+    assert smiles.alerts == []
+
+    smiles.live(weeks(6), 1, never)
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+    assert smiles.alerts[0][1] - at(weeks(6)) < 2 * 3600

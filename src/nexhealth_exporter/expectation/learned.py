@@ -10,6 +10,7 @@ from nexhealth_exporter.expectation.deriving import derived
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Evidence
 from nexhealth_exporter.expectation.looks import (
     BLIND,
+    LATE,
     LONGEST,
     NOTABLE,
     Look,
@@ -113,7 +114,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
                 continue
             if mark is None or known is None or not known <= seen[way] <= at or mark > at:
                 return None
-            if abs(mark - known) >= NOTABLE:
+            if abs(mark - known) >= NOTABLE or at - mark >= LATE:
                 return None
             if mark >= start and known >= start:
                 is_one_slot = (mark + offset) // SLOT == (known + offset) // SLOT

@@ -49,6 +49,9 @@ PAUSE = 40 * 60.0
 NOTABLE = 25 * 60.0
 """A direction that rests for a shorter time has just not moved."""
 
+LATE = 15 * 60.0
+"""A mark that is so old when it comes was late: until then the one before it was the latest."""
+
 LITTLE = 0.55
 """A rest of less of the quiet that its type is allowed anyway could widen no allowance."""
 
@@ -151,15 +154,17 @@ def _quieted(record: Record, known: Marks, look: Look) -> Record:
     usual = usual_of(look.kind)
     for way in (0, 1):
         before, mark = known[way], look.marks[way]
-        if before is None or mark is None or mark - before < NOTABLE:
+        if before is None or mark is None or mark == before:
             continue
-        end = min(mark, look.at)
+        end = moved = min(mark, look.at)
         if look.before is not None and look.at - look.before > BLIND:
-            end = min(end, look.before)
-        if end - before > LONGEST or _is_disturbed(look, before, end):
+            end = moved = min(mark, look.before)
+        elif look.before is not None and look.at - mark >= LATE:
+            end = max(moved, look.before)
+        if not NOTABLE <= end - before <= LONGEST or _is_disturbed(look, before, end):
             continue
         seconds = look.hours[1 + way].unexpected(before, end)
-        slots = _bits(record, slot_of(before, look.zone) + 1, slot_of(end, look.zone))
+        slots = _bits(record, slot_of(before, look.zone) + 1, slot_of(moved, look.zone))
         if seconds > look.tolerated(way):
             absences[way] |= slots
             continue
