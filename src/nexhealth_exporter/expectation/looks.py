@@ -157,7 +157,7 @@ def _quieted(record: Record, known: Marks, look: Look) -> Record:
     usual = usual_of(look.kind)
     for way in (0, 1):
         before, mark = known[way], look.marks[way]
-        if before is None or mark is None or mark == before:
+        if before is None or mark is None or mark <= before:
             continue
         end = moved = min(mark, look.at)
         if look.before is not None and look.at - look.before > BLIND:
