@@ -962,6 +962,15 @@ def test_what_is_overdue_stays_so_though_nobody_answered_for_long(office: Make) 
         smiles.read_at = stopped
 
 
+def test_a_mark_that_stays_in_the_future_keeps_no_hours_for_ever(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.read_at = at(weeks(200))
+    smiles.live(weeks(6), 42, weekdays(8, 20), never)
+    assert smiles.severity() == "warning"
+    assert smiles.expects(weeks(12), 19) == 1
+
+
 def test_marks_that_come_late_are_no_ticket(office: Make) -> None:
     def live(first: date, days: int) -> None:
         now = at(first)

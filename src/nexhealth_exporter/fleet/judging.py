@@ -315,7 +315,7 @@ def _is_owing(before: SyncStanding, marks: Marks, looked_at: float | None, at: f
     return any(
         mark is not None
         and mark == known
-        and at - mark <= NOT_IN_USE_AFTER
+        and at - judgement.basis.anchor <= NOT_IN_USE_AFTER
         and judgement.is_overdue(Severity.WARNING, looked_at)
         for mark, known, judgement in zip(
             marks, before.learned.marks, before.judgements, strict=True
