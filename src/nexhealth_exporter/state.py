@@ -62,7 +62,7 @@ _decode_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
 _UNREADABLE = (msgspec.DecodeError, zlib.error, TypeError, ValueError)
-"""All that reading a record raises, whatever its bytes are."""
+"""All that reading a record or an answer raises, whatever its bytes are."""
 
 
 class Change(NamedTuple):
@@ -149,7 +149,7 @@ class State:
             raise StateError(f"{self.path} cannot be read: {error}.") from None
         answers = []
         for (told,) in rows:
-            with suppress(msgspec.DecodeError):
+            with suppress(*_UNREADABLE):
                 answers.append(_decode_answer(told))
         return sorted(answers, key=lambda answer: answer.at)
 

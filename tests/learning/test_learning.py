@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -931,6 +932,43 @@ def test_what_is_overdue_stays_so_though_the_other_direction_keeps_other_hours(
     assert [severity for severity, _ in smiles.alerts] == ["critical"]
     smiles.live(weeks(8), 10, weekdays(8, 12))
     assert smiles.expects(weeks(9), 15) == 0
+
+
+def test_what_is_overdue_stays_so_though_nobody_answered_for_long(office: Make) -> None:
+    """Nor may a mark that an answer lacks, or a restart after a night, move its deadline."""
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.live(weeks(6), 1, weekdays(8, 17), weekdays(8, 13))
+    smiles.live(weeks(6) + timedelta(days=1), 1, weekdays(8, 12), never)
+    deadline, stopped = smiles.sync.read.deadline, smiles.read_at
+    quick = policy(smiles.rules, replace(DEFAULTS, stale_after=3600))
+
+    for day in (weeks(6) + timedelta(days=n) for n in range(2, 9)):
+        if day.weekday() % 2:
+            failed = [Poll("smiles", at(day, 6), failure="timeout")]
+            smiles.fleet = smiles.fleet.after(failed, quick)
+            assert smiles.fleet.standings["smiles"].syncs is None
+        else:
+            smiles.restarted()
+        for hour in (8, 10):
+            smiles.write_at = at(day, hour)
+            smiles.look(at(day, hour))
+        assert smiles.sync.read.deadline == deadline
+
+    for day in (weeks(6) + timedelta(days=n) for n in range(9, 12)):
+        smiles.read_at = None
+        smiles.live(day, 1, weekdays(8, 12), never)
+        assert smiles.sync.read.deadline == deadline
+        smiles.read_at = stopped
+
+
+def test_a_mark_that_stays_in_the_future_keeps_no_hours_for_ever(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.read_at = at(weeks(200))
+    smiles.live(weeks(6), 42, weekdays(8, 20), never)
+    assert smiles.severity() == "warning"
+    assert smiles.expects(weeks(12), 19) == 1
 
 
 def test_marks_that_come_late_are_no_ticket(office: Make) -> None:

@@ -85,5 +85,16 @@ def test_a_rest_teaches_but_for_the_time_of_an_incident_within() -> None:
     assert without.bit_count() > 2 * 24 * 4
 
 
+def test_a_mark_that_goes_back_ends_no_quiet_stretch() -> None:
+    begun = after(first_met(START, ZONE), (START, START), START)
+    now = START + 5400
+    assert after(begun, (now, now), now).record.quiets != ((), ())
+
+    back = after(begun, (START - 3600, START - 60), now)
+
+    assert back.marks == (START - 3600, START - 60)
+    assert back.record.quiets == ((), ())
+
+
 def _rests(learned: Learned) -> int:
     return learned.record.silent | learned.record.suspect

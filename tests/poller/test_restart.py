@@ -70,3 +70,27 @@ async def test_who_is_not_watched_any_more_does_not_come_back(polling: Open) -> 
         async with running(polled):
             await until(lambda: any(s.answer for s in polled.fleet))
             assert list(polled.fleet.standings) == ["office-1", "office-3"]
+
+
+async def test_an_inventory_that_fails_at_the_start_is_tried_again_soon(polling: Open) -> None:
+    answers = await answers_of(polling, 2)
+    async with polling(plain_offices(4), answers=answers, interval=0.3) as polled:
+        polled.simulator.faults["/institutions"] = Status(500)
+        polled.simulator.faults["/locations"] = Status(500)
+        async with running(polled):
+            await until(lambda: polled.fleet.round is not None)
+            polled.simulator.faults.clear()
+            await until(lambda: len(polled.fleet.standings) == 4)
+
+
+async def test_a_shard_of_another_number_knows_nobody_and_says_so(polling: Open) -> None:
+    answers = await answers_of(polling, 2)
+    async with polling(plain_offices(4), answers=answers, interval=0.3) as polled:
+        polled.simulator.faults["/institutions"] = Status(500)
+        polled.simulator.faults["/locations"] = Status(500)
+        polled.poller.reload(policy(Rules(), DEFAULTS), lambda i: i.subdomain > "office-2")
+        async with running(polled):
+            assert not (await next_round(polled)).is_up
+            polled.simulator.faults.clear()
+            await until(lambda: list(polled.fleet.standings) == ["office-3", "office-4"])
+            assert (await next_round(polled)).is_up

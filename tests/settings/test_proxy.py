@@ -17,6 +17,7 @@ PROXY = "http://proxy.example:3128"
         ({"https_proxy": PROXY, "HTTPS_PROXY": "http://other:1"}, PROXY),
         ({"HTTPS_PROXY": "proxy.example:3128"}, PROXY),
         ({"HTTPS_PROXY": "http://me:word@proxy.example:3128"}, "http://me:word@proxy.example:3128"),
+        ({"HTTPS_PROXY": f"{PROXY}/"}, PROXY),
         ({"HTTP_PROXY": PROXY}, None),
         ({"HTTPS_PROXY": ""}, None),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "10.0.0.0/8,.cluster.local"}, PROXY),
@@ -38,7 +39,16 @@ def test_no_proxy_leads_to_this_very_machine(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "proxy", ["socks5://me:word@proxy:1080", "http://", "http://me:word@proxy:99999", "http://[me"]
+    "proxy",
+    [
+        "socks5://me:word@proxy:1080",
+        "http://",
+        "http://me:word@proxy:99999",
+        "http://[me",
+        "http://me:word@proxy..example:3128",
+        f"http://{'x' * 64}:3128",
+        "http://the proxy:3128",
+    ],
 )
 def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(proxy: str) -> None:
     with pytest.raises(ConfigError, match="HTTPS_PROXY must be an address") as refused:

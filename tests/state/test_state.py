@@ -123,8 +123,9 @@ def test_answers_of_who_is_watched_no_more_are_forgotten(tmp_path: Path, recentl
     assert [answer.institution.subdomain for answer in state.answers()] == ["b"]
 
 
+@pytest.mark.parametrize("told", [b"\x93\xc0", b"\x93\x81\xa9subdomain\xa1\xff", b"", "text"])
 def test_an_answer_that_cannot_be_read_or_written_costs_no_other(
-    tmp_path: Path, recently: float
+    tmp_path: Path, recently: float, told: bytes | str
 ) -> None:
     path, names = tmp_path / "state.db", ["a", "b", "c"]
     fleet = lived(watching(Fleet(), names), names, recently, 0.1)
@@ -134,7 +135,7 @@ def test_an_answer_that_cannot_be_read_or_written_costs_no_other(
     assert state.save(fleet) == 4
     state.close()
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE answer SET told = x'93c0' WHERE institution = 'a'")
+        db.execute("UPDATE answer SET told = ? WHERE institution = 'a'", (told,))
     db.close()
 
     again = State(path)

@@ -170,7 +170,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         made_on, pattern = old.made_on, old.pattern
         today = (now * SLOT - look.stagger) // DAY
         # What is overdue stays so until its mark moves: its hours must not change under it.
-        if today != made_on and not (pattern is not None and look.is_owing):
+        if today != made_on and not (pattern is not None and look.is_owing()):
             made_on = _shared(today)
             if look.at - old.first_seen < LEAST_SEEN:
                 pattern = None  # nor need the evidence be gathered

@@ -82,8 +82,11 @@ class Look(NamedTuple):
     """Tells of a local day (days since 1970) that it is not to be learned from."""
     disturbed: Sequence[tuple[float, float]] = ()
     """From when until when fleet incidents of its type lasted; infinite while one does."""
-    is_owing: bool = False
-    """A direction that is overdue has not moved at this look either."""
+    is_owing: Callable[[], bool] = bool
+    """Whether a direction that is overdue has not moved at this look either.
+
+    Asked once a day, when the pattern would be made anew.
+    """
     stagger: int = 0
     """Seconds after local midnight at which its pattern is made anew: not all at once."""
 
@@ -154,7 +157,7 @@ def _quieted(record: Record, known: Marks, look: Look) -> Record:
     usual = usual_of(look.kind)
     for way in (0, 1):
         before, mark = known[way], look.marks[way]
-        if before is None or mark is None or mark == before:
+        if before is None or mark is None or mark <= before:
             continue
         end = moved = min(mark, look.at)
         if look.before is not None and look.at - look.before > BLIND:

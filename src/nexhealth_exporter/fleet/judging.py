@@ -166,9 +166,8 @@ class Judging:
             learned = first_met(at, hours.expectation.timezone)
         if _is_another(kind, before or kept):
             learned = learned.anew(at)
-        late = stagger(institution, sync.name)
         learned = self._taught(
-            learned, sync, kind, hours, late, before=before, looked_at=looked_at, at=at
+            institution, sync, learned, hours, before, kind=kind, looked_at=looked_at, at=at
         )
         is_same = before is None or _described_alike(sync, kind, before)
         still_hold = is_same and learned.pattern is hours.pattern
@@ -178,13 +177,13 @@ class Judging:
 
     def _taught(
         self,
-        learned: Learned,
+        institution: Institution,
         sync: Sync,
-        kind: IntegrationType,
+        learned: Learned,
         hours: Hours,
-        late: int,
-        *,
         before: SyncStanding | None,
+        *,
+        kind: IntegrationType,
         looked_at: float | None,
         at: float,
     ) -> Learned:
@@ -195,11 +194,22 @@ class Judging:
             read if sync.read_at is None else sync.read_at,
             write if sync.write_at is None else sync.write_at,
         )
+        known, late = learned, stagger(institution, sync.name)
         if looked_at is not None:
             learned = learned.caught_up(looked_at, at)
         routine = learned.after_routine(marks, at, hours.expectation.timezone, late)
         if routine is not None:
             return routine
+
+        def is_owing() -> bool:
+            was = before
+            if was is None and looked_at is not None:
+                # Only remembered: since a restart, or for want of an answer.
+                was = self._standing(
+                    institution, sync, known, None, looked_at, kind=kind, hours=hours
+                )
+            return was is not None and _is_owing(was, marks, looked_at, at)
+
         look = Look(
             at=at,
             before=looked_at,
@@ -209,7 +219,7 @@ class Judging:
             tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
             skipped=hours.skips,
             disturbed=self.disturbances.get(kind, ()),
-            is_owing=before is not None and _is_owing(before, marks, looked_at, at),
+            is_owing=is_owing,
             stagger=late,
         )
         return learned.after(look)
@@ -304,10 +314,12 @@ def _is_owing(before: SyncStanding, marks: Marks, looked_at: float | None, at: f
     """Whether a direction that was overdue has not moved since; not of one that is not in use."""
     return any(
         mark is not None
-        and mark == judgement.mark
-        and at - mark <= NOT_IN_USE_AFTER
+        and mark == known
+        and at - judgement.basis.anchor <= NOT_IN_USE_AFTER
         and judgement.is_overdue(Severity.WARNING, looked_at)
-        for mark, judgement in zip(marks, before.judgements, strict=True)
+        for mark, known, judgement in zip(
+            marks, before.learned.marks, before.judgements, strict=True
+        )
     )
 
 

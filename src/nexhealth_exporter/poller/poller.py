@@ -82,6 +82,8 @@ class Poller:
         )
         self._answers = answers
         self._inventory: Inventory | None = None
+        self._is_listed = False
+        """Whether the inventory is the API's, and not what was known before a restart."""
         self._attempted = asyncio.Event()
         self._ended = asyncio.Event()
         self._plan: Plan | None = None
@@ -103,7 +105,8 @@ class Poller:
     async def _go_on(self) -> None:
         """Know what was known before a restart: who was overdue is so, though nobody answers."""
         answers, self._answers = self._answers, ()
-        if answers:
+        # Of a shard that has another number now all may be others'.
+        if any(self._watches(answer.institution) for answer in answers):
             self._watch(Inventory({a.institution.subdomain: a.institution for a in answers}))
             await self._latest.go_on(answers, self._clock())
 
@@ -147,7 +150,8 @@ class Poller:
             self._listing_due = now() + LONGEST_LISTING
             with self._budget.asking():
                 await self._take_inventory()
-            wait = self._plan.inventory_interval if self._plan else self._soon
+            made = self._plan if self._is_listed else None
+            wait = made.inventory_interval if made else self._soon
             self._listing_due = now() + wait
             await asyncio.sleep(wait)
 
@@ -165,6 +169,7 @@ class Poller:
             return
         finally:
             self._attempted.set()
+        self._is_listed = True
         self._watch(inventory)
         if self._rounds.is_fleet_refused and await self._rounds.try_fleet_again(inventory):
             self._make_plan()

@@ -5,8 +5,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from nexhealth_exporter.errors import ConfigError
-
-_SCHEMES = frozenset({"http", "https"})
+from nexhealth_exporter.settings.values import url_with_credentials
 
 
 def proxy_to(url: str, environ: Mapping[str, str]) -> str | None:
@@ -21,18 +20,14 @@ def proxy_to(url: str, environ: Mapping[str, str]) -> str | None:
     found = _either(environ, name)
     if not found or _is_near(address, environ):
         return None
-    proxy = found if "://" in found else f"http://{found}"
     try:
-        parts = urlsplit(proxy)
-        is_usable = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+        return url_with_credentials(found if "://" in found else f"http://{found}")
     except ValueError:
-        is_usable = False
-    if not is_usable:
+        # Not chained: no text of it may show a password.
         raise ConfigError(
             f"{name.upper()} must be an address such as http://proxy.example:3128; "
             "other kinds of proxies are not supported."
-        )
-    return proxy
+        ) from None
 
 
 def without_password(proxy: str) -> str:
