@@ -155,10 +155,14 @@ class State:
 
     def save(self, fleet: Fleet) -> int:
         """Write what has changed since the last save, all of it or nothing; how many records."""
+        with self._writing:  # from the comparison on: the last save must not be overtaken
+            return self._save(fleet)
+
+    def _save(self, fleet: Fleet) -> int:
         changes = list(_changes(fleet))
         news = [change for change in changes if change.stamp not in self._saved]
         try:
-            with self._writing, self._db as db:
+            with self._db as db:
                 db.executemany(
                     "INSERT OR REPLACE INTO sync VALUES (?, ?, ?)",
                     ((_text(c.institution), _text(c.name), _encode(c.kept.learned)) for c in news),
