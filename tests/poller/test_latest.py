@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace as altered
 
 from nexhealth_exporter.exposition.own import OwnMetrics
-from nexhealth_exporter.fleet import Hours, Policy
+from nexhealth_exporter.fleet import Fleet, Hours, Policy
 from nexhealth_exporter.model import (
     Institution,
     IntegrationType,
@@ -24,6 +24,15 @@ OFFICES = 5 * BATCH
 SYNC = Sync("Main", IntegrationType.SERVER, "Dentrix", read_at=NOW - 60, write_at=NOW - 30)
 
 
+async def turns_until(latest: Latest, expected: Fleet) -> int:
+    """How many turns the loop gave to others before the fleet stood as expected."""
+    for turns in range(2 * OFFICES):
+        if latest.fleet.standings == expected.standings:
+            return turns
+        await asyncio.sleep(0)
+    raise AssertionError("it never stood so")
+
+
 async def test_a_new_policy_reaches_every_institution_and_lets_others_have_their_turn() -> None:
     polls = [Poll(f"office-{number}", NOW, (SYNC,)) for number in range(OFFICES)]
     latest = Latest(fleet_of(polls), policy(), OwnMetrics("test"))
@@ -32,12 +41,7 @@ async def test_a_new_policy_reaches_every_institution_and_lets_others_have_their
 
     latest.judge_by(policy(3))
     latest.judge_by(policy(7))
-    turns = 0
-    while latest.fleet.standings != expected.standings and turns < 2 * OFFICES:
-        turns += 1
-        await asyncio.sleep(0)
-    assert latest.fleet.standings == expected.standings
-    assert turns >= OFFICES // BATCH
+    assert await turns_until(latest, expected) >= OFFICES // BATCH
 
 
 async def test_what_is_answered_while_a_new_policy_spreads_is_judged_by_it() -> None:
@@ -69,12 +73,7 @@ async def test_other_zones_reach_every_institution_and_let_others_have_their_tur
     assert expected.standings != latest.fleet.standings
 
     latest.watch(moved)
-    turns = 0
-    while latest.fleet.standings != expected.standings and turns < 2 * OFFICES:
-        turns += 1
-        await asyncio.sleep(0)
-    assert latest.fleet.standings == expected.standings
-    assert turns >= OFFICES // BATCH
+    assert await turns_until(latest, expected) >= OFFICES // BATCH
 
 
 async def test_who_leaves_while_others_zones_follow_stays_away() -> None:
