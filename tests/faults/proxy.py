@@ -96,7 +96,7 @@ class Proxy:
         self.held = 0
         """Requests of which nothing is on its way now, because their fault keeps it back."""
         self._scheme = scheme
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -104,15 +104,16 @@ class Proxy:
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
     async def come_back(self) -> None:
-        self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", self.port, reuse_address=True, backlog=1000
-        )
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=1000)
+        self._listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
     async def go_away(self) -> None:
         """Refuse connections, and break those that are there."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -129,12 +130,18 @@ class Proxy:
     ) -> None:
         await self.go_away()
 
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._converse(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _accept(self, listener: socket.socket) -> None:
+        # In one step, unlike a server of asyncio's, which loses what it has half accepted when it
+        # is closed; and one that is cancelled before its first step closes nothing by itself.
+        with suppress(BlockingIOError, ConnectionError):
+            client, _ = listener.accept()
+            task = asyncio.create_task(self._converse(client))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda _: client.close())
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(self, client: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=client)
         try:
             with suppress(OSError):
                 theirs, upstream = await asyncio.open_connection("127.0.0.1", self.target)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -38,22 +38,22 @@ class ForwardProxy:
         server.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.asked.append(head.splitlines()[0])
-        if self._wanted and f"Proxy-Authorization: Basic {self._wanted}" not in head:
-            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-        else:
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            there, back = await asyncio.open_connection("127.0.0.1", self._to)
-            await asyncio.gather(_pour(reader, back), _pour(there, writer))
-        writer.close()
+        with closing(writer):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            self.asked.append(head.splitlines()[0])
+            if self._wanted and f"Proxy-Authorization: Basic {self._wanted}" not in head:
+                refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+                writer.write(refusal)
+            else:
+                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                there, back = await asyncio.open_connection("127.0.0.1", self._to)
+                await asyncio.gather(_pour(reader, back), _pour(there, writer))
 
 
 async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
+    with closing(writer), suppress(OSError):
         while some := await reader.read(65536):
             writer.write(some)
-        writer.close()
 
 
 @asynccontextmanager

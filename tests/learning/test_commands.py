@@ -5,6 +5,7 @@ import json
 import os
 import re
 import time
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
@@ -328,8 +329,8 @@ async def test_the_history_of_a_prometheus_teaches(tmp_path: Path, recently: flo
 @pytest.mark.e2e
 async def test_an_exporter_that_waits_for_a_past_stops_at_once() -> None:
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
+        with closing(writer):
+            await reader.read()
 
     silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     host, port = silent.sockets[0].getsockname()
