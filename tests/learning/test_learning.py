@@ -989,3 +989,66 @@ def test_marks_that_come_late_are_no_ticket(office: Make) -> None:
     smiles.live(weeks(6), 1, never)
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
     assert smiles.alerts[0][1] - at(weeks(6)) < 2 * 3600
+
+
+def left_on_but(off: set[date]) -> Hours:
+    """A machine that is switched off at 17:30 on those days, until somebody comes to work."""
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        before = day - timedelta(days=1)
+        while before.weekday() >= SATURDAY:
+            before -= timedelta(days=1)
+        works = day.weekday() < SATURDAY
+        if before in off and not works:
+            return []
+        return [(7.5 if before in off else 0, 17.5 if day in off and works else 25)]
+
+    return hours
+
+
+def test_who_was_switched_off_for_two_nights_is_no_page_in_a_third(office: Make) -> None:
+    fridays = {weeks(2) + timedelta(days=4)}
+    off = {weeks(1) + timedelta(days=1), weeks(3) + timedelta(days=3), *fridays}
+    smiles = office()
+    smiles.live(FIRST, 28, left_on_but(off))
+    smiles.alerts.clear()
+
+    wednesday, friday = weeks(4) + timedelta(days=2), weeks(4) + timedelta(days=4)
+    smiles.live(weeks(4), 8, left_on_but({wednesday, friday}))
+    assert smiles.alerts == []
+    assert smiles.expects(weeks(5) + timedelta(days=1), 3) == 0
+    assert smiles.expects(weeks(5) + timedelta(days=1), 14) == 1
+
+    smiles.live(weeks(5) + timedelta(days=1), 1, weekdays(7.5, 11))
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+def test_one_night_off_or_outages_at_night_leave_an_always_on_server_its_nights(
+    office: Make,
+) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, left_on_but({weeks(1) + timedelta(days=1)}))
+    assert smiles.expects(weeks(4), 3) > 0
+
+    def night(start: float, end: float) -> Hours:
+        return lambda day: [(0, start)] if day.weekday() % 2 else [(end, 25)]
+
+    smiles = office()
+    smiles.live(FIRST, 14, always)
+    smiles.live(weeks(2) + timedelta(days=1), 2, night(19, 10))
+    smiles.live(weeks(2) + timedelta(days=3), 4, always)
+    smiles.live(weeks(3) + timedelta(days=1), 2, night(23, 6))
+    smiles.live(weeks(3) + timedelta(days=3), 4, always)
+    assert smiles.expects(weeks(4), 3) > 0
+
+
+def test_who_is_off_at_weekends_alone_keeps_its_nights(office: Make) -> None:
+    def week(day: date) -> list[tuple[float, float]]:
+        if day.weekday() >= SATURDAY:
+            return []
+        return [(7.5 if not day.weekday() else 0, 17.5 if day.weekday() == 4 else 25)]
+
+    smiles = office()
+    smiles.live(FIRST, 42, week)
+    assert smiles.expects(weeks(6) + timedelta(days=2), 3) == 1
+    assert smiles.expects(weeks(6) + timedelta(days=5), 12) == 0

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Evidence
+from nexhealth_exporter.expectation.nights import NEVER, switched_off
 from nexhealth_exporter.expectation.pattern import WHOLE, YOUNG_WEEKS, Pattern, Week, tuning_of
 from nexhealth_exporter.expectation.pauses import rhythm
 from nexhealth_exporter.expectation.shares import HALF, Shares
@@ -21,7 +22,10 @@ def derived(
     before: Pattern | None,
 ) -> Pattern | None:
     """The pattern at the beginning of the local day `today`; None while it is not sure."""
-    shares = Shares(evidence, today, skipped)
+    # People switch machines off; in browsers they are just not there.
+    is_server = kind is IntegrationType.SERVER
+    off = switched_off(evidence, today, skipped) if is_server else NEVER
+    shares = Shares(evidence, today, skipped, off)
     sure = shares.sure()
     if sure < SURE:
         return None

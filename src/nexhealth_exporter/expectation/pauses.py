@@ -60,7 +60,7 @@ def _weight(usual: float, kind: IntegrationType) -> int:
 
 def _alone(evidence: Evidence, silences: int) -> list[int]:
     """In how many half hours of each silence the other direction moved, the fewest first."""
-    return sorted((run & evidence.active).bit_count() for run in _runs(silences))
+    return sorted((run & evidence.active).bit_count() for run in runs(silences))
 
 
 def _pauses(evidence: Evidence, today: int, way: int) -> int:
@@ -88,7 +88,7 @@ def _at_night(evidence: Evidence, way: int) -> int:
     Twice is enough there: machines save themselves then, and nobody works.
     """
     once = twice = 0
-    for pause in _runs(evidence.pauses[way]):
+    for pause in runs(evidence.pauses[way]):
         if pause.bit_count() <= NIGHT_SLOTS:
             first = (pause & -pause).bit_length() - 1
             of_day = pause >> first << first % SLOTS
@@ -98,7 +98,7 @@ def _at_night(evidence: Evidence, way: int) -> int:
     return twice
 
 
-def _runs(mask: int) -> Iterator[int]:
+def runs(mask: int) -> Iterator[int]:
     """The stretches of neighbouring slots, each as a mask."""
     while mask:
         run = mask & ~(mask + (mask & -mask))

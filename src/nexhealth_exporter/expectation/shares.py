@@ -1,6 +1,6 @@
 """For each slot of the week: how much of what was seen speaks for its running, and for rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, Day, Evidence, added
 from nexhealth_exporter.expectation.schedule import SATURDAY
@@ -31,9 +31,15 @@ EDGE = 6
 
 
 class Shares:
-    """For each slot of the week: how much evidence there is that it runs, and that it rests."""
+    """For each slot of the week: how much evidence there is that it runs, and that it rests.
 
-    def __init__(self, evidence: Evidence, today: int, skipped: Callable[[int], bool]) -> None:
+    `off` are, by weekday, the slots of nights in which it is switched off at times.
+    """
+
+    def __init__(
+        self, evidence: Evidence, today: int, skipped: Callable[[int], bool], off: Sequence[int]
+    ) -> None:
+        self.off = off
         self.runs: list[float] = []
         self.rests: list[float] = []
         self.oldest = today
@@ -141,14 +147,23 @@ class Shares:
 
     def has_stopped(self, at: int) -> bool:
         """Whether it rests lately, whatever it did before: hours have changed."""
-        weekday, slot = divmod(at, SLOTS)
-        return bool(self.stopped[weekday] >> slot & 1)
+        return _has(self.stopped, at)
+
+    def may_be_off(self, at: int) -> bool:
+        """Whether it lies in a night in which it is switched off at times."""
+        return _has(self.off, at)
 
     def sure(self) -> float:
-        """How sure it is on average that a slot is on its right side."""
-        total = number = 0.0
+        """How sure it is on average that a slot is on its right side.
+
+        Of nights in which it may be off nothing need be known.
+        """
+        total = number = seen = 0.0
         for at, own in enumerate(self.share):
             if own is None:
+                continue
+            seen += 1
+            if self.may_be_off(at):
                 continue
             runs, rests, pooled = self.runs[at], self.rests[at], self.pooled[at]
             more, less = (runs, rests) if runs > rests else (rests, runs)
@@ -156,16 +171,20 @@ class Shares:
                 more += 1
             total += (more + 0.3) / (more + less + 0.6)
             number += 1
-        return total / number if number >= LEAST_SLOTS else 0.0
+        return total / number if number and seen >= LEAST_SLOTS else 0.0
 
     def told_from(self, least: float) -> float:
-        """Which share of its moves lies in slots that run in at least that share of weeks."""
+        """Which share of its moves lies in slots that run in at least that share of weeks.
+
+        Nights in which it may be off are left out.
+        """
+        moves = [0.0 if self.may_be_off(at) else run for at, run in enumerate(self.runs)]
         told = (
             run
-            for run, share in zip(self.runs, self.pooled, strict=True)
+            for run, share in zip(moves, self.pooled, strict=True)
             if share is not None and share >= least
         )
-        return sum(told) / (sum(self.runs) or 1.0)
+        return sum(told) / (sum(moves) or 1.0)
 
     def activity(self) -> bytes:
         """Share of weeks in which it moved, by hour of the week, in percent."""
@@ -173,6 +192,11 @@ class Shares:
             round(100 * max(self.share[2 * n] or 0.0, self.share[2 * n + 1] or 0.0))
             for n in range(7 * 24)
         )
+
+
+def _has(slots: Sequence[int], at: int) -> bool:
+    weekday, slot = divmod(at, SLOTS)
+    return bool(slots[weekday] >> slot & 1)
 
 
 def alike(weekday: int) -> range:

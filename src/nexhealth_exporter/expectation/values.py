@@ -61,7 +61,7 @@ def _values(shares: Shares, tuning: Tuning) -> list[int]:
         least = tuning.rests_below
         if shares.comes_and_goes[at // SLOTS]:
             least = max(least, OFTEN)
-        if share is None or share < least or shares.has_stopped(at):
+        if share is None or share < least or shares.has_stopped(at) or shares.may_be_off(at):
             values.append(0)
         else:
             part = min(1.0, (share - tuning.rests_below) / span)
