@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 import time
+import tracemalloc
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -268,6 +269,20 @@ async def test_a_huge_body_keeps_coming(sim: Simulator, client: Client) -> None:
     sim.faults["*"] = f.Huge(3_000_000)
     async with client.session.get(f"{sim.url}/sync_status") as response:
         assert len(await response.read()) > 3_000_000
+
+
+async def test_a_flood_takes_no_more_memory_than_it_has_bytes(
+    sim: Simulator, client: Client
+) -> None:
+    sim.faults["/sync_status"] = f.Flood(1, b'"%b"' % (b"x" * 1_000_000))
+    tracemalloc.start()
+    try:
+        _, body = await client.get("/sync_status")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [len(entry) for entry in body["data"]] == [1_000_000]
+    assert most < 50_000_000
 
 
 async def test_code_false_on_a_200(sim: Simulator, client: Client) -> None:
