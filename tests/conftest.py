@@ -15,6 +15,10 @@ settings.load_profile("patient")
 # Alertmanager and amtool, written in Go, take time zones from the system, which may have none.
 os.environ.setdefault("ZONEINFO", str(files("tzdata") / "zoneinfo"))
 
+# What is printed is as wide as its terminal, whoever runs the tests in a window of another width.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread what runs real programs, and mostly waits, evenly among what only computes."""
