@@ -15,8 +15,8 @@ settings.load_profile("patient")
 # Alertmanager and amtool, written in Go, take time zones from the system, which may have none.
 os.environ.setdefault("ZONEINFO", str(files("tzdata") / "zoneinfo"))
 
-# What is printed is as wide as its terminal, whoever runs the tests in a window of another width.
-for name in ("COLUMNS", "LINES"):
+# How wide and how colourful commands print does not depend on who runs the tests.
+for name in ("COLUMNS", "LINES", "FORCE_COLOR"):
     os.environ.pop(name, None)
 
 
