@@ -15,6 +15,10 @@ settings.load_profile("patient")
 # Alertmanager and amtool, written in Go, take time zones from the system, which may have none.
 os.environ.setdefault("ZONEINFO", str(files("tzdata") / "zoneinfo"))
 
+# How wide and how colourful commands print does not depend on who runs the tests.
+for name in ("COLUMNS", "LINES", "FORCE_COLOR"):
+    os.environ.pop(name, None)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread what runs real programs, and mostly waits, evenly among what only computes."""

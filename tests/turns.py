@@ -1,8 +1,9 @@
-"""How often others have their turn while something long goes on."""
+"""How often, and how soon, others have their turn while something goes on."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 
@@ -28,3 +29,30 @@ async def others() -> AsyncIterator[Turns]:
         yield turns
     finally:
         task.cancel()
+
+
+@dataclass
+class Held:
+    """For how many seconds the event loop gave nobody a turn, at the longest."""
+
+    longest: float = 0.0
+
+
+@asynccontextmanager
+async def turns() -> AsyncIterator[Held]:
+    """Watch the loop. Calls that leave while it is held arrive together, closer than they left."""
+    held = Held()
+
+    async def watch() -> None:
+        while True:
+            due = time.monotonic() + 0.005
+            await asyncio.sleep(0.005)
+            held.longest = max(held.longest, time.monotonic() - due)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield held
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching

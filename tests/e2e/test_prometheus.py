@@ -85,12 +85,13 @@ async def scrapes(generation: str, folder: Path, address: str) -> None:
         assert await prom.value("nexhealth_up") == 1
         assert await prom.value("count(nexhealth_sync_expected_downtime)") is not None
 
-        # An office that is down: its lag grows as fast as time passes.
+        # An office that is down: its lag grows as fast as time passes. Of five samples, one whose
+        # scrape a busy machine held up for a moment would bend the slope: it is out of them soon.
         found = await until(lambda: prom.query(OVERDUE), why="nothing is overdue in the demo")
         labels = ",".join(f'{k}="{v}"' for k, v in found[0]["metric"].items())
         lag = f"nexhealth_sync_read_lag_seconds{{{labels}}}[10s]"
-        await until(lambda: prom.value(f"count_over_time({lag}) >= 5"))
-        assert await prom.value(f"deriv({lag})") == pytest.approx(1, abs=0.05)
+        grows = f"abs(deriv({lag}) - 1) < bool 0.05 and count_over_time({lag}) >= 5"
+        await until(lambda: prom.value(grows), why="the lag does not grow as time passes")
 
 
 async def test_an_api_that_goes_away_leaves_the_series_and_nexhealth_up_tells(

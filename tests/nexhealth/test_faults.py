@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from aiohttp import web
@@ -238,10 +238,10 @@ async def test_bytes_that_are_no_answer_have_their_failure(
     client: Client, meter: Recorder, sent: bytes, kind: type[PollError]
 ) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(sent)
-        await writer.drain()
-        writer.close()
+        with closing(writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(sent)
+            await writer.drain()
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

@@ -201,11 +201,11 @@ async def test_a_429_without_retry_after_waits_longer_each_time_until_another_an
 
 
 async def test_a_burst_of_429s_is_one_reason_to_pause(client: Client) -> None:
-    refusals = iter(range(12))
+    refusals, all_are_here = iter(range(12)), asyncio.Barrier(12)
 
     async def answer(request: web.Request) -> web.Response:
         if request.path == "/sync_status" and next(refusals, None) is not None:
-            await asyncio.sleep(0.3)  # until all are on their way
+            await all_are_here.wait()
             return web.Response(status=429)
         return plain_answer(request)
 

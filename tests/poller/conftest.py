@@ -1,9 +1,8 @@
 """A poller on the simulated NexHealth, over real HTTP."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 import pytest
@@ -48,33 +47,6 @@ class Polling:
 
 
 Open = Callable[..., AbstractAsyncContextManager[Polling]]
-
-
-@dataclass
-class Held:
-    """For how many seconds the event loop gave nobody a turn, at the longest."""
-
-    longest: float = 0.0
-
-
-@asynccontextmanager
-async def turns() -> AsyncIterator[Held]:
-    """Watch the loop. Calls that leave while it is held arrive together, closer than they left."""
-    held = Held()
-
-    async def watch() -> None:
-        while True:
-            due = time.monotonic() + 0.005
-            await asyncio.sleep(0.005)
-            held.longest = max(held.longest, time.monotonic() - due)
-
-    watching = asyncio.create_task(watch())
-    try:
-        yield held
-    finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
 
 
 @pytest.fixture

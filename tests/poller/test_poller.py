@@ -23,7 +23,8 @@ from nexhealth_exporter.simulator.faults import (
     Throttle,
     each,
 )
-from tests.poller.conftest import Open, Polling, turns
+from tests.poller.conftest import Open, Polling
+from tests.turns import turns
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from nexhealth_exporter.poller import Poller
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ApiKey, Settings
 from nexhealth_exporter.simulator import Simulator, plain_offices
-from tests.poller.conftest import turns
+from tests.turns import turns
 
 names = st.text(st.characters(codec="ascii", categories=("Ll", "Nd")), min_size=1, max_size=20)
 

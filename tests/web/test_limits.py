@@ -116,9 +116,10 @@ def test_requests_that_come_drop_by_drop_keep_nobody_out(run: Run) -> None:
 
 def test_who_is_being_answered_keeps_the_place(run: Run) -> None:
     async def attack() -> None:
-        decided = asyncio.Event()
+        decided, all_are_here = asyncio.Event(), asyncio.Barrier(4)
 
         async def verify(_user: str, _password: str) -> bool:
+            await all_are_here.wait()
             await decided.wait()
             return True
 
@@ -126,7 +127,8 @@ def test_who_is_being_answered_keeps_the_place(run: Run) -> None:
         scrape = SCRAPE.removesuffix(b"\r\n") + authorization
         async with served(Site(access=Access(verify)), most=3) as clients:
             at_work = [await clients.connect(scrape) for _ in range(3)]
-            await asyncio.sleep(0.2)
+            async with asyncio.timeout(20):
+                await all_are_here.wait()
             late = [await clients.connect(scrape) for _ in range(5)]
             assert [await status(ends) for ends in late] == [0] * 5
             decided.set()

@@ -116,10 +116,11 @@ def _string(size: int) -> Iterator[bytes]:
 
 def _entries(flood: Flood) -> Iterator[bytes]:
     yield b'{"code": true, "error": null, "description": null, "data": ['
-    block = (flood.entry + b",") * _ENTRIES_AT_ONCE
-    for _ in range((flood.entries - 1) // _ENTRIES_AT_ONCE):
-        yield block
-    yield (flood.entry + b",") * ((flood.entries - 1) % _ENTRIES_AT_ONCE) + flood.entry
+    entry = flood.entry + b","
+    blocks, rest = divmod(flood.entries - 1, _ENTRIES_AT_ONCE)
+    for _ in range(blocks):
+        yield entry * _ENTRIES_AT_ONCE
+    yield entry * rest + flood.entry
     yield b"]}"
 
 
