@@ -10,6 +10,7 @@ import sqlite3
 import termios
 import time
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,17 @@ async def test_check_tells_what_would_be_polled_and_entries_that_match_nothing(
     assert "config.yaml:4: institutions[1]" in said
     assert "Schedule office, America/Denver (cloud):" in said
     assert "UTC  expected to run" in said
+
+
+async def test_check_speaks_of_what_the_fleet_call_leaves_out_only_where_it_is_made() -> None:
+    empty = replace(plain_office(3), syncs=())
+    said = {}
+    async with Simulator([*plain_offices(2), empty]) as simulator:
+        for scope in ("institution", "fleet"):
+            _, said[scope] = await finished("check", env=settings(simulator, POLL_SCOPE=scope))
+
+    assert "left out of the fleet's answer: 1" in said["fleet"]
+    assert "left out" not in said["institution"]
 
 
 async def test_check_does_not_call_a_schedule_unused_while_it_knows_no_sync(

@@ -1,9 +1,10 @@
 """Each sentence of the vendor's guide about downtime, as a promise that is kept."""
 
+from dataclasses import replace
 from datetime import date
 
 from nexhealth_exporter.expectation.allowance import CLOUD, MINUTE, SERVER
-from nexhealth_exporter.expectation.schedule import HOUR
+from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, HOUR
 from nexhealth_exporter.model import IntegrationType, Reason, Severity
 from tests.expectation.conftest import ALWAYS_ON, Office, at, hours
 
@@ -82,6 +83,21 @@ def test_a_browser_based_sync_rests_over_lunch_and_a_server_does_not(office: Off
     assert office(kind=CLOUD_TYPE).unexpected(*lunch) == 0
     assert office(kind=CLOUD_TYPE).at(lunch[0]).reason is Reason.LUNCH
     assert office(kind=IntegrationType.SERVER).unexpected(*lunch) == 2 * HOUR
+
+
+def test_a_gap_in_the_hours_is_called_lunch_where_it_is_lunch(office: Office) -> None:
+    morning_and_afternoon = ((8 * HOUR, 12 * HOUR), (13 * HOUR, 17 * HOUR))
+    split = replace(
+        DEFAULT_HOURS,
+        windows=(morning_and_afternoon,) * 2 + ((),) * 5,
+        lunch=((12 * HOUR, 14 * HOUR),),
+    )
+    opening = office(split, kind=CLOUD_TYPE)
+
+    assert opening.at(at("2026-03-03 12:30")).reason is Reason.LUNCH
+    assert office(split).at(at("2026-03-03 12:30")).reason is Reason.CLOSED
+    assert opening.at(at("2026-03-04 12:30")).reason is Reason.CLOSED
+    assert opening.at(at("2026-03-07 12:30")).reason is Reason.WEEKEND
 
 
 def test_an_outage_that_begins_before_lunch_goes_on_counting_after_it(office: Office) -> None:

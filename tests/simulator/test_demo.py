@@ -27,6 +27,7 @@ NOWS = (
     "2026-09-23T03:31Z",
     "2026-10-16T19:45Z",
     "2026-11-01T06:30Z",  # clocks go back in New York
+    "2026-12-24T13:40Z",
     "2026-12-25T22:10Z",
     "2027-02-16T13:59Z",
 )
@@ -36,7 +37,7 @@ AS_STATES = {
     "no zone": "fresh",
     "writes not in use": "overdue: warning",
 }
-REST = {"closed", "lunch", "closure", "weekend", "holiday"}
+REST = {"closed", "lunch", "closure", "weekend", "holiday", "learned"}
 
 
 class Unmetered:

@@ -32,7 +32,7 @@ from nexhealth_exporter.model import (
     Sync,
 )
 from nexhealth_exporter.nexhealth import NexHealth
-from nexhealth_exporter.plan import Pace, Plan, plan
+from nexhealth_exporter.plan import Pace, Plan, Scope, plan
 from nexhealth_exporter.policy import expectation_of
 from nexhealth_exporter.poller import FLEET_REFUSED
 from nexhealth_exporter.rules import Rules
@@ -123,7 +123,7 @@ def _print_plan(
     wanted = settings.poll_scope
     scope = made.scope.value + ("" if made.scope is wanted else f" (from {wanted})")
     print(f"\nPolled: {len(watched)} institutions, of shard {settings.shard} of {settings.shards}.")
-    if left_out:
+    if left_out and made.scope is Scope.FLEET:
         hours = made.seldom_interval / 3600
         print(f"  left out of the fleet's answer: {left_out}, asked alone every {hours:.1f} h,")
         print("  in every round if they turn out to have syncs")

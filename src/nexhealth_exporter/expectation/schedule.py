@@ -78,14 +78,16 @@ def week_plan(schedule: Schedule, integration_type: IntegrationType) -> tuple[Da
 
 def _day_plan(windows: Iterable[Window], lunch: Iterable[Window], *, is_weekend: bool) -> DayPlan:
     hours = merged(windows)
+    # A gap between hours may be lunch as well, but not an evening.
+    opening = [(hours[0][0], hours[-1][1])] if hours else []
     rest = Reason.WEEKEND if is_weekend and not hours else Reason.CLOSED
     edges = sorted({0, DAY, *(edge for window in (*hours, *lunch) for edge in window)})
     spans: list[Span] = []
     for start, end in itertools.pairwise(edges):
-        if not _within(start, hours):
-            spans.append(Span(start, end, 0.0, rest))
-        elif _within(start, lunch):
+        if _within(start, opening) and _within(start, lunch):
             spans.append(Span(start, end, 0.0, Reason.LUNCH))
+        elif not _within(start, hours):
+            spans.append(Span(start, end, 0.0, rest))
         else:
             spans.append(Span(start, end, 1.0, None))
     return joined(spans)

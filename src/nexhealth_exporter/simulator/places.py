@@ -8,6 +8,7 @@ from nexhealth_exporter.simulator.wallclock import day_of, midnight
 
 _HOUR = 3600.0
 _SATURDAY = 5
+_EVES = frozenset({"12-24", "12-31"})
 
 
 class Place(NamedTuple):
@@ -139,6 +140,14 @@ def where_it_is(now: float, earliest: float, latest: float) -> Place:
     The zones lie an hour apart and go around the whole day, so there always is one.
     """
     return next(place for place in WORLD if earliest <= place.hour(now) <= latest)
+
+
+def where_they_pause(now: float) -> Place | None:
+    """Where it is early afternoon; None if nobody works there today, or only until noon."""
+    place = where_it_is(now, 13, 15)
+    today = holiday(place.country, place.day(now))
+    rests = today is not None and today[1]
+    return None if rests or date.fromordinal(place.day(now)).strftime("%m-%d") in _EVES else place
 
 
 def where_it_is_weekend(now: float) -> Place | None:

@@ -28,6 +28,7 @@ from nexhealth_exporter.simulator.places import (
     where_it_is,
     where_it_is_holiday,
     where_it_is_weekend,
+    where_they_pause,
 )
 from nexhealth_exporter.simulator.stage import (
     BROWSER,
@@ -35,6 +36,7 @@ from nexhealth_exporter.simulator.stage import (
     EVERY_DAY,
     LUNCHING,
     MACHINE,
+    MORNINGS_AND_EVENINGS,
     WEEKDAYS,
     Actor,
     ReadOnly,
@@ -130,6 +132,17 @@ def _resting(now: float) -> Iterator[Scene]:
         schedule="every-day-with-lunch",
         is_learned=True,
     )
+    siesta = where_they_pause(now)
+    if siesta is not None:
+        yield Scene(
+            "siesta-smiles",
+            "Siesta Smiles",
+            "resting: learned",
+            siesta,
+            (Actor(CURVE, routine(siesta, BROWSER, MORNINGS_AND_EVENINGS, 17)),),
+            schedule=None,
+            is_learned=True,
+        )
     away = frozenset(day.day(now + offset * DAY) for offset in range(-1, 6))
     yield Scene(
         "summit-family-dental",
@@ -279,6 +292,8 @@ def what_cannot_be(now: float) -> tuple[str, ...]:
         reasons.append("resting: weekend (it is neither Saturday nor Sunday anywhere)")
     if where_it_is_holiday(now) is None:
         reasons.append("resting: holiday (no country of the demo has one today)")
+    if where_they_pause(now) is None:
+        reasons.append("resting: learned (where it is early afternoon, it is a day of rest)")
     return tuple(reasons)
 
 

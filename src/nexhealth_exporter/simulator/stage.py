@@ -16,6 +16,7 @@ HOUR, DAY = 3600.0, 86400.0
 
 EVERY_DAY = {"mon-sun": "07:00-20:00"}
 WEEKDAYS = {"mon-fri": "08:00-17:00"}
+MORNINGS_AND_EVENINGS = {"mon-sun": "07:00-11:00,17:00-21:00"}
 ALWAYS = {"mon-sun": "00:00-24:00"}
 LONG_LUNCH = ("11:30", "13:30")
 
