@@ -72,6 +72,15 @@ class Fleet:
         for standing in self:
             yield standing.institution.subdomain, standing.memory()
 
+    def alone(self, subdomain: str) -> "Fleet":
+        """What is known of that institution, and nobody else."""
+        known, kept = self.standings.get(subdomain), self.remembered.get(subdomain)
+        return replace(
+            self,
+            standings=Standings.of([] if known is None else [known]),
+            remembered={} if kept is None else {subdomain: kept},
+        )
+
     def after(self, polls: Iterable[Poll], policy: Policy) -> "Fleet":
         """The fleet after these polls. Polls of institutions no longer watched are dropped."""
         changed: dict[str, Standing] = {}
