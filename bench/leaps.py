@@ -10,7 +10,7 @@ of the second, it is known when something falls due. A test holds the answer aga
 import heapq
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from msgspec.structs import replace as altered
@@ -179,7 +179,7 @@ class Leaps:
         )
         others = [s.sync for s in standing.syncs or ()]
         others[sync.position : sync.position + 1] = [shown]
-        one = replace(self._fleet, standings=Standings.of([standing]))
+        one = altered(self._fleet, standings=Standings.of([standing]))
         polled = one.after([Poll(sync.office, at, tuple(others))], self.policy)
         self._standings[sync.office] = polled.standings[sync.office]
         self._note(number, sync)
@@ -211,8 +211,8 @@ class Leaps:
             for sinces in self._since.values()
         ):
             return set()
-        fleet = replace(self._fleet, standings=Standings.of(self._as_of(at))).with_incidents()
-        self._fleet = replace(fleet, standings=Standings())
+        fleet = altered(self._fleet, standings=Standings.of(self._as_of(at))).with_incidents()
+        self._fleet = altered(fleet, standings=Standings())
         if fleet.incidents == known:
             return set()
         changed = {kind for kind in KINDS.values() if fleet.incidents.get(kind) != known.get(kind)}

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -20,7 +20,7 @@ from nexhealth_exporter.expectation.schedule import (
 )
 from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.fleet import Hours, Policy
-from nexhealth_exporter.model import Institution, IntegrationType, Source, Sync
+from nexhealth_exporter.model import Institution, IntegrationType, Location, Source, Sync
 from nexhealth_exporter.rules import Rules, SyncRules
 
 
@@ -162,8 +162,10 @@ def _zone_of(institution: Institution, sync: Sync) -> str | None:
 
     Entries of syncs carry no zone, so it is looked up by location in the inventory.
     """
-    served = {location.id for location in sync.locations}
-    ours = [loc for loc in institution.locations if loc.id in served]
+    ours: Sequence[Location] = institution.locations
+    if sync.locations is not ours:  # as it is where a sync serves all
+        served = {location.id for location in sync.locations}
+        ours = [loc for loc in ours if loc.id in served]
     # Locations that the inventory does not have yet tell nothing: then those of the office do.
     known = ours or institution.locations
     active = [loc for loc in known if not loc.inactive] or known

@@ -202,7 +202,7 @@ def remembered(path: Path | None) -> Fleet:
     try:
         if path is None or not path.exists():
             return Fleet()
-        is_in_use = path.with_name(f"{path.name}-wal").exists()
+        is_in_use = Path(f"{path}-wal").exists()
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror}.") from None
     # A lone reader would leave files beside it, its own and not the exporter's, unless it is told

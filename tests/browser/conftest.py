@@ -3,11 +3,11 @@
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace as altered
 from playwright.async_api import Browser, Page, async_playwright
 
 from nexhealth_exporter.fleet import Round
@@ -66,7 +66,7 @@ async def site() -> AsyncIterator[Site]:
     world.poll(NOON, institution="office-001")
     world.poll(NOON, marked(SERVER, NOON - 90 * DAY), institution="office-002")
     world.poll(NOON, marked(SERVER, NOON - 25 * MINUTE), institution="office-003")
-    world.fleet = replace(world.fleet, round=Round(NOON + 9 * MINUTE, 2.0, is_up=True))
+    world.fleet = altered(world.fleet, round=Round(NOON + 9 * MINUTE, 2.0, is_up=True))
     async with running(made) as there:
         made.url, made.session = there.url, there.session
         yield made

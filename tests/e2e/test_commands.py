@@ -72,6 +72,34 @@ async def test_a_port_in_use_is_one_clear_sentence() -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("simulate --port 0 --host a..b", "--host a..b is not the name or address of a host."),
+        ("simulate --port 0 --host .", "--host . is not the name or address of a host."),
+        (f"simulate --port 0 --host {300 * 'x'}", "is not the name or address of a host."),
+        ("demo --history file", "--history file cannot be written: File exists."),
+        ("demo --history file/x", "--history file/x cannot be written: Not a directory."),
+        ("demo --history /dev/null", "--history /dev/null cannot be written: File exists."),
+        ("demo --history taken", "--history taken cannot be written: Is a directory."),
+        ("demo --history d --history-target a\\q", "--history-target: must be host:port"),
+        ("schedules x --state-file /", "/ cannot be read: unable to open database file."),
+        ("schedules x --state-file .", ". cannot be read: unable to open database file."),
+    ],
+)
+async def test_arguments_that_can_never_work_are_one_clear_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_bytes(bytes(range(256)))
+    (tmp_path / "taken" / "nexhealth-01.om").mkdir(parents=True)
+    code, said = await finished(*words.split(" "))
+
+    assert code == 1
+    assert sentence in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
 def has_ipv6() -> bool:
     with suppress(OSError), socket.socket(socket.AF_INET6) as trial:
         trial.bind(("::1", 0))

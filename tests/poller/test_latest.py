@@ -137,3 +137,36 @@ async def test_a_fault_in_judging_anew_leaves_one_institution_as_it_was_and_is_t
     for name, standing in latest.fleet.standings.items():
         assert standing == (before if name == FAULTY else expected).standings[name]
     assert "LookupError: a fault of ours" in caplog.text
+
+
+async def test_a_fault_in_meeting_an_institution_leaves_out_that_one_only_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def group(institution: Institution, _: Any) -> str:
+        if institution.subdomain == FAULTY:
+            raise LookupError("a fault of ours")
+        return "east"
+
+    names = [f"office-{number}" for number in range(OFFICES)]
+    latest = Latest(Fleet(), replace(policy(), group=group), OwnMetrics("test"))
+    latest.watch(Inventory({name: Institution(name, 1, name) for name in names}))
+
+    assert [s.institution.subdomain for s in latest.fleet] == [n for n in names if n != FAULTY]
+    assert caplog.text.count("LookupError: a fault of ours") == 1
+
+
+async def test_a_fault_in_recalling_leaves_one_institution_as_it_was_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    polls = [Poll(f"office-{number}", NOW, (SYNC,)) for number in range(OFFICES)]
+    before = [altered(poll, at=NOW - 86400) for poll in polls]
+    memories = dict(fleet_of(before).memory())
+    latest = Latest(fleet_of(polls), policy(), OwnMetrics("test"))
+    known, expected = latest.fleet, latest.fleet.recalling(memories, policy())
+    assert known.standings != expected.standings
+
+    latest = Latest(known, faulty(), OwnMetrics("test"))
+    latest.recall(memories)
+    for name, standing in latest.fleet.standings.items():
+        assert standing == (known if name == FAULTY else expected).standings[name]
+    assert caplog.text.count("LookupError: a fault of ours") == 1

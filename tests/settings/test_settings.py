@@ -159,6 +159,12 @@ SECONDS = "must be a number of seconds from 1 to a year, such as 300."
             "is not a regular expression: missing ), unterminated subpattern at position 6.",
         ),
         ("EXCLUDE", "*", "is not a regular expression: nothing to repeat at position 0."),
+        ("INCLUDE", 5000 * "(", "is not a regular expression: it is nested too deeply."),
+        (
+            "INCLUDE",
+            "a{99999999999}",
+            "is not a regular expression: the repetition number is too large.",
+        ),
         (
             "DEFAULT_TIMEZONE",
             "America/NewYork",

@@ -399,3 +399,8 @@ def test_the_busiest_window_slides() -> None:
     assert busiest(instants, 0.5) == 3
     assert busiest([0.0, 1.0, 2.0], 1.0) == 1
     assert busiest([], 1.0) == 0
+
+
+@pytest.mark.parametrize(("host", "shown"), [("::1", "[::1]"), ("", "localhost"), ("a", "a")])
+def test_where_it_listens_is_told_as_an_address_that_can_be_asked(host: str, shown: str) -> None:
+    assert Simulator((), host=host, port=9).url == f"http://{shown}:9"

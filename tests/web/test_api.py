@@ -1,7 +1,6 @@
 """The JSON: every fact by its name, instants in RFC 3339, durations in seconds."""
 
 import dataclasses
-from dataclasses import replace
 from pathlib import Path
 
 from msgspec.structs import replace as altered
@@ -92,7 +91,7 @@ async def test_the_fleet_in_figures_and_the_syncs_worst_first(site: Site) -> Non
     site.world.poll(NOON, marked(CLOUD, NOON - 60), institution="cloudy")
     site.world.poll(NOON, institution="empty")
     site.world.fail(NOON, "empty")
-    site.world.fleet = replace(
+    site.world.fleet = altered(
         site.world.fleet,
         round=Round(NOON - 5, 1.5, is_up=True),
         incidents={IntegrationType.CLOUD: NOON - 600},

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from dataclasses import replace
 from urllib.parse import urljoin
 
 import pytest
@@ -32,7 +31,7 @@ def mixed(site: Site) -> None:
     )
     site.world.poll(NOON, marked(SERVER, NOON - 7 * HOUR), institution="tokyo")
     site.world.poll(NOON, marked(SERVER, NOON - 7 * HOUR), institution="waiting")
-    site.world.fleet = replace(site.world.fleet, round=Round(NOON - 30, 2.0, is_up=True))
+    site.world.fleet = altered(site.world.fleet, round=Round(NOON - 30, 2.0, is_up=True))
 
 
 def links(page: Element) -> set[str]:
@@ -166,7 +165,7 @@ async def test_before_anything_is_known_the_page_says_so(site: Site) -> None:
 async def test_before_everybody_was_asked_no_good_news_is_told(site: Site) -> None:
     site.world.poll(NOON, marked(SERVER, NOON - 4 * MINUTE), institution="bright")
     early = (await site.page("/")).one("section", class_="hero")
-    site.world.fleet = replace(site.world.fleet, round=Round(NOON - 30, 2.0, is_up=True))
+    site.world.fleet = altered(site.world.fleet, round=Round(NOON - 30, 2.0, is_up=True))
     later = (await site.page("/")).one("section", class_="hero")
 
     assert early.one("h1").text == "Not all asked yet"
@@ -177,7 +176,7 @@ async def test_before_everybody_was_asked_no_good_news_is_told(site: Site) -> No
 async def test_an_api_that_does_not_answer_is_seen(site: Site) -> None:
     mixed(site)
     site.world.fail(NOON, "bright")
-    site.world.fleet = replace(site.world.fleet, round=Round(NOON - 7200, 2.0, is_up=False))
+    site.world.fleet = altered(site.world.fleet, round=Round(NOON - 7200, 2.0, is_up=False))
 
     pulse = (await site.page("/")).one(class_="pulse").text
 
@@ -189,7 +188,7 @@ async def test_an_api_that_does_not_answer_is_seen(site: Site) -> None:
 async def test_a_fleet_incident_is_told_above_all_states(site: Site) -> None:
     mixed(site)
     incident = {IntegrationType.SERVER: NOON - 20 * MINUTE}
-    site.world.fleet = replace(site.world.fleet, incidents=incident)
+    site.world.fleet = altered(site.world.fleet, incidents=incident)
 
     notice = (await site.page("/")).one(role="alert").text
 

@@ -1,7 +1,6 @@
 """How a sync stands and why, said in one sentence; what to do about it."""
 
 import shlex
-from dataclasses import replace
 
 import pytest
 from msgspec.structs import replace as altered
@@ -262,7 +261,7 @@ def test_a_fleet_incident_speaks_for_those_that_it_made_overdue(world: World) ->
     world.poll(now, marked(SERVER, now - 5 * HOUR), institution="before")
     world.poll(now, marked(SERVER, now - 50 * MINUTE), institution="within")
     incident = {IntegrationType.SERVER: now - 27 * MINUTE}
-    world.fleet = replace(world.fleet, incidents=incident)
+    world.fleet = altered(world.fleet, incidents=incident)
 
     found = rows(world.fleet, now)
 

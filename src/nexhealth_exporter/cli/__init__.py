@@ -5,6 +5,7 @@ import errno
 import gc
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -129,6 +130,13 @@ def _between(least: int, most: int) -> Callable[[str], int]:
     return number
 
 
+def _target(text: str) -> str:
+    """What a label may hold unescaped, for a flag."""
+    if not re.fullmatch(r"[\w.:\[\]-]+:[0-9]+", text, re.ASCII):
+        raise argparse.ArgumentTypeError("must be host:port, such as localhost:10639")
+    return text
+
+
 def _parser(chosen: str) -> argparse.ArgumentParser:
     # Only the chosen command tells its words and settings: making all of them takes long.
     parser = _Parser(
@@ -223,6 +231,7 @@ def _demo_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--history-target",
+        type=_target,
         default="localhost:10639",
         metavar="HOST:PORT",
         help="the instance as which Prometheus scrapes the demo [localhost:10639]",

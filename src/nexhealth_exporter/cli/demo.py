@@ -17,6 +17,7 @@ from nexhealth_exporter.cli.history import write_history
 from nexhealth_exporter.cli.learn import from_observations
 from nexhealth_exporter.cli.parts import policy_of, read_files
 from nexhealth_exporter.cli.serve import run
+from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.fleet import Fleet, Policy
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ListenAddress, Settings
@@ -76,15 +77,20 @@ def _learned(given: Settings, rules: Rules, fleet: Demo, until: float) -> Fleet:
 async def _write_history(
     arguments: argparse.Namespace, policy: Policy, fleet: Demo, known: Fleet, until: float
 ) -> Fleet:
-    files, known = await write_history(
-        fleet.past,
-        policy,
-        arguments.history,
-        known=known,
-        until=until,
-        days=arguments.history_days,
-        target=arguments.history_target,
-    )
+    try:
+        files, known = await write_history(
+            fleet.past,
+            policy,
+            arguments.history,
+            known=known,
+            until=until,
+            days=arguments.history_days,
+            target=arguments.history_target,
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"--history {arguments.history} cannot be written: {error.strerror}."
+        ) from None
     print(f"{arguments.history_days} days of history are in {arguments.history}; to load them:")
     print(f"  for day in {arguments.history}/*.om; do")
     print('    promtool tsdb create-blocks-from openmetrics --max-block-duration=24h "$day" DATA')

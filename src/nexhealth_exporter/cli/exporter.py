@@ -124,23 +124,33 @@ class Exporter:
         return "" if is_ours else f"; if it is watched, then by shard {number} of {shards}"
 
     def reload(self) -> bool:
-        """Read the files again; whether what they say is in force now."""
-        seen = _fingerprinted(self._settings)
+        """Read the files again; whether what they say is in force now.
+
+        A fault of ours is logged with its traceback: it must not end what runs.
+        """
         try:
+            seen = _fingerprinted(self._settings)
             files = read_files(self._settings, self.files)
             self._api_key.reread()
+            self._take(files, seen)
         except ConfigError as error:
             self._own.reload_failed()
             problems = str(error).splitlines()
             logger.warning("configuration not reloaded", extra={"problems": " ".join(problems)})
             return False
+        except Exception:
+            self._own.reload_failed()
+            logger.exception("configuration not reloaded")
+            return False
+        self._own.reloaded(time.time())
+        logger.info("configuration reloaded")
+        return True
+
+    def _take(self, files: Files, seen: Fingerprint) -> None:
         settings, rules = self._settings, files.rules
         self._take_web(files.web, seen)
         self.files = replace(self.files, rules=rules)
         self.poller.reload(policy_of(settings, rules), watches(settings, rules))
-        self._own.reloaded(time.time())
-        logger.info("configuration reloaded")
-        return True
 
     def _take_web(self, web: WebConfig, seen: Fingerprint) -> None:
         before, self._web_seen = self._web_seen, _of_web(web, seen)
@@ -153,9 +163,17 @@ class Exporter:
 
     async def follow_files(self) -> None:
         """Reload whenever the content of a file has changed. Never ends."""
+        is_blind = False
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            found = await asyncio.to_thread(_fingerprinted, self._settings)
+            try:
+                found = await asyncio.to_thread(_fingerprinted, self._settings)
+            except Exception:
+                if not is_blind:
+                    logger.exception("whether files have changed cannot be told")
+                is_blind = True
+                continue
+            is_blind = False
             if found != self._fingerprint:
                 # Remembered before reading: a file that changes meanwhile is met next time.
                 self._fingerprint = found

@@ -25,6 +25,9 @@ async def simulate(arguments: argparse.Namespace) -> int:
     except OSError as error:
         where = f"{arguments.host}:{arguments.port}"
         raise ConfigError(f"--port: cannot listen on {where}: {error.strerror}.") from None
+    except UnicodeError:
+        host = arguments.host
+        raise ConfigError(f"--host {host} is not the name or address of a host.") from None
     try:
         print(f"Simulated NexHealth with {len(offices)} institutions: {simulator.url}")
         print(f"NEXHEALTH_EXPORTER_API_URL={simulator.url}")

@@ -139,10 +139,10 @@ def allowances(
 
     `room` is what the direction's own cadence and its last mark ask for.
     """
+    if source is Source.DEFAULT and not rules:
+        return dict(UNFAMILIAR)
     room = room or Room()
     if source is Source.DEFAULT:
-        if not rules:
-            return dict(UNFAMILIAR)
         usual, room = UNFAMILIAR, Room()
     elif integration_type is IntegrationType.SERVER:
         usual = SERVER

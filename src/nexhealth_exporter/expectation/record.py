@@ -7,6 +7,7 @@ kept packed, in a quarter of the memory, and unpacked when there is something to
 import itertools
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -109,6 +110,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Packed).decode
 
 
+@lru_cache(maxsize=8)  # all that are met in one week begin with the same
 def unpacked(data: bytes) -> Record:
     """The record that was packed. Raises zlib.error or a ValueError."""
     told = _decode(zlib.decompress(data))

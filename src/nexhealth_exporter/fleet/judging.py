@@ -3,9 +3,9 @@
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
 from zlib import crc32
 
+import msgspec
 from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.judgement import (
@@ -47,8 +47,7 @@ STAGGER = 6 * 3600
 """Patterns are made anew within so many seconds after midnight: not all at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judging:
+class Judging(msgspec.Struct, frozen=True):
     """Makes new standings of old ones; what it goes by is the same for the whole fleet."""
 
     policy: Policy

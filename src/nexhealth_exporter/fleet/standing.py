@@ -71,7 +71,7 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
 
         `alone` is in how many half hours since then the other direction has moved.
         """
-        room = Room()
+        room: Room | None = None
         if self.pattern is not None:
             way, expectation = int(operation is Operation.WRITE), self.of(operation)
             is_learned = self.expectation.source is Source.LEARNED

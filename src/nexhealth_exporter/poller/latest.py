@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
+from typing import TypeVar
 
 from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
@@ -15,6 +17,8 @@ from nexhealth_exporter.poller.ports import Meter
 from nexhealth_exporter.poller.rest import now
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 INCIDENT_SECONDS = 5.0
 """How often incidents are looked for within a round: each look reads every sync."""
@@ -26,8 +30,9 @@ BATCH = 20
 class Latest:
     """The latest `fleet`, judged by a policy.
 
-    A fault of ours in judging one institution is logged with its traceback: it spoils the poll
-    of that institution, which counts as failed, and no other.
+    A fault of ours in judging one institution is logged with its traceback and costs no other
+    anything: its poll counts as failed, what others remember of it is not taken over, and if it
+    is new, it is not watched until the next inventory.
     """
 
     def __init__(self, fleet: Fleet, policy: Policy, meter: Meter) -> None:
@@ -61,7 +66,10 @@ class Latest:
         """
         known, told = self.fleet.standings, inventory.institutions
         as_before = {name: known[name].institution for name in told if name in known}
-        self.fleet = self.fleet.watching(Inventory({**told, **as_before}), self._policy)
+        self.fleet = self._changed(
+            lambda fleet, those: fleet.watching(Inventory(those), self._policy),
+            {**told, **as_before},
+        )
         self._catch_up(
             {
                 name: told[name]
@@ -97,7 +105,25 @@ class Latest:
 
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
-        self.fleet = self.fleet.recalling(memories, self._policy).with_incidents(self._polled_at)
+        recalled = self._changed(lambda fleet, of: fleet.recalling(of, self._policy), memories)
+        self.fleet = recalled.with_incidents(self._polled_at)
+
+    def _changed(
+        self, change: Callable[[Fleet, Mapping[str, _T]], Fleet], told: Mapping[str, _T]
+    ) -> Fleet:
+        """The fleet changed by what is told of each institution, but of those that it fails on."""
+
+        def is_sound(name: str) -> bool:
+            try:
+                change(self.fleet.alone(name), {name: told[name]})
+            except Exception:
+                logger.exception("judging failed", extra={"institution": name})
+                return False
+            return True
+
+        with suppress(Exception):  # told of those that it fails on, one by one
+            return change(self.fleet, told)
+        return change(self.fleet, {name: told[name] for name in told if is_sound(name)})
 
     def ended(self, finished: Round) -> None:
         """A round is over."""

@@ -145,8 +145,10 @@ def pattern(value: object) -> re.Pattern[str]:
     """A compiled regular expression."""
     try:
         return re.compile(str(getattr(value, "pattern", value)))
-    except re.error as e:
+    except (re.error, OverflowError) as e:
         raise ValueError(f"is not a regular expression: {e}") from e
+    except RecursionError:
+        raise ValueError("is not a regular expression: it is nested too deeply") from None
 
 
 def path(value: object) -> Path:

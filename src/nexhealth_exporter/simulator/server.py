@@ -96,7 +96,8 @@ class Simulator:
     @property
     def url(self) -> str:
         """Where it listens, without a slash at the end."""
-        return f"{'https' if self._ssl else 'http'}://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host or "localhost"
+        return f"{'https' if self._ssl else 'http'}://{host}:{self.port}"
 
     def add(self, office: Office) -> LiveOffice:
         """Make an institution known to the key; one of the same subdomain is replaced."""

@@ -1,0 +1,83 @@
+"""A fault of ours in reading the files again: what was in force stays so, and the log tells."""
+
+import asyncio
+from pathlib import Path, PosixPath
+
+import pytest
+
+from nexhealth_exporter.cli.exporter import LOOK_SECONDS, Exporter
+from nexhealth_exporter.cli.memory import Memory
+from nexhealth_exporter.cli.parts import connect, read_files
+from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.settings import ApiKey, Settings, load
+from tests.compressed import compressed
+
+
+class FaultyKey(ApiKey):
+    """A key with a fault of ours, which is met when its file is read again."""
+
+    def reread(self) -> None:
+        raise LookupError("a fault of ours")
+
+
+class FaultyPath(PosixPath):
+    """A path with a fault of ours."""
+
+    def stat(self, **_: object) -> None:  # type: ignore[override]
+        raise LookupError("a fault of ours")
+
+
+def exporter_of(settings: Settings, own: OwnMetrics, api_key: ApiKey) -> Exporter:
+    return Exporter(
+        settings,
+        read_files(settings),
+        seen={},
+        api_key=api_key,
+        own=own,
+        api=connect(settings, api_key, own),
+        memory=Memory(None, own),
+    )
+
+
+async def turns(tries: int = 100) -> None:
+    """Time for many looks at the files; a thread that looks at one is given real time."""
+    for _ in range(tries):
+        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.to_thread(lambda: None)
+
+
+def test_a_fault_in_reading_files_again_changes_nothing_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("institutions: [{match: {}, group: east}]")
+    settings = load({}, {"NEXHEALTH_EXPORTER_CONFIG_FILE": str(rules)})
+    own = OwnMetrics("test")
+
+    async def followed() -> Exporter:
+        exporter = exporter_of(settings, own, FaultyKey(settings))
+        following = asyncio.create_task(exporter.follow_files())
+        await turns()
+        assert not following.done()
+        following.cancel()
+        return exporter
+
+    exporter = compressed(followed())
+    assert exporter.files.rules.institutions.items
+    assert caplog.text.count("LookupError: a fault of ours") == 1
+    page = own.page(frozenset(), openmetrics=False).decode()
+    assert "nexhealth_config_last_reload_successful 0.0" in page
+
+
+def test_a_fault_in_looking_at_files_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    settings = load({}, {}).model_copy(update={"api_key_file": FaultyPath("key")})
+
+    async def followed() -> None:
+        exporter = exporter_of(settings, OwnMetrics("test"), ApiKey(settings))
+        following = asyncio.create_task(exporter.follow_files())
+        await turns()
+        assert not following.done()
+        following.cancel()
+
+    compressed(followed())
+    assert caplog.text.count("LookupError: a fault of ours") == 1
