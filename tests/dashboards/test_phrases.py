@@ -34,6 +34,7 @@ def test_who_moves_now_and_then_rests_only_outside_of_its_hours(
         for name, values in metrics.items()
         for more in (',reason="closed"' if name == "expected_downtime" else "",)
     ]
+    series.append({"series": 'nexhealth_institutions{job="j",instance="i"}', "values": "1x20"})
     told = {
         ("fleet", "Fresh", 0): (1, 0),
         ("fleet", "Resting", 0): (0, 1),

@@ -10,7 +10,6 @@ from dashboards.panels import (
     WARNING,
     Json,
     lines,
-    mappings,
     query,
     stat,
     steps,
@@ -18,7 +17,7 @@ from dashboards.panels import (
 )
 
 PER = "[$__rate_interval]"
-FINE = mappings({0: ("no", CRITICAL), 1: ("yes", FRESH), 2: ("not kept", PLAIN)})
+FINE = {0: ("no", CRITICAL), 1: ("yes", FRESH), 2: ("not kept", PLAIN)}
 
 
 def own(metric: str, *more: str) -> str:
@@ -26,9 +25,8 @@ def own(metric: str, *more: str) -> str:
     return f"nexhealth_{metric}{{{','.join((q.SCOPE, *more))}}}"
 
 
-def _yes(title: str, conclusion: str, metric: str) -> tuple[int, Json]:
-    worst = f"min({own(metric)}) or vector(2)"
-    return 4, stat(title, conclusion, worst, PLAIN, defaults={"mappings": FINE})
+def _yes(title: str, conclusion: str, worst: str) -> tuple[int, Json]:
+    return 4, stat(title, conclusion, worst, PLAIN, meanings=FINE)
 
 
 def _stats() -> list[tuple[int, Json]]:
@@ -41,7 +39,7 @@ def _stats() -> list[tuple[int, Json]]:
             "The API answers",
             "Whether the latest round held a token and got at least one answer. 'No' makes every "
             "office look silent: mend this first.",
-            "up",
+            f"min({own('up')})",
         ),
         (
             4,
@@ -67,8 +65,8 @@ def _stats() -> list[tuple[int, Json]]:
                 share,
                 PLAIN,
                 unit="percentunit",
+                untold=("no budget", PLAIN),
                 defaults={
-                    "noValue": "no budget",
                     "thresholds": steps((None, FRESH), (0.9, WARNING), (1, CRITICAL)),
                 },
             ),
@@ -88,13 +86,13 @@ def _stats() -> list[tuple[int, Json]]:
             "Learned state is safe",
             "Whether learned patterns can be read and written. 'No': they will be lost with the "
             "process. 'Not kept': this exporter has none.",
-            "state_ok",
+            f"min({own('state_ok')}) or 2 * group({own('institutions')})",
         ),
         _yes(
             "Configuration in force",
             "Whether the latest configuration could be used. 'No': the one before is in force; "
             "the log says what is wrong.",
-            "config_last_reload_successful",
+            f"min({own('config_last_reload_successful')})",
         ),
     ]
 
@@ -175,7 +173,7 @@ def _blind() -> Json:
     return stat(
         "Institutions we are blind to",
         "Institutions whose latest poll failed. Their syncs are shown as they were last known.",
-        f"count({success} == 0) or vector(0)",
+        q.count(f"{success} == 0"),
         UNKNOWN,
         alarming=True,
     )

@@ -188,7 +188,7 @@ def _not_judged() -> Json:
                 instant=True,
             ),
             query(
-                f"count(max by (institution) ({without}) == 0) or vector(0)",
+                q.count(f"max by (institution) ({without}) == 0"),
                 "without sync",
                 instant=True,
             ),
