@@ -68,6 +68,13 @@ def test_every_query_has_an_answer(site: Site, query: Query) -> None:
     assert shown(site, query)
 
 
+@pytest.mark.parametrize("query", targets(), ids=str)
+def test_no_other_target_of_prometheus_is_shown(site: Site, query: Query) -> None:
+    shown_jobs = {series["metric"].get("job") for series in shown(site, query)}
+
+    assert shown_jobs <= {None, "nexhealth-exporter"}
+
+
 @pytest.mark.parametrize("query", STATS, ids=str)
 def test_a_number_is_told_only_where_an_exporter_tells_it(site: Site, query: Query) -> None:
     assert not shown(site, query, job="nobody", institution="nobody")

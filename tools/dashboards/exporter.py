@@ -25,6 +25,15 @@ def own(metric: str, *more: str) -> str:
     return f"nexhealth_{metric}{{{','.join((q.SCOPE, *more))}}}"
 
 
+def ours(metric: str) -> str:
+    """A metric that every target of Prometheus has, of the exporters alone.
+
+    *All* chooses every job there is. One that is down has no build info of its own just now.
+    """
+    build = f"last_over_time({own('exporter_build_info')}[1h])"
+    return f"{metric} and on (job, instance) {build}"
+
+
 def _yes(title: str, conclusion: str, worst: str) -> tuple[int, Json]:
     return 4, stat(title, conclusion, worst, PLAIN, meanings=FINE)
 
@@ -184,7 +193,7 @@ def _scrapes() -> Json:
         "Scrapes",
         "How long Prometheus takes to read the page. Above half the scrape timeout: raise the "
         "timeout, or shard.",
-        [query(f"scrape_duration_seconds{{{q.SCOPE}}}", "{{instance}}")],
+        [query(ours(f"scrape_duration_seconds{{{q.SCOPE}}}"), "{{instance}}")],
         unit="s",
         defaults={"min": 0},
     )
@@ -195,7 +204,7 @@ def _page() -> Json:
         "Size of the page",
         "Samples in a scrape. It grows with the fleet; a jump without new offices means that "
         "labels change too often.",
-        [query(f"scrape_samples_scraped{{{q.SCOPE}}}", "{{instance}}")],
+        [query(ours(f"scrape_samples_scraped{{{q.SCOPE}}}"), "{{instance}}")],
         unit="short",
         defaults={"min": 0},
     )
@@ -205,14 +214,14 @@ def _process() -> list[tuple[int, Json]]:
     memory = lines(
         "Memory",
         "Resident memory. It should be flat; a steady climb over days is a leak: report it.",
-        [query(f"process_resident_memory_bytes{{{q.SCOPE}}}", "{{instance}}")],
+        [query(ours(f"process_resident_memory_bytes{{{q.SCOPE}}}"), "{{instance}}")],
         unit="bytes",
         defaults={"min": 0},
     )
     cpu = lines(
         "CPU",
         "Cores in use. Near 1 the process is saturated and pages come late: shard.",
-        [query(f"rate(process_cpu_seconds_total{{{q.SCOPE}}}{PER})", "{{instance}}")],
+        [query(ours(f"rate(process_cpu_seconds_total{{{q.SCOPE}}}{PER})"), "{{instance}}")],
         unit="short",
         defaults={"min": 0},
     )
