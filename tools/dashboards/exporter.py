@@ -40,7 +40,10 @@ def _yes(title: str, conclusion: str, worst: str) -> tuple[int, Json]:
 
 def _stats() -> list[tuple[int, Json]]:
     polled = own("institution_last_poll_timestamp_seconds")
-    oldest = f"time() - min(max by (institution) ({polled}))"
+    # Without a sync they are asked once an hour, when the fleet is asked in one call.
+    seldom = f"max by (institution) ({own('institution_syncs')}) == 0"
+    asked = f"max by (institution) ({polled}) unless on (institution) ({seldom})"
+    oldest = f"time() - min({asked})"
     share = f"sum({own('api_calls_projected')}) / max({own('api_calls_budget')})"
     expiry = f"min({own('api_token_expiry_timestamp_seconds')}) - time()"
     return [
@@ -54,8 +57,8 @@ def _stats() -> list[tuple[int, Json]]:
             4,
             stat(
                 "Oldest answer",
-                "Age of the answer of the institution that was polled longest ago. Older than "
-                "three intervals: its polls fail; see the failures below.",
+                "Age of the answer of the institution with syncs that was polled longest ago. "
+                "Older than three intervals: its polls fail; see the failures below.",
                 oldest,
                 PLAIN,
                 unit="dtdurations",
