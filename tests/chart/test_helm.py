@@ -132,3 +132,13 @@ def test_the_notes_name_what_is_still_missing(helm: Helm) -> None:
     assert "runbook" not in bare
     assert "kubectl --namespace default exec office-nexhealth-exporter-0" in bare
     assert "yet:" not in whole.partition("NOTES:")[2]
+
+
+@pytest.mark.parametrize("client", ["NoClientCert", "RequireAndVerifyClientCert"])
+def test_the_notes_name_the_test_where_there_is_one(helm: Helm, client: str) -> None:
+    install = ("install", "office", CHART, "--dry-run=client", "--set", "demo=true")
+    web = f"tlsSecretName=tls,webConfig.tls_server_config.client_auth_type={client}"
+    said = helm.run(*install, "--set", web)
+
+    assert ("helm.sh/hook: test" in said) == (client == "NoClientCert")
+    assert ("helm --namespace default test office" in said) == (client == "NoClientCert")
