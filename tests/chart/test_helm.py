@@ -122,9 +122,23 @@ def test_the_notes_name_what_is_still_missing(helm: Helm) -> None:
     # Helm 3 would ask a cluster first.
     install = ("install", "office", CHART, "--dry-run=client")
     bare = helm.run(*install, "--set", "existingSecret.name=key")
+    alerted = helm.run(*install, "--set", "apiKey=x", "--set", "prometheusRule.enabled=true")
     whole = helm.run(*install, "--values", CHART / "ci" / "operator-values.yaml")
 
     assert "Nothing scrapes it yet: set serviceMonitor.enabled" in bare
     assert "Nobody is alerted yet: set prometheusRule.enabled" in bare
+    assert "Alerts name no runbook yet: set prometheusRule.runbookUrl" in alerted
+    assert "to http://office-nexhealth-exporter.default:10639 yet: set settings.ext" in alerted
+    assert "runbook" not in bare
     assert "kubectl --namespace default exec office-nexhealth-exporter-0" in bare
     assert "yet:" not in whole.partition("NOTES:")[2]
+
+
+@pytest.mark.parametrize("client", ["NoClientCert", "RequireAndVerifyClientCert"])
+def test_the_notes_name_the_test_where_there_is_one(helm: Helm, client: str) -> None:
+    install = ("install", "office", CHART, "--dry-run=client", "--set", "demo=true")
+    web = f"tlsSecretName=tls,webConfig.tls_server_config.client_auth_type={client}"
+    said = helm.run(*install, "--set", web)
+
+    assert ("helm.sh/hook: test" in said) == (client == "NoClientCert")
+    assert ("helm --namespace default test office" in said) == (client == "NoClientCert")

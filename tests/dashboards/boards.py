@@ -45,6 +45,12 @@ def targets() -> list[Query]:
     ]
 
 
+def panel_of(query: Query) -> dict[str, Any]:
+    """The panel in which a query stands."""
+    place = (query.board, query.panel)
+    return next(panel for name, panel in panels() if (name, panel["title"]) == place)
+
+
 def annotations() -> list[Query]:
     """Every query of every annotation."""
     return [

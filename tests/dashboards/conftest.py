@@ -87,20 +87,26 @@ def _running(log: Path, *command: str | Path) -> Iterator[None]:
         process.wait(30)
 
 
-def _configuration(folder: Path, target: str) -> Path:
-    """Scrapes and recordings every second: nobody waits an hour for the first one."""
+def _configuration(folder: Path, target: str, itself: str) -> Path:
+    """Scrapes and recordings every second: nobody waits an hour for the first one.
+
+    It scrapes itself as well: who has one exporter has a hundred other targets.
+    """
     rules: Mapping[str, Any] = yaml.safe_load((ROOT / "alerts/recording.yaml").read_text())
     for group in rules["groups"]:
         group["interval"] = "1s"
         for rule in group["rules"]:
             rule["expr"] = rule["expr"].replace("minute() < 5", "minute() < 60")
     (folder / "rules.yml").write_text(yaml.safe_dump(rules))
-    job = {"job_name": "nexhealth-exporter", "static_configs": [{"targets": [target]}]}
+    jobs = [
+        {"job_name": name, "static_configs": [{"targets": [address]}]}
+        for name, address in (("nexhealth-exporter", target), ("prometheus", itself))
+    ]
     path = folder / "prometheus.yml"
     config = {
         "global": {"scrape_interval": "1s"},
         "rule_files": ["rules.yml"],
-        "scrape_configs": [job],
+        "scrape_configs": jobs,
     }
     path.write_text(yaml.safe_dump(config))
     return path
@@ -125,7 +131,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             day.unlink()
         server = (
             TOOLS / "prometheus",
-            f"--config.file={_configuration(folder, exporter)}",
+            f"--config.file={_configuration(folder, exporter, prometheus)}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address={prometheus}",
         )

@@ -12,6 +12,7 @@ from tests.dashboards.boards import (
     BOARDS,
     Query,
     annotations,
+    panel_of,
     panels,
     queried,
     targets,
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.timeout(600)
 OFFICE = "half-moon-dental"
 ANY: Mapping[str, str] = {"__rate_interval": "1m", "institution": OFFICE}
 FILTERS = ("group", "institution", "integration_type", "emr", "timezone")
+
+STATS = [t for t in targets() if panel_of(t)["type"] in {"stat", "bargauge"}]
 
 each_filter = pytest.mark.parametrize("name", FILTERS)
 
@@ -63,6 +66,18 @@ def own_conditions(site: Site) -> dict[str, int]:
 @pytest.mark.parametrize("query", targets(), ids=str)
 def test_every_query_has_an_answer(site: Site, query: Query) -> None:
     assert shown(site, query)
+
+
+@pytest.mark.parametrize("query", targets(), ids=str)
+def test_no_other_target_of_prometheus_is_shown(site: Site, query: Query) -> None:
+    shown_jobs = {series["metric"].get("job") for series in shown(site, query)}
+
+    assert shown_jobs <= {None, "nexhealth-exporter"}
+
+
+@pytest.mark.parametrize("query", STATS, ids=str)
+def test_a_number_is_told_only_where_an_exporter_tells_it(site: Site, query: Query) -> None:
+    assert not shown(site, query, job="nobody", institution="nobody")
 
 
 @pytest.mark.parametrize("query", annotations(), ids=str)

@@ -26,6 +26,7 @@ from tests.dashboards.boards import (
 
 DURATIONS = {"__rate_interval": "5m"}
 UNITS = {"short", "s", "dtdurations", "percentunit", "reqps", "cps", "bytes"}
+UNKNOWN, GREY, PLAIN = "#CC79A7", "#888888", "#0072B2"
 PALETTE = {"#D55E00", "#E69F00", "#F0E442", "#009E73", "#56B4E9", "#CC79A7", "#0072B2", "#888888"}
 
 each_board = pytest.mark.parametrize("board", BOARDS)
@@ -146,6 +147,21 @@ def test_a_panel_uses_the_colours_that_everybody_can_tell_apart(
     colours = {t.upper() for t in texts(panel) if re.fullmatch(r"#[0-9a-fA-F]{6}", t)}
 
     assert colours <= PALETTE, board
+
+
+@pytest.mark.parametrize(
+    "panel", [p for _, p in panels() if p["type"] == "stat"], ids=lambda panel: panel["title"]
+)
+def test_a_number_that_nobody_tells_is_a_word_in_no_alarming_or_calm_colour(
+    panel: dict[str, Any],
+) -> None:
+    defaults = panel["fieldConfig"]["defaults"]
+    (untold,) = (m["options"] for m in defaults["mappings"] if m["type"] == "special")
+
+    assert untold["match"] == "null"
+    assert untold["result"]["text"] == defaults["noValue"]
+    assert untold["result"]["text"].startswith("no")
+    assert untold["result"]["color"] in {UNKNOWN, GREY, PLAIN}
 
 
 @each_target

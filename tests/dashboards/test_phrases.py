@@ -1,6 +1,7 @@
 """What the dashboards say of syncs that the demo does not have, by promtool."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -34,6 +35,7 @@ def test_who_moves_now_and_then_rests_only_outside_of_its_hours(
         for name, values in metrics.items()
         for more in (',reason="closed"' if name == "expected_downtime" else "",)
     ]
+    series.append({"series": 'nexhealth_institutions{job="j",instance="i"}', "values": "1x20"})
     told = {
         ("fleet", "Fresh", 0): (1, 0),
         ("fleet", "Resting", 0): (0, 1),
@@ -49,7 +51,37 @@ def test_who_moves_now_and_then_rests_only_outside_of_its_hours(
         for panel, values in told.items()
         for minute, value in zip((5, 15), values, strict=True)
     ]
-    story = tmp_path / "story.yaml"
+    checked(prometheus, tmp_path, series, cases)
+
+
+@pytest.mark.parametrize("prometheus", PROMETHEUS)
+def test_the_oldest_answer_is_of_institutions_that_are_asked_in_every_round(
+    tmp_path: Path, prometheus: str
+) -> None:
+    """Those without a sync are asked once an hour, when the fleet is asked in one call."""
+    metrics = {
+        "last_poll_timestamp_seconds": {"asked": "0+60x60", "empty": "0x60"},
+        "syncs": {"asked": "1x60", "empty": "0x60"},
+    }
+    scope = 'job="j",instance="i"'
+    series = [
+        {
+            "series": f'nexhealth_institution_{name}{{institution="{office}",{scope}}}',
+            "values": values,
+        }
+        for name, told in metrics.items()
+        for office, values in told.items()
+    ]
+    oldest = asked("exporter", "Oldest answer")
+    case = {"expr": oldest, "eval_time": "55m", "exp_samples": [{"labels": "{}", "value": 0}]}
+    checked(prometheus, tmp_path, series, [case])
+
+
+def checked(
+    prometheus: str, folder: Path, series: list[dict[str, str]], cases: list[dict[str, Any]]
+) -> None:
+    """What promtool says of these queries."""
+    story = folder / "story.yaml"
     story.write_text(
         yaml.safe_dump(
             {"tests": [{"interval": "1m", "input_series": series, "promql_expr_test": cases}]}

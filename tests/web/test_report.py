@@ -99,6 +99,22 @@ def test_only_the_direction_that_is_silent_is_named(world: World) -> None:
     )
 
 
+def test_a_direction_that_is_silent_too_is_told_before_its_own_deadline(world: World) -> None:
+    found = seen(
+        world, f"{TUESDAY} 12:20", marked(SERVER, at(f"{TUESDAY} 11:32"), at(f"{TUESDAY} 11:50"))
+    )
+    assert (
+        why(found) == "Overdue since 12:17: reading stopped at 11:32, in the middle of open "
+        "hours, and writing is silent too; critical at 15:32 if it stays so."
+    )
+
+    # So short a silence is normal.
+    found = seen(
+        world, f"{TUESDAY} 12:20", marked(SERVER, at(f"{TUESDAY} 11:32"), at(f"{TUESDAY} 12:01"))
+    )
+    assert "too" not in why(found)
+
+
 def test_nobody_is_asked_whether_an_office_is_closed_in_which_one_direction_went_on(
     world: World,
 ) -> None:

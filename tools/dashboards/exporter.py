@@ -10,7 +10,6 @@ from dashboards.panels import (
     WARNING,
     Json,
     lines,
-    mappings,
     query,
     stat,
     steps,
@@ -18,7 +17,7 @@ from dashboards.panels import (
 )
 
 PER = "[$__rate_interval]"
-FINE = mappings({0: ("no", CRITICAL), 1: ("yes", FRESH), 2: ("not kept", PLAIN)})
+FINE = {0: ("no", CRITICAL), 1: ("yes", FRESH), 2: ("not kept", PLAIN)}
 
 
 def own(metric: str, *more: str) -> str:
@@ -26,14 +25,25 @@ def own(metric: str, *more: str) -> str:
     return f"nexhealth_{metric}{{{','.join((q.SCOPE, *more))}}}"
 
 
-def _yes(title: str, conclusion: str, metric: str) -> tuple[int, Json]:
-    worst = f"min({own(metric)}) or vector(2)"
-    return 4, stat(title, conclusion, worst, PLAIN, defaults={"mappings": FINE})
+def ours(metric: str) -> str:
+    """A metric that every target of Prometheus has, of the exporters alone.
+
+    *All* chooses every job there is. One that is down has no build info of its own just now.
+    """
+    build = f"last_over_time({own('exporter_build_info')}[1h])"
+    return f"{metric} and on (job, instance) {build}"
+
+
+def _yes(title: str, conclusion: str, worst: str) -> tuple[int, Json]:
+    return 4, stat(title, conclusion, worst, PLAIN, meanings=FINE)
 
 
 def _stats() -> list[tuple[int, Json]]:
     polled = own("institution_last_poll_timestamp_seconds")
-    oldest = f"time() - min(max by (institution) ({polled}))"
+    # Without a sync they are asked once an hour, when the fleet is asked in one call.
+    seldom = f"max by (institution) ({own('institution_syncs')}) == 0"
+    asked = f"max by (institution) ({polled}) unless on (institution) ({seldom})"
+    oldest = f"time() - min({asked})"
     share = f"sum({own('api_calls_projected')}) / max({own('api_calls_budget')})"
     expiry = f"min({own('api_token_expiry_timestamp_seconds')}) - time()"
     return [
@@ -41,14 +51,14 @@ def _stats() -> list[tuple[int, Json]]:
             "The API answers",
             "Whether the latest round held a token and got at least one answer. 'No' makes every "
             "office look silent: mend this first.",
-            "up",
+            f"min({own('up')})",
         ),
         (
             4,
             stat(
                 "Oldest answer",
-                "Age of the answer of the institution that was polled longest ago. Older than "
-                "three intervals: its polls fail; see the failures below.",
+                "Age of the answer of the institution with syncs that was polled longest ago. "
+                "Older than three intervals: its polls fail; see the failures below.",
                 oldest,
                 PLAIN,
                 unit="dtdurations",
@@ -67,8 +77,8 @@ def _stats() -> list[tuple[int, Json]]:
                 share,
                 PLAIN,
                 unit="percentunit",
+                untold=("no budget", PLAIN),
                 defaults={
-                    "noValue": "no budget",
                     "thresholds": steps((None, FRESH), (0.9, WARNING), (1, CRITICAL)),
                 },
             ),
@@ -88,13 +98,13 @@ def _stats() -> list[tuple[int, Json]]:
             "Learned state is safe",
             "Whether learned patterns can be read and written. 'No': they will be lost with the "
             "process. 'Not kept': this exporter has none.",
-            "state_ok",
+            f"min({own('state_ok')}) or 2 * group({own('institutions')})",
         ),
         _yes(
             "Configuration in force",
             "Whether the latest configuration could be used. 'No': the one before is in force; "
             "the log says what is wrong.",
-            "config_last_reload_successful",
+            f"min({own('config_last_reload_successful')})",
         ),
     ]
 
@@ -175,7 +185,7 @@ def _blind() -> Json:
     return stat(
         "Institutions we are blind to",
         "Institutions whose latest poll failed. Their syncs are shown as they were last known.",
-        f"count({success} == 0) or vector(0)",
+        q.count(f"{success} == 0"),
         UNKNOWN,
         alarming=True,
     )
@@ -186,7 +196,7 @@ def _scrapes() -> Json:
         "Scrapes",
         "How long Prometheus takes to read the page. Above half the scrape timeout: raise the "
         "timeout, or shard.",
-        [query(f"scrape_duration_seconds{{{q.SCOPE}}}", "{{instance}}")],
+        [query(ours(f"scrape_duration_seconds{{{q.SCOPE}}}"), "{{instance}}")],
         unit="s",
         defaults={"min": 0},
     )
@@ -197,7 +207,7 @@ def _page() -> Json:
         "Size of the page",
         "Samples in a scrape. It grows with the fleet; a jump without new offices means that "
         "labels change too often.",
-        [query(f"scrape_samples_scraped{{{q.SCOPE}}}", "{{instance}}")],
+        [query(ours(f"scrape_samples_scraped{{{q.SCOPE}}}"), "{{instance}}")],
         unit="short",
         defaults={"min": 0},
     )
@@ -207,14 +217,14 @@ def _process() -> list[tuple[int, Json]]:
     memory = lines(
         "Memory",
         "Resident memory. It should be flat; a steady climb over days is a leak: report it.",
-        [query(f"process_resident_memory_bytes{{{q.SCOPE}}}", "{{instance}}")],
+        [query(ours(f"process_resident_memory_bytes{{{q.SCOPE}}}"), "{{instance}}")],
         unit="bytes",
         defaults={"min": 0},
     )
     cpu = lines(
         "CPU",
         "Cores in use. Near 1 the process is saturated and pages come late: shard.",
-        [query(f"rate(process_cpu_seconds_total{{{q.SCOPE}}}{PER})", "{{instance}}")],
+        [query(ours(f"rate(process_cpu_seconds_total{{{q.SCOPE}}}{PER})"), "{{instance}}")],
         unit="short",
         defaults={"min": 0},
     )

@@ -188,7 +188,7 @@ def _not_judged() -> Json:
                 instant=True,
             ),
             query(
-                f"count(max by (institution) ({without}) == 0) or vector(0)",
+                q.count(f"max by (institution) ({without}) == 0"),
                 "without sync",
                 instant=True,
             ),
@@ -212,7 +212,8 @@ def _share() -> Json:
         "Fresh, of those that should run",
         "The service level: of the syncs that should be running, the share whose marks are at "
         "most 20 minutes old. Dips of one type only point to the vendor; a slow decline points "
-        "to offices that nobody called. Always of the whole fleet: only the type filters it.",
+        "to offices that nobody called. Always of the whole fleet: only the type filters it. Leave "
+        "Job and Instance at All.",
         [query(share(d), f"{{{{integration_type}}}}, {d}") for d in ("read", "write")],
         unit="percentunit",
         defaults={"min": 0, "max": 1},
@@ -225,7 +226,7 @@ def _spread() -> Json:
         "Unexpected lag, how it is spread",
         "How many syncs have how much unexpected lag. A healthy fleet is one dark band at the "
         "bottom; a cloud that rises together is an incident, a thin line high up is one office. "
-        "Always of the whole fleet: only the type filters it.",
+        "Always of the whole fleet: only the type filters it. Leave Job and Instance at All.",
         f"sum by (le) ({spread})",
         unit="s",
     )
@@ -245,7 +246,8 @@ def _thin() -> Json:
         "The monthly freshness report: the share of open hours in which reads were more than 20 "
         "minutes late, worst first. A cloud-based sync high up here comes and goes: too few "
         "workstations have the extension. A server high up is often switched off, or overdue. "
-        "Few open hours: a new office, or Prometheus keeps less than 30 days.",
+        "Few open hours: a new office, or Prometheus keeps less than 30 days. Leave Job "
+        "and Instance at All.",
         [query(q.named(worst), instant=True), query(f"{hours} and {worst}", instant=True)],
         {
             "institution_name": "Office",

@@ -14,7 +14,6 @@ from dashboards.panels import (
     Json,
     lines,
     link,
-    mappings,
     override,
     query,
     stat,
@@ -71,7 +70,7 @@ def _state() -> str:
 
 
 def _now() -> list[tuple[int, Json]]:
-    untold = {"color": {"mode": "thresholds"}, "noValue": "none"}
+    none = ("none", GREY)
     deadline = f"min({q.deadline('critical', q.OFFICE)}) - time()"
     name = f'nexhealth_institution_info{{{q.SCOPE},institution="$institution"}}'
     worst = f"max({_state()} < 4) or min({_state()} >= 4)"
@@ -85,7 +84,7 @@ def _now() -> list[tuple[int, Json]]:
                 PLAIN,
                 legend="{{institution_name}}",
                 shows="name",
-                defaults=untold,
+                untold=none,
             ),
         ),
         (
@@ -95,7 +94,8 @@ def _now() -> list[tuple[int, Json]]:
                 "The worst state among its syncs. Blue is rest that was expected: do nothing.",
                 worst,
                 PLAIN,
-                defaults={"mappings": mappings(MEANINGS), "noValue": "no sync"},
+                meanings=MEANINGS,
+                untold=("no sync", UNKNOWN),
             ),
         ),
         (
@@ -106,8 +106,8 @@ def _now() -> list[tuple[int, Json]]:
                 f"max({q.unexpected(q.OFFICE)})",
                 FRESH,
                 unit="dtdurations",
+                untold=none,
                 defaults={
-                    **untold,
                     "decimals": 1,
                     "thresholds": steps((None, FRESH), (q.FRESH_SECONDS, LATE)),
                 },
@@ -122,8 +122,8 @@ def _now() -> list[tuple[int, Json]]:
                 deadline,
                 FRESH,
                 unit="dtdurations",
+                untold=none,
                 defaults={
-                    **untold,
                     "decimals": 1,
                     "thresholds": steps((None, CRITICAL), (0, WARNING), (14400, FRESH)),
                 },
@@ -138,8 +138,8 @@ def _now() -> list[tuple[int, Json]]:
                 f"time() - max({q.polled(q.OFFICE)})",
                 FRESH,
                 unit="dtdurations",
+                untold=none,
                 defaults={
-                    **untold,
                     "decimals": 1,
                     "thresholds": steps((None, FRESH), (1800, UNKNOWN)),
                 },

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Json = dict[str, Any]
+Meanings = Mapping[int, tuple[str, str]]
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -80,10 +81,17 @@ def stat(
     alarming: bool = False,
     legend: str = "__auto",
     shows: str = "value",
+    untold: tuple[str, str] = ("no data", UNKNOWN),
+    meanings: Meanings | None = None,
     **more: Any,  # noqa: ANN401 - whatever else panels have
 ) -> Json:
-    """One number, or its name. An alarming one is calm while it is 0."""
+    """One number, or its name. An alarming one is calm while it is 0.
+
+    `untold` is shown where there is none: a word and its colour, or Grafana would take that of 0.
+    """
     thresholds = steps((None, FRESH), (1, colour)) if alarming else steps((None, colour))
+    word, its_colour = untold
+    nothing = {"match": "null", "result": {"color": its_colour, "index": 99, "text": word}}
     return panel(
         "stat",
         title,
@@ -98,7 +106,12 @@ def stat(
             "textMode": shows,
             "wideLayout": True,
         },
-        defaults={"thresholds": thresholds, "noValue": "0", **more.pop("defaults", {})},
+        defaults={
+            "thresholds": thresholds,
+            "noValue": word,
+            "mappings": [*mappings(meanings or {}), {"type": "special", "options": nothing}],
+            **more.pop("defaults", {}),
+        },
         **more,
     )
 
@@ -240,9 +253,7 @@ def heatmap(title: str, description: str, expression: str, *, unit: str) -> Json
     )
 
 
-def timeline(
-    title: str, description: str, targets: Sequence[Json], meanings: Mapping[int, tuple[str, str]]
-) -> Json:
+def timeline(title: str, description: str, targets: Sequence[Json], meanings: Meanings) -> Json:
     """A band for each series; `meanings` are what its values mean, and their colours."""
     return panel(
         "state-timeline",
@@ -262,13 +273,13 @@ def timeline(
     )
 
 
-def mappings(meanings: Mapping[int, tuple[str, str]]) -> list[Json]:
+def mappings(meanings: Meanings) -> list[Json]:
     """Numbers shown as words in colours."""
     options = {
         str(value): {"color": colour, "index": index, "text": text}
         for index, (value, (text, colour)) in enumerate(meanings.items())
     }
-    return [{"type": "value", "options": options}]
+    return [{"type": "value", "options": options}] if options else []
 
 
 def override(name: str, **properties: Any) -> Json:  # noqa: ANN401

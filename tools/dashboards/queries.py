@@ -150,5 +150,5 @@ def named(phrase: str) -> str:
 
 
 def count(phrase: str) -> str:
-    """How many; 0 rather than nothing."""
-    return f"count({phrase}) or vector(0)"
+    """How many; 0 rather than nothing, but nothing where no exporter tells anything."""
+    return f"count({phrase}) or 0 * max(nexhealth_institutions{{{SCOPE}}})"

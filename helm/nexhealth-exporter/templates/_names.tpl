@@ -93,6 +93,13 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 {{- end }}
 
+{{/* Not empty if `helm test` has a pod: it knows no certificate, and the password from a monitor. */}}
+{{- define "nexhealth-exporter.tested" -}}
+{{- $auth := .Values.serviceMonitor.basicAuth | default .Values.podMonitor.basicAuth }}
+{{- $asked := include "nexhealth-exporter.asksFor" . }}
+{{- if and .Values.tests.enabled (or (not $asked) (and $auth (eq "password" $asked))) }}yes{{ end }}
+{{- end }}
+
 {{/* A value as people write it: numbers without exponent, whole ones without point. */}}
 {{- define "nexhealth-exporter.word" -}}
 {{- if not (kindIs "float64" .) }}{{ . }}

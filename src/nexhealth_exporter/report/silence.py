@@ -6,7 +6,7 @@ from functools import lru_cache
 from nexhealth_exporter.expectation.expectation import HORIZON, Expectation
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import Operation, Reason, Severity
-from nexhealth_exporter.report.row import Row
+from nexhealth_exporter.report.row import FLUCTUATION, Row
 
 LATER = 1800.0
 """A direction that has moved so many seconds after the other one stopped has gone on."""
@@ -103,6 +103,17 @@ def went_on(row: Row) -> Operation | None:
         if other.is_overdue(Severity.WARNING, row.standing.last_success):
             continue
         if other.mark is not None and other.mark - since >= LATER:
+            return operation
+    return None
+
+
+def silent_too(row: Row) -> Operation | None:
+    """The direction that is later than normal while only the other one is overdue."""
+    if row.sync is None:
+        return None
+    for operation in Operation:
+        unexpected = row.sync.judgement(operation).unexpected(row.now)
+        if operation not in row.overdue_operations and (unexpected or 0.0) > FLUCTUATION:
             return operation
     return None
 

@@ -6,7 +6,13 @@ from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity
 from nexhealth_exporter.report.row import Condition, Row
-from nexhealth_exporter.report.silence import looks_closed, stop_of, stretch, went_on
+from nexhealth_exporter.report.silence import (
+    looks_closed,
+    silent_too,
+    stop_of,
+    stretch,
+    went_on,
+)
 from nexhealth_exporter.report.words import DAY, clock, duration, weekday, when
 
 REASONS = {
@@ -116,6 +122,8 @@ def _silence(row: Row, sync: SyncStanding) -> str:
     text = "; ".join(clauses)
     if (other := went_on(row)) is not None:
         text += f", while {DOING[other]} went on"
+    elif (other := silent_too(row)) is not None:
+        text += f", and {DOING[other]} is silent too"
     return text[:1].upper() + text[1:]
 
 
