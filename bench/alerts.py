@@ -1,6 +1,7 @@
 """How good the alerts are: worlds of simulated offices, replayed and held against the truth.
 
-    python -m bench.alerts [--worlds N] [--offices N] [--tuning | --unlike | --seldom]
+    python -m bench.alerts [--worlds N] [--offices N] [--tuning]
+                           [--unlike | --seldom | --left-on SHARE]
 
 Each world has six weeks of history and six weeks that are judged; the first six are a table of
 their own, since nothing was known then. Worlds for testing have other seeds than those that
@@ -338,7 +339,7 @@ def main() -> int:
     incidents = incident_alerts = number = 0
     with ProcessPoolExecutor(arguments.jobs) as pool:
         count = len(seeds)
-        mix = UNLIKE if arguments.unlike else SELDOM if arguments.seldom else Mix()
+        mix = _mix(arguments)
         played = partial(world, mix=mix)
         for result in pool.map(
             played, seeds, [arguments.offices] * count, [arguments.step] * count
@@ -357,6 +358,12 @@ def main() -> int:
           f"{incident_alerts} tickets and pages of single offices for incidents; "
           f"{number} observations")  # fmt: skip
     return _verdict(total, simpler)
+
+
+def _mix(arguments: argparse.Namespace) -> Mix:
+    if arguments.left_on is not None:
+        return Mix(power=(0.0, 1.0, 0.0), left_on=arguments.left_on)
+    return UNLIKE if arguments.unlike else SELDOM if arguments.seldom else Mix()
 
 
 def _add(one: Tally, other: Tally) -> None:
@@ -456,6 +463,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tuning", action="store_true", help="the worlds that were tuned on")
     parser.add_argument("--unlike", action="store_true", help="offices of another kind")
     parser.add_argument("--seldom", action="store_true", help="browsers that move now and then")
+    parser.add_argument(
+        "--left-on",
+        type=float,
+        metavar="SHARE",
+        help="all servers are switched off at night, but in that share of nights left on",
+    )
     parser.add_argument("-v", action="store_true", help="name the outages that were missed")
     return parser.parse_args()
 

@@ -1052,3 +1052,22 @@ def test_who_is_off_at_weekends_alone_keeps_its_nights(office: Make) -> None:
     smiles.live(FIRST, 42, week)
     assert smiles.expects(weeks(6) + timedelta(days=2), 3) == 1
     assert smiles.expects(weeks(6) + timedelta(days=5), 12) == 0
+
+
+def test_a_day_off_between_two_mornings_is_no_night_that_it_was_switched_off(
+    office: Make,
+) -> None:
+    def hours(day: date) -> list[tuple[float, float]]:
+        # Whoever comes on Monday, Tuesday and Thursday leaves it on until eight next morning.
+        works = day.weekday() in {0, 1, 3}
+        was_on = day.weekday() in {1, 2, 4}
+        until = 8.6 if day.isocalendar().week % 2 else 8
+        return [(0, until)] * was_on + [(8.7, 25)] * works
+
+    smiles = office()
+    smiles.live(FIRST, 42, hours)
+    smiles.alerts.clear()
+    smiles.live(weeks(6), 7, hours)
+    assert smiles.alerts == []
+    assert smiles.expects(weeks(7), 12) == 1
+    assert smiles.expects(weeks(7) + timedelta(days=2), 12) == 0

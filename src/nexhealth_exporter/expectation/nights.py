@@ -22,6 +22,9 @@ OFTEN = 0.25
 NEAR = 3
 """Rests that begin so few slots apart, and end so, were begun and ended by the same people."""
 
+WORK = 8
+"""A day of work has so many slots at least."""
+
 AGAIN = 2
 """So many alike are a habit: outages do not begin at closing, and end at opening."""
 
@@ -39,6 +42,11 @@ class Night(NamedTuple):
     ended: int
     last: int
 
+    @property
+    def is_single(self) -> bool:
+        """Whether it leaves room for the day's work: else that was a day off."""
+        return self.ended - self.began == 1 and self.first - self.last >= WORK
+
     def is_like(self, other: "Night") -> bool:
         """Whether both began and ended at about the same hours."""
         return abs(self.first - other.first) <= NEAR and abs(self.last - other.last) <= NEAR
@@ -52,7 +60,7 @@ def switched_off(evidence: Evidence, today: int, skipped: Callable[[int], bool])
     """
     nights = list(_nights(evidence, today, skipped))
     # One between working days must be among them: a machine may be off for weekends alone.
-    single = [night for night in nights if night.ended - night.began == 1]
+    single = [night for night in nights if night.is_single]
     alike = max(([n for n in nights if n.is_like(night)] for night in single), key=len, default=[])
     if len(alike) < AGAIN or not _is_often_on(evidence, today):
         return NEVER

@@ -73,6 +73,9 @@ class Mix:
     """Offices that change their hours, once, within the days given."""
     power: tuple[float, float, float] = (0.35, 0.4, 0.25)
     """Servers that are always on, off at night, off before days off."""
+    left_on: float | None = None
+    """In which share of the nights those that are off at night are left on; without it, each in a
+    few."""
     interactions: tuple[float, float] = (2.5, 20.0)
     """An hour in cloud-based offices, drawn log-uniformly."""
     outages_a_year: float = 3.0
@@ -184,7 +187,7 @@ def _server(draw: list[float], mix: Mix) -> Server:
         power=power,
         lead=5 + 40 * draw[11],
         trail=5 + 40 * draw[12],
-        left_on=0.08 * draw[13] ** 2,
+        left_on=0.08 * draw[13] ** 2 if mix.left_on is None else mix.left_on,
         backup=backup if draw[14] < 0.5 else None,  # noqa: PLR2004
         reboot=reboot if draw[15] < 0.3 else None,  # noqa: PLR2004
         stray_reboot=0.02 * draw[2],
