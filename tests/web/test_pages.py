@@ -180,7 +180,7 @@ async def test_an_api_that_does_not_answer_is_seen(site: Site) -> None:
 
     pulse = (await site.page("/")).one(class_="pulse").text
 
-    assert "NexHealth API does not answer" in pulse
+    assert "NexHealth API cannot be used" in pulse
     assert "Last round 2 h ago" in pulse
     assert "1 could not be polled: NexHealth did not answer in time (1)" in pulse
 
