@@ -134,6 +134,17 @@ def test_the_notes_name_what_is_still_missing(helm: Helm) -> None:
     assert "yet:" not in whole.partition("NOTES:")[2]
 
 
+def test_the_notes_name_a_prometheus_that_the_network_policy_keeps_out_of_reach(
+    helm: Helm,
+) -> None:
+    install = ("install", "office", CHART, "--dry-run=client", "--values")
+    closed = CHART / "ci" / "closed-network-values.yaml"
+
+    assert "extraEgress" not in helm.run(*install, closed).partition("NOTES:")[2]
+    shut = helm.run(*install, closed, "--set", "networkPolicy.extraEgress=null")
+    assert "may not reach settings.prometheusUrl: set networkPolicy.extraEgress" in shut
+
+
 @pytest.mark.parametrize("client", ["NoClientCert", "RequireAndVerifyClientCert"])
 def test_the_notes_name_the_test_where_there_is_one(helm: Helm, client: str) -> None:
     install = ("install", "office", CHART, "--dry-run=client", "--set", "demo=true")

@@ -191,7 +191,10 @@ def test_every_alert_can_be_switched_off_by_name(repository_groups: list[Object]
 
 
 def test_every_dashboard_is_handed_to_grafana(scenarios: dict[str, list[Object]]) -> None:
-    dashboards = {path.name: path.read_text() for path in (ROOT / "dashboards").glob("*.json")}
+    texts = {path.name: path.read_text() for path in (ROOT / "dashboards").glob("*.json")}
+    # Their links lead where those of the alerts do.
+    ours, people = "http://localhost:10639", "https://nexhealth-exporter.example.org"
+    dashboards = {name: text.replace(ours, people) for name, text in texts.items()}
     maps = [
         each
         for each in scenarios["operator"]
@@ -199,7 +202,7 @@ def test_every_dashboard_is_handed_to_grafana(scenarios: dict[str, list[Object]]
     ]
     carried = {key: text for each in maps for key, text in each["data"].items()}
 
-    assert dashboards
+    assert all(ours in text for text in texts.values())
     assert {f"nexhealth-{name}": text for name, text in dashboards.items()} == carried
     for each in maps:
         assert each["metadata"]["labels"]["grafana_dashboard"] == "1"

@@ -32,7 +32,7 @@ async def test_an_office_is_one_page_that_outlives_a_restart_and_a_closed_one_is
     stopped = "Office 2: The server-based sync of an office has stopped."
     assert [("trigger", f"CRITICAL {stopped}"), ("resolve", f"RESOLVED {stopped}")] == line.pages
     text = line.text(0)
-    assert "Sync Dentrix #2 of Office 2 has been silent for longer than is tolerated." in text
+    assert "Office 2, sync Dentrix #2, is overdue." in text
     assert "Direction: read and write." in text
     assert '{match: {subdomain: "office-2"}' in text
     assert "16s allowed" in text

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 import pytest
 from msgspec.structs import replace as altered
 
-from nexhealth_exporter.fleet import Round
+from nexhealth_exporter.fleet import Fleet, Round
 from nexhealth_exporter.model import Institution, IntegrationType, Location
 from tests.expectation.conftest import at
 from tests.fleet.conftest import CLOUD, DAY, SERVER, marked, office
@@ -180,9 +180,34 @@ async def test_an_api_that_does_not_answer_is_seen(site: Site) -> None:
 
     pulse = (await site.page("/")).one(class_="pulse").text
 
-    assert "NexHealth API does not answer" in pulse
+    assert "NexHealth API cannot be used" in pulse
     assert "Last round 2 h ago" in pulse
     assert "1 could not be polled: NexHealth did not answer in time (1)" in pulse
+
+
+async def test_who_cannot_see_says_so_first_and_tells_no_good_news(site: Site) -> None:
+    site.world.poll(NOON, marked(SERVER, NOON - 4 * MINUTE), institution="bright")
+    site.world.fail(NOON + 60, "bright")
+    site.world.fleet = altered(site.world.fleet, round=Round(NOON + 60, 2.0, is_up=False))
+
+    page = await site.page("/")
+
+    assert page.one(role="alert").text == (
+        "No call to NexHealth succeeds. What stands here is what was seen last: "
+        "meanwhile nothing becomes overdue, and nothing that is recovers. "
+        "The exporter's log names the reason, as does nexhealth-exporter check."
+    )
+    assert page.one("h1").text == "Nothing was overdue when last seen"
+
+
+async def test_a_list_that_could_not_be_read_is_not_taken_for_an_empty_one(site: Site) -> None:
+    site.world.fleet = altered(Fleet(), round=Round(NOON, 0.0, is_up=False))
+    unread = (await site.page("/")).one("section", class_="hero").text
+    site.world.fleet = altered(Fleet(), round=Round(NOON, 0.0, is_up=True))
+    empty = (await site.page("/")).one("section", class_="hero").text
+
+    assert "The list of institutions could not be read yet." in unread
+    assert "The key sees no institution that is to be watched." in empty
 
 
 async def test_a_fleet_incident_is_told_above_all_states(site: Site) -> None:

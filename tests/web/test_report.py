@@ -72,6 +72,16 @@ def test_a_sync_that_does_not_come_back_at_opening(world: World) -> None:
     assert next_step(found).startswith("Ask whether the office is closed.")
 
 
+def test_an_office_that_rests_now_is_called_when_it_opens(world: World) -> None:
+    silent = marked(CLOUD, at(f"{TUESDAY} 08:10"))
+    lunch, after = (seen(world, f"{TUESDAY} {clock}", silent) for clock in ("12:30", "13:00"))
+    friday = seen(world, "2026-03-06 17:37", marked(SERVER, at("2026-03-05 16:58")))
+
+    assert next_step(friday).startswith("It rests until Mon 08:00: call then. Ask whether")
+    assert next_step(lunch).startswith("It rests until 13:00: call then. Ask the office to log in")
+    assert next_step(after).startswith("Ask the office to log in")
+
+
 def test_a_cloud_sync_that_does_not_come_back_after_lunch(world: World) -> None:
     found = seen(world, f"{TUESDAY} 16:00", marked(CLOUD, at(f"{TUESDAY} 11:50")))
 

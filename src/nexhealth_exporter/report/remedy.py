@@ -9,7 +9,7 @@ from nexhealth_exporter.model import IntegrationType, Operation, Severity
 from nexhealth_exporter.report.row import FLUCTUATION, Condition, Row
 from nexhealth_exporter.report.silence import looks_closed, stop_of, stretch
 from nexhealth_exporter.report.story import DOING
-from nexhealth_exporter.report.words import DAY, rfc3339, subdomain_glob
+from nexhealth_exporter.report.words import DAY, rfc3339, subdomain_glob, when
 
 _MOST_DAYS = 14
 """A closure proposed for longer than this would rather be a mistake."""
@@ -59,10 +59,13 @@ def _against_silence(row: Row, sync: SyncStanding) -> str:
             f"ask NexHealth why {stopped} stopped."
         )
     if looks_closed(row):
-        return (
-            "Ask whether the office is closed. If so, announce it; if not, go through the causes."
-        )
-    return _TRY[sync.integration_type]
+        ask = "Ask whether the office is closed. If so, announce it; if not, go through the causes."
+    else:
+        ask = _TRY[sync.integration_type]
+    rest = stretch(sync.expectation, row.now)
+    if rest.is_open or rest.end is None:
+        return ask
+    return f"It rests until {when(rest.end, sync.expectation.timezone, row.now)}: call then. {ask}"
 
 
 def still_working(row: Row) -> Operation | None:
