@@ -51,8 +51,9 @@ def switched_off(evidence: Evidence, today: int, skipped: Callable[[int], bool])
     up to a page. Whoever switches it off on some evenings may do so on any, also for a weekend.
     """
     nights = list(_nights(evidence, today, skipped))
-    # One between working days must be among them: a machine may be off for weekends alone.
-    single = [night for night in nights if night.ended - night.began == 1]
+    # One between working days must be among them: a machine may be off for weekends alone. A rest
+    # from morning to the next evening is none: there people work at night, and had one off.
+    single = [n for n in nights if n.ended - n.began == 1 and n.last < n.first]
     alike = max(([n for n in nights if n.is_like(night)] for night in single), key=len, default=[])
     if len(alike) < AGAIN or not _is_often_on(evidence, today):
         return NEVER
