@@ -203,12 +203,13 @@ def test_a_move_to_four_days_is_followed_within_three_weeks(office: Make) -> Non
 
 @pytest.mark.parametrize("kind", [IntegrationType.SERVER, IntegrationType.CLOUD])
 @pytest.mark.parametrize("day_off", [4, 5])
+@pytest.mark.parametrize(("start", "end"), [(8, 17), (7, 18)])
 def test_a_day_that_comes_every_other_week_is_not_missed_in_between(
-    office: Make, kind: IntegrationType, day_off: int
+    office: Make, kind: IntegrationType, day_off: int, start: float, end: float
 ) -> None:
     smiles = office(kind)
-    usual = weekdays(8, 17, range(day_off))
-    every_day = weekdays(8, 17, range(day_off + 1))
+    usual = weekdays(start, end, range(day_off))
+    every_day = weekdays(start, end, range(day_off + 1))
 
     def alternating(day: date) -> list[tuple[float, float]]:
         hours = every_day if (day - FIRST).days // 7 % 2 else usual
@@ -220,6 +221,26 @@ def test_a_day_that_comes_every_other_week_is_not_missed_in_between(
 
     assert smiles.alerts == []
     assert smiles.expects(weeks(12) + timedelta(days=3), 11) == 1
+
+
+@pytest.mark.parametrize("kind", [IntegrationType.SERVER, IntegrationType.CLOUD])
+def test_every_other_week_is_still_known_when_one_of_them_was_a_holiday(
+    office: Make, kind: IntegrationType
+) -> None:
+    smiles = office(kind)
+    start, columbus_day = date(2026, 8, 17), date(2026, 10, 12)
+
+    def alternating(day: date) -> list[tuple[float, float]]:
+        is_off = (day - columbus_day).days % 14 == 0
+        return [] if is_off or day.weekday() >= SATURDAY else [(8, 17)]
+
+    days = (columbus_day - start).days + 21
+    smiles.live(start, days, alternating)
+    smiles.alerts.clear()
+    smiles.live(start + timedelta(days=days), 21, alternating)
+
+    assert smiles.alerts == []
+    assert smiles.expects(columbus_day + timedelta(days=36), 11) == 1
 
 
 def test_later_hours_are_followed(office: Make) -> None:
@@ -1021,6 +1042,43 @@ def test_who_was_switched_off_for_two_nights_is_no_page_in_a_third(office: Make)
 
     smiles.live(weeks(5) + timedelta(days=1), 1, weekdays(7.5, 11))
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+def test_a_clinic_by_night_keeps_its_hours_after_a_night_off(office: Make) -> None:
+    """Its rest from morning to the evening of the next day is no night of a machine."""
+    off = weeks(4) + timedelta(days=5)
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        began = day - timedelta(days=1)
+        morning = [(0.0, 6.0)] if began.weekday() >= 3 and began != off else []
+        evening = [(20.0, 25.0)] if day.weekday() >= 3 and day != off else []
+        return [*morning, *evening]
+
+    smiles = office()
+    smiles.live(FIRST, 35, hours)
+    smiles.alerts.clear()
+    smiles.live(weeks(5), 7, hours)
+
+    assert smiles.alerts == []
+    assert smiles.expects(weeks(6) + timedelta(days=3), 22) == 1
+
+
+def test_hours_stay_learned_though_a_machine_was_left_on_for_a_long_weekend(office: Make) -> None:
+    """It moves more in that one week than in the usual hours of all the others."""
+    usual = weekdays(9, 13, range(4))
+
+    def left_on(day: date) -> list[tuple[float, float]]:
+        return [(9 if day.weekday() == 3 else 0, 13 if day.weekday() == 0 else 25)]
+
+    smiles = office()
+    smiles.live(FIRST, 38, usual)
+    smiles.live(weeks(5) + timedelta(days=3), 5, left_on)
+    smiles.live(weeks(6) + timedelta(days=1), 6, usual)
+    smiles.alerts.clear()
+    smiles.live(weeks(7), 7, usual)
+
+    assert smiles.alerts == []
+    assert smiles.sync.expectation.source is Source.LEARNED
 
 
 def test_one_night_off_or_outages_at_night_leave_an_always_on_server_its_nights(

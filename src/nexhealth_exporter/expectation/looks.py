@@ -40,8 +40,10 @@ LONGEST = 7 * DAY
 TOGETHER = 2
 """Moves so few slots apart belong together: people pause, and what lies between is no rest."""
 
-TRUSTED = 10 * 3600.0
-"""A silence of more expected seconds, or beyond the critical allowance, may be an outage."""
+TRUSTED = 12 * 3600.0
+"""A silence of more expected seconds, or beyond the critical allowance, may be an outage.
+
+Nobody's working day is longer, and a day off must teach."""
 
 PAUSE = 40 * 60.0
 """A direction that rests for so long while the sync moves has paused."""

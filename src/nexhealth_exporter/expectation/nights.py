@@ -44,7 +44,10 @@ class Night(NamedTuple):
 
     @property
     def is_single(self) -> bool:
-        """Whether it leaves room for the day's work: else that was a day off."""
+        """Whether it leaves room for the day's work.
+
+        Else it was a day off, or the night off of those who work at night.
+        """
         return self.ended - self.began == 1 and self.first - self.last >= WORK
 
     def is_like(self, other: "Night") -> bool:

@@ -1,6 +1,7 @@
 """For each slot of the week: how much of what was seen speaks for its running, and for rest."""
 
 from collections.abc import Callable, Sequence
+from statistics import median
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, Day, Evidence, added
 from nexhealth_exporter.expectation.schedule import SATURDAY
@@ -85,8 +86,9 @@ class Shares:
                 again |= other.silent | other.suspect
             rest = (day.silent | (day.suspect & again)) & ~day.active
             if not day.active:
-                # Some rest every other week. A longer silence may be an outage, or a vacation.
-                for other in _beside(days, week, 2):
+                # Some rest every other week, of which one may have been a holiday.
+                # A longer silence may be an outage, or a vacation.
+                for other in (*_beside(days, week, 2), *_beside(days, week, 4)):
                     again |= day.silent & other.silent if not other.active else 0
                 rest &= again  # a day off that comes once is no day of rest
             weight = DECAY**week
@@ -114,7 +116,9 @@ class Shares:
         for day in alike(weekday):
             other = day * SLOTS + slot
             share = self.share[other]
-            if day != weekday and share is not None and (is_new or share >= HALF):
+            if day == weekday or self.comes_and_goes[day]:
+                continue
+            if share is not None and (is_new or share >= HALF):
                 runs += POOLED * self.runs[other]
                 rests += POOLED * self.rests[other]
         return runs / (runs + rests)
@@ -174,17 +178,24 @@ class Shares:
         return total / number if number and seen >= LEAST_SLOTS else 0.0
 
     def told_from(self, least: float) -> float:
-        """Which share of its moves lies in slots that run in at least that share of weeks.
+        """Which share of the moves of a usual week lies in slots that run in that share of weeks.
 
-        Nights in which it may be off are left out.
+        Nights in which it may be off are left out. A machine that was left on over a long weekend
+        moved more in that week than in the usual hours of many: so each week is one voice.
         """
-        moves = [0.0 if self.may_be_off(at) else run for at, run in enumerate(self.runs)]
-        told = (
-            run
-            for run, share in zip(moves, self.pooled, strict=True)
-            if share is not None and share >= least
-        )
-        return sum(told) / (sum(moves) or 1.0)
+        running = [0] * 7
+        for at, share in enumerate(self.pooled):
+            if share is not None and share >= least:
+                running[at // SLOTS] |= 1 << at % SLOTS
+        told: dict[int, int] = {}
+        moved: dict[int, int] = {}
+        for number, _, active in self.days:
+            week, weekday = (number + 3) // 7, (number + 3) % 7
+            counted = active & ~self.off[weekday]
+            told[week] = told.get(week, 0) + (counted & running[weekday]).bit_count()
+            moved[week] = moved.get(week, 0) + counted.bit_count()
+        shares = [told[week] / slots for week, slots in moved.items() if slots]
+        return median(shares) if shares else 0.0
 
     def activity(self) -> bytes:
         """Share of weeks in which it moved, by hour of the week, in percent."""

@@ -12,8 +12,9 @@ from nexhealth_exporter.model import IntegrationType
 LEAST_VALUE = 0.15
 """What a slot counts that only just runs."""
 
-OFTEN = 0.6
-"""On a weekday that was off lately, from this share on a slot runs: every other week is less."""
+OFTEN = 0.7
+"""On a weekday that was off lately, from this share on a slot runs: every other week is less, be
+one of them not known."""
 
 UNSEEN = 0.5
 """What a slot counts that was never seen, of what it counts on other weekdays."""
