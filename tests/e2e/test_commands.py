@@ -291,6 +291,16 @@ async def test_check_does_not_call_a_schedule_unused_while_it_knows_no_sync(
         assert "used by no sync" not in text
 
 
+async def test_an_entry_that_matches_nothing_moves_no_terminal(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text('institutions: [{match: {subdomain: "a\\e[2Jb"}, group: east}]\n')
+    async with Simulator(plain_offices(2)) as simulator:
+        code, said = await finished("check", env=settings(simulator, CONFIG_FILE=str(config)))
+
+    assert (code, "(subdomain a [2Jb) matches nothing" in said) == (0, True), said
+    assert [line for line in said.splitlines() if not line.isprintable()] == []
+
+
 async def test_settings_that_leave_nobody_to_watch_are_told() -> None:
     async with Simulator(plain_offices(2)) as simulator:
         env = settings(simulator, INCLUDE="misspelt-.*", LISTEN_ADDRESS="127.0.0.1:0")

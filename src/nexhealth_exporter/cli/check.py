@@ -32,6 +32,7 @@ from nexhealth_exporter.model import (
     Sync,
 )
 from nexhealth_exporter.nexhealth import NexHealth
+from nexhealth_exporter.nexhealth.text import clean
 from nexhealth_exporter.plan import Pace, Plan, Scope, plan
 from nexhealth_exporter.policy import expectation_of
 from nexhealth_exporter.poller import FLEET_REFUSED
@@ -166,7 +167,7 @@ def _print_unmatched(rules: Rules, inventory: Inventory, answer: Answer | None) 
         if answer is None:
             print("  (those that ask for emr or integration type could not be tried)")
     for sentence in sentences:
-        print(f"  {sentence}")
+        print(f"  {clean(sentence)}")
 
 
 def _fleet(
