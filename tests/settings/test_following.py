@@ -104,3 +104,22 @@ def test_a_fault_in_taking_over_what_was_read_leaves_all_of_it_as_it_was(
 
     assert asyncio.run(reloaded())
     assert "AttributeError" in caplog.text
+
+
+def test_a_fault_in_learning_from_a_prometheus_ends_nothing_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = load({"prometheus_url": "http://127.0.0.1:9"}, {})
+
+    async def learned() -> None:
+        exporter = exporter_of(settings, OwnMetrics("test"), ApiKey(settings))
+        # A fault of ours, which is met where the past is judged.
+        del settings.__dict__["abandoned_after_seconds"]
+        learning = asyncio.create_task(exporter.learn_from_history())
+        while not learning.done() and "AttributeError" not in caplog.text:
+            await turns(1)
+        await turns()
+        assert not learning.done()
+        learning.cancel()
+
+    compressed(learned())

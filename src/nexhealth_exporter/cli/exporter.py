@@ -215,6 +215,9 @@ class Exporter:
             facts = {"error": str(error)}
             logger.warning("nothing learned from Prometheus yet, asking again", extra=facts)
             return False
+        except Exception:  # a fault of ours, which must not end what runs
+            logger.exception("nothing learned from Prometheus yet, asking again")
+            return False
         self.poller.recall(dict(past.memory()))
         logger.info("learned from Prometheus", extra={"institutions": len(past.standings)})
         return True
