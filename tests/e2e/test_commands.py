@@ -49,6 +49,8 @@ def settings(simulator: Simulator, **more: str) -> dict[str, str]:
         ({"API_KEY": "k" * 20, "INCLUDE": "("}, "INCLUDE"),
         ({"API_KEY": "k" * 20, "CONFIG_FILE": "/nowhere.yaml"}, "/nowhere.yaml"),
         ({"API_KEY_FILE": "/nowhere"}, "API_KEY_FILE cannot be read"),
+        ({"API_KEY_FILE": "/dev/zero"}, "API_KEY_FILE holds more than a key."),
+        ({"CONFIG_FILE": "/dev/zero"}, "/dev/zero is larger than 16 MiB."),
     ],
 )
 async def test_what_can_never_work_is_one_clear_sentence(
