@@ -337,6 +337,19 @@ async def test_settings_that_leave_nobody_to_watch_are_told() -> None:
     assert empty_shard == 0
 
 
+async def test_a_key_that_sees_nobody_is_told() -> None:
+    async with Simulator([]) as simulator:
+        env = settings(simulator, LISTEN_ADDRESS="127.0.0.1:0")
+        code, said = await finished("status", env=env)
+        async with running(*PROGRAM, env=env) as exporter:
+            await until(lambda: "round ended" in exporter.said, why=exporter.said)
+            assert await exporter.stop() == 0
+
+    assert (code, "0 syncs, 0 overdue" in said) == (0, True), said
+    for text in (said, exporter.said):
+        assert "no institution is watched: the key sees none" in text
+
+
 async def test_a_narrow_terminal_cuts_no_name() -> None:
     name = "an-office-with-a-long-name-in-the-north"
     there, here = os.openpty()

@@ -178,9 +178,10 @@ class Poller:
     def _watch(self, inventory: Inventory) -> None:
         self._inventory = inventory
         mine = {i.subdomain: i for i in inventory if self._is_mine(i)}
-        if inventory and not mine:
+        if not mine:
+            cause = "all of the key's are left out" if inventory else "the key sees none"
             facts = {"institutions": len(inventory)}
-            logger.warning("no institution is watched: all of the key's are left out", extra=facts)
+            logger.warning("no institution is watched: %s", cause, extra=facts)
         self._latest.watch(Inventory(mine))
         self._rounds.left_out.keep(mine)
         self._make_plan()
