@@ -4,8 +4,8 @@ import argparse
 import asyncio
 import errno
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,6 +53,9 @@ async def demo(arguments: argparse.Namespace) -> int:
 
 async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo) -> None:
     """Fill the state file with what an exporter would know that has watched for weeks."""
+    if arguments.history is not None:
+        with _writing(arguments.history):  # tried before weeks are simulated and learned
+            arguments.history.mkdir(parents=True, exist_ok=True)
     rules = read_files(given).rules
     until = time.time()
     if arguments.history is None:
@@ -79,7 +82,7 @@ def _learned(given: Settings, rules: Rules, fleet: Demo, until: float) -> Fleet:
 async def _write_history(
     arguments: argparse.Namespace, policy: Policy, fleet: Demo, known: Fleet, until: float
 ) -> Fleet:
-    try:
+    with _writing(arguments.history):
         files, known = await write_history(
             fleet.past,
             policy,
@@ -89,15 +92,19 @@ async def _write_history(
             days=arguments.history_days,
             target=arguments.history_target,
         )
-    except OSError as error:
-        raise ConfigError(
-            f"--history {arguments.history} cannot be written: {error.strerror}."
-        ) from None
     print(f"{arguments.history_days} days of history are in {arguments.history}; to load them:")
     print(f"  for day in {arguments.history}/*.om; do")
     print('    promtool tsdb create-blocks-from openmetrics --max-block-duration=24h "$day" DATA')
     print(f"  done    # {len(files)} files; DATA is Prometheus' data folder", flush=True)
     return known
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"--history {folder} cannot be written: {error.strerror}.") from None
 
 
 @asynccontextmanager
