@@ -26,6 +26,9 @@ DEEPEST = 20
 
 MOST_VALUES = 500_000
 
+MOST_BYTES = 16 << 20
+"""Of a file: a device that was named by mistake has no end."""
+
 _YAML = "tag:yaml.org,2002:"
 _ESCAPE = re.compile(r"\\U([0-9A-Fa-f]{8})")
 _KINDS = {
@@ -98,9 +101,14 @@ class Document:
 def read_text(path: Path) -> str:
     """The file's text. Raises ConfigError when it cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            read = file.read(MOST_BYTES + 1)
     except OSError as e:
         raise ConfigError(f"{path} cannot be read: {e.strerror}.") from None
+    if len(read) > MOST_BYTES:
+        raise ConfigError(f"{path} is larger than {MOST_BYTES >> 20} MiB.")
+    try:
+        return read.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from None
 

@@ -40,6 +40,7 @@ def _digest(path: Path) -> str | None:
     if not is_lasting(path):
         return None
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None

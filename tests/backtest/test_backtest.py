@@ -253,6 +253,23 @@ def test_what_cannot_be_read_is_one_sentence_with_its_line(
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_line_that_does_not_end_is_not_read_to_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "seen.jsonl"
+    whole = "\n".join(watched(MONDAY + HOUR, MONDAY)).encode()
+    first = whole.partition(b"\n")[0]
+    path.write_bytes(pack(first + b" " * ((1 << 20) - len(first) - 1) + b"\n" + whole))
+    assert main(["backtest", str(path)]) == 0
+    capsys.readouterr()
+
+    path.write_bytes(pack(first + b"\n" + b" " * (1 << 21) + whole))
+    assert main(["backtest", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said == "nexhealth-exporter: seen.jsonl:2: the line is longer than 1 MiB.\n"
+
+
 def test_a_damaged_archive_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

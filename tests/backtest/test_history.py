@@ -1,5 +1,7 @@
 """A Prometheus that is asked for the past: what it answers, and where it would send us."""
 
+import zlib
+
 import pytest
 from aiohttp import web
 
@@ -9,6 +11,7 @@ from nexhealth_exporter.errors import ConfigError
 from tests.nexhealth.conftest import Server
 
 NOON = 1_772_553_600.0
+MIB = 1 << 20
 PASSWORD = "hunter2hunter2"
 
 
@@ -54,6 +57,18 @@ async def test_what_is_no_answer_is_one_sentence(body: str, sentence: str) -> No
             await read(url)
     assert sentence in str(refusal.value)
     assert str(refusal.value).isprintable()
+
+
+async def test_an_answer_that_unpacks_without_end_is_not_read_to_its_end() -> None:
+    packer = zlib.compressobj(level=1, wbits=zlib.MAX_WBITS | 16)
+    packed = b"".join(packer.compress(bytes(MIB)) for _ in range(257)) + packer.flush()
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+    async with Server(answer) as url:
+        with pytest.raises(ConfigError, match=r"more than 256 MiB\.$"):
+            await read(url)
 
 
 async def test_values_that_are_no_instants_are_left_out() -> None:

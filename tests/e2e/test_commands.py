@@ -49,6 +49,8 @@ def settings(simulator: Simulator, **more: str) -> dict[str, str]:
         ({"API_KEY": "k" * 20, "INCLUDE": "("}, "INCLUDE"),
         ({"API_KEY": "k" * 20, "CONFIG_FILE": "/nowhere.yaml"}, "/nowhere.yaml"),
         ({"API_KEY_FILE": "/nowhere"}, "API_KEY_FILE cannot be read"),
+        ({"API_KEY_FILE": "/dev/zero"}, "API_KEY_FILE holds more than a key."),
+        ({"CONFIG_FILE": "/dev/zero"}, "/dev/zero is larger than 16 MiB."),
     ],
 )
 async def test_what_can_never_work_is_one_clear_sentence(
@@ -136,14 +138,16 @@ async def test_the_demo_tells_an_address_that_can_be_opened(tmp_path: Path, host
     assert "in use" not in demo.said
 
 
-async def test_the_demo_takes_another_port_only_where_its_own_is_in_use() -> None:
-    # Nobody's address. That it cannot be had is told after weeks have been simulated and learned:
-    # seconds of computing, of which a busy machine makes half a minute.
-    code, said = await finished("demo", "--listen-address", "192.0.2.1:9", seconds=90)
+async def test_the_demo_takes_another_port_only_where_its_own_is_in_use(tmp_path: Path) -> None:
+    # Nobody's address, told before anything is made: weeks of it would be in the folder.
+    history = tmp_path / "history"
+    flags = ("--listen-address", "192.0.2.1:9", "--history", str(history))
+    code, said = await finished("demo", *flags, seconds=90)
 
     assert code == 1
     assert "192.0.2.1:9 cannot be listened on" in said
     assert "in use" not in said
+    assert not history.exists()
 
 
 async def test_help_names_every_command() -> None:
@@ -291,6 +295,33 @@ async def test_check_does_not_call_a_schedule_unused_while_it_knows_no_sync(
         assert "used by no sync" not in text
 
 
+@pytest.mark.parametrize("flag", [[], ["--offline"]], ids=["with syncs", "offline"])
+async def test_check_tells_allowances_that_let_a_page_come_first(
+    tmp_path: Path, flag: list[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "institutions:\n"
+        "  - {match: {subdomain: office-2}, allowance: {server: {critical: 1h}}}\n"
+        "  - {match: {}, allowance: {server: {warning: 5h}}}\n"
+    )
+    async with Simulator(plain_offices(2)) as simulator:
+        env = settings(simulator, CONFIG_FILE=str(config))
+        code, said = await finished("check", *flag, env=env)
+
+    assert (code, "(line 2) a page after 1 h: no page comes before" in said) == (0, True), said
+
+
+async def test_an_entry_that_matches_nothing_moves_no_terminal(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text('institutions: [{match: {subdomain: "a\\e[2Jb"}, group: east}]\n')
+    async with Simulator(plain_offices(2)) as simulator:
+        code, said = await finished("check", env=settings(simulator, CONFIG_FILE=str(config)))
+
+    assert (code, "(subdomain a [2Jb) matches nothing" in said) == (0, True), said
+    assert [line for line in said.splitlines() if not line.isprintable()] == []
+
+
 async def test_settings_that_leave_nobody_to_watch_are_told() -> None:
     async with Simulator(plain_offices(2)) as simulator:
         env = settings(simulator, INCLUDE="misspelt-.*", LISTEN_ADDRESS="127.0.0.1:0")
@@ -304,6 +335,19 @@ async def test_settings_that_leave_nobody_to_watch_are_told() -> None:
 
     assert (code, "NOBODY is watched" in said) == (1, True), said
     assert empty_shard == 0
+
+
+async def test_a_key_that_sees_nobody_is_told() -> None:
+    async with Simulator([]) as simulator:
+        env = settings(simulator, LISTEN_ADDRESS="127.0.0.1:0")
+        code, said = await finished("status", env=env)
+        async with running(*PROGRAM, env=env) as exporter:
+            await until(lambda: "round ended" in exporter.said, why=exporter.said)
+            assert await exporter.stop() == 0
+
+    assert (code, "0 syncs, 0 overdue" in said) == (0, True), said
+    for text in (said, exporter.said):
+        assert "no institution is watched: the key sees none" in text
 
 
 async def test_a_narrow_terminal_cuts_no_name() -> None:

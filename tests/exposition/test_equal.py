@@ -77,7 +77,11 @@ def test_the_page_has_exactly_the_samples_that_prometheus_client_would_write(
     offices: dict[str, tuple[Sync, ...]], salt: int, wait: float, block_size: int
 ) -> None:
     polls = [Poll(name, NOW + i, syncs) for i, (name, syncs) in enumerate(offices.items())]
-    fleet = fleet_of(polls, policy(salt)).after_round(Round(NOW, 12.5, is_up=bool(salt % 2)))
+    fleet = (
+        fleet_of(polls, policy(salt))
+        .with_incidents(NOW)
+        .after_round(Round(NOW, 12.5, is_up=bool(salt % 2)))
+    )
     now = NOW + 5 + wait
 
     async def pages() -> tuple[str, str]:
@@ -121,7 +125,8 @@ class World:
         self.fleet = self.fleet.rejudged(self.policy)
 
     def end_round(self, duration: float) -> None:
-        self.fleet = self.fleet.after_round(Round(self.now, duration, is_up=duration < 100))
+        known = self.fleet.with_incidents(self.now)
+        self.fleet = known.after_round(Round(self.now, duration, is_up=duration < 100))
 
     def wait(self, seconds: float) -> None:
         self.now += seconds

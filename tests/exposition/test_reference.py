@@ -35,7 +35,9 @@ def test_both_pages_hold_the_same_samples_whatever_the_labels_are(
     offices: dict[str, tuple[Sync, ...]], salt: int, wait: float, openmetrics: bool
 ) -> None:
     polls = [Poll(name, NOW, syncs) for name, syncs in offices.items()]
-    fleet = fleet_of(polls, policy(salt)).after_round(Round(NOW, 1.5, is_up=True))
+    fleet = (
+        fleet_of(polls, policy(salt)).with_incidents(NOW).after_round(Round(NOW, 1.5, is_up=True))
+    )
     how = {"names": OF_FLEET, "openmetrics": openmetrics}
     fast, slow = (
         samples(families(text, openmetrics=openmetrics))

@@ -100,7 +100,7 @@ async def full_page(*, openmetrics: bool) -> str:
         )
         for i in range(60)
     ]
-    fleet = fleet_of(polls).after_round(Round(NOW, 4.5, is_up=True))
+    fleet = fleet_of(polls).with_incidents(NOW).after_round(Round(NOW, 4.5, is_up=True))
     text = await text_of(Page(own), fleet, NOW, openmetrics=openmetrics)
     assert 'nexhealth_fleet_incident_start_timestamp_seconds{integration_type="server"}' in text
     return text

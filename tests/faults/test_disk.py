@@ -12,7 +12,7 @@ import pytest
 
 from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.exposition.own import OwnMetrics
-from nexhealth_exporter.fleet import Fleet
+from nexhealth_exporter.fleet import Fleet, Kept
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.state import State
 from tests.e2e.processes import PROGRAM, free_port, get, running, until
@@ -151,3 +151,23 @@ async def test_the_program_runs_and_ends_well_where_nothing_can_be_written(tmp_p
             assert await exporter.stop() == 0
             assert "kept in memory only" in exporter.said
             assert "Traceback" not in exporter.said
+
+
+class FaultyFleet(Fleet, frozen=True):
+    """A fleet with a fault of ours in telling what is to be remembered."""
+
+    def memory(self) -> Iterator[tuple[str, dict[str, Kept]]]:
+        raise LookupError("a fault of ours")
+
+
+def test_a_fault_in_saving_ends_nothing_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = OwnMetrics("test")
+    memory = Memory(tmp_path / "state.db", own)
+    memory.save(FaultyFleet())
+
+    assert "LookupError: a fault of ours" in caplog.text
+    assert told(own, "state_ok") == 0
+    memory.save(Fleet())
+    assert told(own, "state_ok") == 1

@@ -143,6 +143,18 @@ def test_hours_of_a_sync_of_any_name_can_be_pasted(
     assert len(names) == 2
 
 
+def test_a_name_moves_no_terminal(
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = learned_of(tmp_path, recently, "\x1b[2J\x1b]0;owned\x07Main\x9b1m\u202e", "a\nb: c")
+    assert main(["schedules", "smiles", "--state-file", state]) == 0
+    said = capsys.readouterr().out
+
+    assert said.count("learned from") == 2
+    assert [line for line in said.splitlines() if not line.isprintable()] == []
+    assert "smiles, a b: c:\n" in said
+
+
 def test_older_observations_do_not_undo_what_is_known_from_later_on(
     tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace as altered
 
 from nexhealth_exporter.exposition.own import OwnMetrics
-from nexhealth_exporter.fleet import Fleet, Hours, Policy
+from nexhealth_exporter.fleet import Fleet, Hours, Policy, Round
 from nexhealth_exporter.model import (
     Institution,
     IntegrationType,
@@ -170,3 +170,28 @@ async def test_a_fault_in_recalling_leaves_one_institution_as_it_was_and_is_told
     for name, standing in latest.fleet.standings.items():
         assert standing == (known if name == FAULTY else expected).standings[name]
     assert caplog.text.count("LookupError: a fault of ours") == 1
+
+
+class FaultyFleet(Fleet, frozen=True):
+    """A fleet with a fault of ours in looking for incidents."""
+
+    def with_incidents(self, now: float = 0.0) -> Fleet:
+        raise LookupError(f"a fault of ours at {now}")
+
+
+async def test_a_fault_in_looking_for_incidents_costs_no_poll_and_no_round_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    known = fleet_of([Poll("office-1", NOW, (SYNC,))])
+    latest = Latest(FaultyFleet(standings=known.standings), policy(), OwnMetrics("test"))
+    latest.record(Poll("office-1", NOW + 60, (altered(SYNC, read_at=NOW + 30),)))
+    latest.judge_by(policy(7))
+    latest.recall({})
+    for _ in range(OFFICES):
+        await asyncio.sleep(0)
+    finished = Round(NOW + 90, 1.0, is_up=True)
+    latest.ended(finished)
+
+    (standing,) = latest.fleet
+    assert (standing.last_success, latest.fleet.round) == (NOW + 60, finished)
+    assert caplog.text.count("LookupError: a fault of ours") == 4

@@ -81,3 +81,45 @@ def test_a_fault_in_looking_at_files_is_told_once(caplog: pytest.LogCaptureFixtu
 
     compressed(followed())
     assert caplog.text.count("LookupError: a fault of ours") == 1
+
+
+def test_a_fault_in_taking_over_what_was_read_leaves_all_of_it_as_it_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules, web = tmp_path / "rules.yaml", tmp_path / "web.yaml"
+    rules.write_text("institutions: [{match: {}, group: east}]")
+    web.write_text("http_server_config: {headers: {X-Frame-Options: deny}}")
+    files = {"CONFIG_FILE": str(rules), "WEB_CONFIG_FILE": str(web)}
+    settings = load({}, {f"NEXHEALTH_EXPORTER_{name}": path for name, path in files.items()})
+
+    async def reloaded() -> bool:
+        exporter = exporter_of(settings, OwnMetrics("test"), ApiKey(settings))
+        before = exporter.files
+        rules.write_text("institutions: [{match: {}, group: west}]")
+        web.write_text("http_server_config: {headers: {X-Frame-Options: sameorigin}}")
+        # A fault of ours, which is met where the rules become a policy.
+        del settings.__dict__["abandoned_after_seconds"]
+        assert not exporter.reload()
+        return exporter.files is before
+
+    assert asyncio.run(reloaded())
+    assert "AttributeError" in caplog.text
+
+
+def test_a_fault_in_learning_from_a_prometheus_ends_nothing_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = load({"prometheus_url": "http://127.0.0.1:9"}, {})
+
+    async def learned() -> None:
+        exporter = exporter_of(settings, OwnMetrics("test"), ApiKey(settings))
+        # A fault of ours, which is met where the past is judged.
+        del settings.__dict__["abandoned_after_seconds"]
+        learning = asyncio.create_task(exporter.learn_from_history())
+        while not learning.done() and "AttributeError" not in caplog.text:
+            await turns(1)
+        await turns()
+        assert not learning.done()
+        learning.cancel()
+
+    compressed(learned())

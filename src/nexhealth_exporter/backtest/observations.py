@@ -3,8 +3,9 @@
 import io
 import zlib
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import IO, NamedTuple, cast
 
 import msgspec
@@ -18,6 +19,9 @@ GZIP = b"\x1f\x8b"
 BATCH_SECONDS = 30.0
 """Polls of different institutions that lie so close together change the fleet together."""
 
+
+LONGEST_LINE = 1 << 20
+"""Bytes of a line with its end: one that never ends, as of a device, would fill the memory."""
 
 # Its stub takes the class for an instance.
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
@@ -53,7 +57,7 @@ def opened(raw: io.BufferedReader) -> IO[bytes]:
     return raw
 
 
-def batches(lines: Iterable[bytes], name: str) -> Iterator[Batch]:
+def batches(file: IO[bytes], name: str) -> Iterator[Batch]:
     """The observations in their order.
 
     Raises ConfigError with the number of the line that cannot be used.
@@ -61,7 +65,7 @@ def batches(lines: Iterable[bytes], name: str) -> Iterator[Batch]:
     rows: list[tuple[float, Seen]] = []
     instants: dict[str, float] = {}
     first = 0.0
-    for at, seen in _read(lines, name):
+    for at, seen in _read(file, name):
         if rows and (at > first + BATCH_SECONDS or instants.get(seen.institution, at) != at):
             yield Batch(rows)
             rows, instants = [], {}
@@ -73,12 +77,14 @@ def batches(lines: Iterable[bytes], name: str) -> Iterator[Batch]:
         yield Batch(rows)
 
 
-def _read(lines: Iterable[bytes], name: str) -> Iterator[tuple[float, Seen]]:
+def _read(file: IO[bytes], name: str) -> Iterator[tuple[float, Seen]]:
     decode = msgspec.json.Decoder(Seen).decode
     text: str | None = None
     at, number = float("-inf"), 0
     try:
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
+            if len(line) > LONGEST_LINE:
+                raise ConfigError(f"{name}:{number}: the line is longer than 1 MiB.")
             if number == 1:
                 line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - as Windows begins a text
             if not line.strip():

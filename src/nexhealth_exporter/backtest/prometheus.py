@@ -21,6 +21,9 @@ STEP = 300.0
 CHUNK_STEPS = 72
 """Points of each series asked for at once: Prometheus refuses 11,000, memory far fewer."""
 
+MOST_BYTES = 256 << 20
+"""Of one answer, unpacked: the points of 100,000 syncs."""
+
 _SYNC = "institution, sync, integration_type"
 _READ = f"max by ({_SYNC}) (nexhealth_sync_last_read_timestamp_seconds)"
 _WRITE = f"max by ({_SYNC}) (nexhealth_sync_last_write_timestamp_seconds)"
@@ -177,7 +180,7 @@ class _Asking:
             async with self._session.post(
                 f"{self._url}/api/v1/{path}", data=asked, allow_redirects=False
             ) as answer:
-                status, body = answer.status, await answer.read()
+                status, body = answer.status, await _body(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
             # Not the error's text: it may hold the address with its password.
             said = failure(error, URL(self._url).host or "")
@@ -185,7 +188,16 @@ class _Asking:
         return told(status, body)
 
 
-def told(status: int, body: bytes) -> list[Series]:
+async def _body(answer: aiohttp.ClientResponse) -> bytearray:
+    body = bytearray()
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise ConfigError(f"Prometheus answers a query with more than {MOST_BYTES >> 20} MiB.")
+    return body
+
+
+def told(status: int, body: bytes | bytearray) -> list[Series]:
     """What an answer with that HTTP status holds. Raises ConfigError if it is no good answer."""
     try:
         found = _told.decode(body)

@@ -30,8 +30,10 @@ from nexhealth_exporter.model import (
     Poll,
     Source,
     Sync,
+    SyncFacts,
 )
 from nexhealth_exporter.nexhealth import NexHealth
+from nexhealth_exporter.nexhealth.text import clean
 from nexhealth_exporter.plan import Pace, Plan, Scope, plan
 from nexhealth_exporter.policy import expectation_of
 from nexhealth_exporter.poller import FLEET_REFUSED
@@ -49,6 +51,7 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
     rules = read_files(settings).rules
     if is_offline:
         print("Configuration: ok.\nCredentials: not tried.")
+        _print_out_of_order(rules, None)
         _print_schedules(_of_rules(rules, settings, None), time.time())
         return 0
     key = ApiKey(settings)
@@ -63,6 +66,7 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
             inventory = await api.inventory()
         except PollError as error:
             print(f"Credentials: {settings.api_url} gives no inventory. {error}")
+            _print_out_of_order(rules, None)
             _print_schedules(_of_rules(rules, settings, None), now)
             return 1
         print(f"Credentials: ok, the key sees {len(inventory)} institutions.")
@@ -166,7 +170,18 @@ def _print_unmatched(rules: Rules, inventory: Inventory, answer: Answer | None) 
         if answer is None:
             print("  (those that ask for emr or integration type could not be tried)")
     for sentence in sentences:
-        print(f"  {sentence}")
+        print(f"  {clean(sentence)}")
+    _print_out_of_order(rules, None if answer is None else fleet)
+
+
+def _print_out_of_order(
+    rules: Rules, fleet: Sequence[tuple[Institution, Sequence[SyncFacts]]] | None
+) -> None:
+    sentences = rules.out_of_order(rules.examples() if fleet is None else fleet)
+    if sentences:
+        print("\nAllowances of two entries that do not fit together:")
+    for sentence in sentences:
+        print(f"  {clean(sentence)}")
 
 
 def _fleet(

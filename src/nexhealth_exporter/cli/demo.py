@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import errno
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from aiohttp import web
 
 from nexhealth_exporter import settings
 from nexhealth_exporter.cli import DEMO_SETTINGS
@@ -26,6 +27,7 @@ from nexhealth_exporter.simulator.demo import Demo
 from nexhealth_exporter.simulator.demo import demo as demo_fleet
 from nexhealth_exporter.simulator.record import write_observations
 from nexhealth_exporter.state import State
+from nexhealth_exporter.web.server import serving
 
 DAY = 86400.0
 WATCHED = 28 * DAY
@@ -38,19 +40,22 @@ LOOKS = 1800.0
 async def demo(arguments: argparse.Namespace) -> int:
     """Watch the simulated fleet until stopped; 0."""
     fleet = demo_fleet(time.time())
-    async with Simulator(fleet.offices, per_second=None, per_minute=None) as simulator:
-        with _settings(arguments, fleet, simulator) as given:
-            await _remember(arguments, given, fleet)
-            async with opened(given) as exporter:
-                is_secure = exporter.files.web.tls is not None
-                await run(
-                    exporter, lambda port: _introduce(given, fleet, port, is_secure=is_secure)
-                )
+    async with (
+        Simulator(fleet.offices, per_second=None, per_minute=None) as simulator,
+        _settings(arguments, fleet, simulator) as given,
+    ):
+        await _remember(arguments, given, fleet)
+        async with opened(given) as exporter:
+            is_secure = exporter.files.web.tls is not None
+            await run(exporter, lambda port: _introduce(given, fleet, port, is_secure=is_secure))
     return 0
 
 
 async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo) -> None:
     """Fill the state file with what an exporter would know that has watched for weeks."""
+    if arguments.history is not None:
+        with _writing(arguments.history):  # tried before weeks are simulated and learned
+            arguments.history.mkdir(parents=True, exist_ok=True)
     rules = read_files(given).rules
     until = time.time()
     if arguments.history is None:
@@ -77,7 +82,7 @@ def _learned(given: Settings, rules: Rules, fleet: Demo, until: float) -> Fleet:
 async def _write_history(
     arguments: argparse.Namespace, policy: Policy, fleet: Demo, known: Fleet, until: float
 ) -> Fleet:
-    try:
+    with _writing(arguments.history):
         files, known = await write_history(
             fleet.past,
             policy,
@@ -87,10 +92,6 @@ async def _write_history(
             days=arguments.history_days,
             target=arguments.history_target,
         )
-    except OSError as error:
-        raise ConfigError(
-            f"--history {arguments.history} cannot be written: {error.strerror}."
-        ) from None
     print(f"{arguments.history_days} days of history are in {arguments.history}; to load them:")
     print(f"  for day in {arguments.history}/*.om; do")
     print('    promtool tsdb create-blocks-from openmetrics --max-block-duration=24h "$day" DATA')
@@ -99,9 +100,17 @@ async def _write_history(
 
 
 @contextmanager
-def _settings(
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"--history {folder} cannot be written: {error.strerror}.") from None
+
+
+@asynccontextmanager
+async def _settings(
     arguments: argparse.Namespace, fleet: Demo, simulator: Simulator
-) -> Iterator[Settings]:
+) -> AsyncIterator[Settings]:
     with TemporaryDirectory(prefix="nexhealth-demo-") as folder:
         config_file = Path(folder) / "offices.yaml"
         config_file.write_text(fleet.configuration, encoding="utf-8")
@@ -111,22 +120,23 @@ def _settings(
         given = settings.load(
             {**DEMO_SETTINGS, **own, **settings.overrides(arguments), **theirs}, {}
         )
-        yield given.model_copy(update={"listen_address": _free(given.listen_address)})
+        yield given.model_copy(update={"listen_address": await _free(given.listen_address)})
 
 
-def _free(address: ListenAddress) -> ListenAddress:
-    """The address, with any free port if its own is in use."""
-    is_v6 = ":" in (address.host or "")
+async def _free(address: ListenAddress) -> ListenAddress:
+    """The address, with any free port if its own is in use.
+
+    Raises ConfigError if it can never be listened on, before weeks are simulated and learned.
+    """
     try:
-        with socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind((address.host or "", address.port))
-    except OSError as error:
-        # Of any other the server will say what is wrong.
-        if error.errno == errno.EADDRINUSE:
-            print(f"Port {address.port} is in use, taking another one.")
-            return ListenAddress(address.host, 0)
-    return address
+        async with serving(web.Application(), address.host, address.port):
+            return address
+    except ConfigError as error:
+        cause = error.__cause__
+        if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
+            raise
+    print(f"Port {address.port} is in use, taking another one.")
+    return ListenAddress(address.host, 0)
 
 
 def _introduce(given: Settings, fleet: Demo, port: int, *, is_secure: bool) -> None:

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from nexhealth_exporter import __version__, logs, webconfig
 from nexhealth_exporter.cli.allocator import give_back
@@ -147,19 +146,19 @@ class Exporter:
         return True
 
     def _take(self, files: Files, seen: Fingerprint) -> None:
-        settings, rules = self._settings, files.rules
-        self._take_web(files.web, seen)
-        self.files = replace(self.files, rules=rules)
-        self.poller.reload(policy_of(settings, rules), watches(settings, rules))
-
-    def _take_web(self, web: WebConfig, seen: Fingerprint) -> None:
-        before, self._web_seen = self._web_seen, _of_web(web, seen)
-        if self._web_seen == before:
-            return  # the users already let in need not be checked anew
-        if web.tls is not None or self.files.web.tls is not None:
-            self._tls_changed.set()
-        self.files = replace(self.files, web=web)
-        warn_of_open_port(self._settings, web)
+        # Whatever may meet a fault of ours is made first: all of it comes into force, or nothing.
+        rules, web = files.rules, files.web
+        policy = policy_of(self._settings, rules)
+        is_watched = watches(self._settings, rules)
+        web_seen = _of_web(web, seen)
+        if web_seen == self._web_seen:
+            web = self.files.web  # the users already let in need not be checked anew
+        before, self.files, self._web_seen = self.files.web, Files(rules, web), web_seen
+        self.poller.reload(policy, is_watched)
+        if web is not before:
+            if web.tls is not None or before.tls is not None:
+                self._tls_changed.set()
+            warn_of_open_port(self._settings, web)
 
     async def follow_files(self) -> None:
         """Reload whenever the content of a file has changed. Never ends."""
@@ -215,6 +214,9 @@ class Exporter:
         except ExporterError as error:
             facts = {"error": str(error)}
             logger.warning("nothing learned from Prometheus yet, asking again", extra=facts)
+            return False
+        except Exception:  # a fault of ours, which must not end what runs
+            logger.exception("nothing learned from Prometheus yet, asking again")
             return False
         self.poller.recall(dict(past.memory()))
         logger.info("learned from Prometheus", extra={"institutions": len(past.standings)})

@@ -106,7 +106,8 @@ class _Past:
         polls = [
             Poll(subdomain, now, syncs.get(subdomain, ())) for subdomain in inventory.institutions
         ]
-        self.fleet = self.fleet.after(polls, self._policy).after_round(Round(now, 1.0, is_up=True))
+        known = self.fleet.after(polls, self._policy).with_incidents(now)
+        self.fleet = known.after_round(Round(now, 1.0, is_up=True))
         chunks = await self._page.write(self.fleet, now, openmetrics=False, names=NAMES, gzip=False)
         text = _COMMENT.sub(b"", b"".join(chunks))
         at = b" %d" % int(now)

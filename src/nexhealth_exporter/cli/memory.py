@@ -88,13 +88,17 @@ class Memory:
             self._close()
 
     def save(self, fleet: Fleet) -> None:
-        """Write what is new."""
+        """Write what is new. A fault of ours is logged with its traceback: it must end nothing."""
         if self._state is None:
             return
         try:
             self._state.save(fleet)
         except StateError as error:
             logger.error("the state was not saved", extra={"error": str(error)})  # noqa: TRY400 - a sentence
+            self._own.state_usable(is_ok=False)
+            return
+        except Exception:
+            logger.exception("the state was not saved")
             self._own.state_usable(is_ok=False)
             return
         # A file that was lost stays a loss while this process lives: somebody should know.

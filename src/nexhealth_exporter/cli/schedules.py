@@ -11,7 +11,7 @@ from nexhealth_exporter.expectation.quiet import OVERNIGHT
 from nexhealth_exporter.expectation.slots import SLOTS
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
 from nexhealth_exporter.model import WAYS, IntegrationType, Severity, Source
-from nexhealth_exporter.nexhealth.text import shortened
+from nexhealth_exporter.nexhealth.text import clean, shortened
 from nexhealth_exporter.report.words import quoted, subdomain_glob
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.state import remembered
@@ -37,7 +37,7 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
     are_several = sum(kept.learned.pattern is not None for kept in memory.values()) > 1
     for name, kept in sorted(memory.items()):
         pattern = kept.learned.pattern
-        print(f"{institution}, {name}:")
+        print(f"{clean(institution)}, {clean(name)}:")
         if pattern is None:
             print("  not sure enough yet: default hours hold\n")
             continue

@@ -33,6 +33,10 @@ class Bounds(NamedTuple):
     low: float
     high: float
 
+    def precedes(self, critical: "Bounds") -> bool:
+        """Whether it may be a warning beside that: a page must not come before its ticket."""
+        return self.low <= critical.low and self.high <= critical.high
+
 
 AllowanceRules = Mapping[tuple[IntegrationType, Operation, Severity], Bounds]
 """What the operator configured; leaves that are missing keep the built-in allowance."""

@@ -155,5 +155,5 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         return {kind: start for kind, start in self.incidents.items() if kind in kinds}
 
     def after_round(self, ended: Round) -> "Fleet":
-        """The fleet with the latest round's facts and incidents."""
-        return altered(self.with_incidents(ended.ended_at), round=ended)
+        """The fleet with the latest round's facts."""
+        return altered(self, round=ended)

@@ -32,7 +32,8 @@ class Latest:
 
     A fault of ours in judging one institution is logged with its traceback and costs no other
     anything: its poll counts as failed, what others remember of it is not taken over, and if it
-    is new, it is not watched until the next inventory.
+    is new, it is not watched until the next inventory. One in looking for incidents leaves these
+    as they were.
     """
 
     def __init__(self, fleet: Fleet, policy: Policy, meter: Meter) -> None:
@@ -90,7 +91,7 @@ class Latest:
                 del self._behind[institution.subdomain]
             self._judge_anew(some)
             await asyncio.sleep(0)
-        self.fleet = self.fleet.with_incidents(self._polled_at)
+        self._look_for_incidents(self._polled_at)
 
     def _judge_anew(self, institutions: Sequence[Institution]) -> None:
         try:
@@ -105,8 +106,8 @@ class Latest:
 
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
-        recalled = self._changed(lambda fleet, of: fleet.recalling(of, self._policy), memories)
-        self.fleet = recalled.with_incidents(self._polled_at)
+        self.fleet = self._changed(lambda fleet, of: fleet.recalling(of, self._policy), memories)
+        self._look_for_incidents(self._polled_at)
 
     def _changed(
         self, change: Callable[[Fleet, Mapping[str, _T]], Fleet], told: Mapping[str, _T]
@@ -127,6 +128,7 @@ class Latest:
 
     def ended(self, finished: Round) -> None:
         """A round is over."""
+        self._look_for_incidents(finished.ended_at)
         self.fleet = self.fleet.after_round(finished)
 
     def record(self, poll: Poll) -> None:
@@ -134,7 +136,7 @@ class Latest:
         self._take([poll])
         if now() - self._looked_for_incidents > INCIDENT_SECONDS:
             self._looked_for_incidents = now()
-            self.fleet = self.fleet.with_incidents(self._polled_at)
+            self._look_for_incidents(self._polled_at)
 
     async def record_all(self, polls: Iterable[Poll]) -> None:
         """Let the fleet follow many, a few at a time: others get their turn between.
@@ -168,6 +170,12 @@ class Latest:
             self._meter.poll_failed(OtherFailure.reason)
             failed = Poll(poll.subdomain, poll.at, failure=OtherFailure.reason)
             self.fleet = self.fleet.after([failed], self._policy)
+
+    def _look_for_incidents(self, now: float) -> None:
+        try:
+            self.fleet = self.fleet.with_incidents(now)
+        except Exception:
+            logger.exception("looking for incidents failed")
 
     def _lasting(self) -> Policy:
         """The policy under which an answer outlives a few polls, however far apart they are."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nexhealth_exporter.expectation.allowance import AllowanceRules, Bounds
 from nexhealth_exporter.expectation.schedule import DateRange, Schedule
 from nexhealth_exporter.model import Institution, IntegrationType, Operation, Severity, SyncFacts
+from nexhealth_exporter.report.words import duration
 from nexhealth_exporter.rules.matching import Entries, T
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ class SyncRules:
 
 _NOTHING = SyncRules(allowance=_NO_ALLOWANCE)
 """Most operators configure nothing."""
+
+
+class _Crossed(NamedTuple):
+    """Positions of two entries with what the one gives a ticket and the other a page."""
+
+    ticket: int
+    warning: Bounds
+    page: int
+    critical: Bounds
+    kind: IntegrationType
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,51 @@ class Rules:
         ]
         return tuple(sentences)
 
+    def out_of_order(
+        self, fleet: Iterable[tuple[Institution, Iterable[SyncFacts]]]
+    ) -> tuple[str, ...]:
+        """A sentence for each two entries that let the page of a sync come before its ticket.
+
+        One entry that does so is no entry: the file is refused.
+        """
+        found: dict[_Crossed, set[Operation]] = {}
+        for institution, syncs in fleet:
+            for facts in set(syncs):
+                for crossed, operation in self._crossed(institution, facts):
+                    found.setdefault(crossed, set()).add(operation)
+        return tuple(self._sentence(crossed, found[crossed]) for crossed in sorted(found))
+
+    def _crossed(
+        self, institution: Institution, facts: SyncFacts
+    ) -> Iterator[tuple[_Crossed, Operation]]:
+        given: dict[tuple[IntegrationType, Operation, Severity], tuple[int, Bounds]] = {}
+        for position, matcher, entry in self.institutions.of_institution(institution):
+            if entry.allowance and matcher.sync(*facts):
+                for leaf, bounds in entry.allowance.leaves():
+                    given.setdefault(leaf, (position, bounds))
+        _, kind = facts
+        for operation in Operation:
+            warning = given.get((kind, operation, Severity.WARNING))
+            critical = given.get((kind, operation, Severity.CRITICAL))
+            if warning and critical and not warning[1].precedes(critical[1]):
+                yield _Crossed(*warning, *critical, kind), operation
+
+    def _sentence(self, crossed: _Crossed, operations: set[Operation]) -> str:
+        ticket, page = (self.lines["institutions", n] for n in (crossed.ticket, crossed.page))
+        are_both = len(operations) == len(Operation)
+        leaf = f"{crossed.kind}" if are_both else f"{crossed.kind}.{next(iter(operations))}"
+        return (
+            f"{self.name}:{ticket}: institutions[{crossed.ticket}].allowance.{leaf} lets a ticket "
+            f"come after {_told(crossed.warning)}, and institutions[{crossed.page}] (line {page}) "
+            f"a page after {_told(crossed.critical)}: no page comes before its ticket, so it waits."
+        )
+
+    def examples(self) -> Iterator[tuple[Institution, list[SyncFacts]]]:
+        """Whose allowances may be given, where no fleet is known: a sync of each type per entry."""
+        for match in (entry.match for entry in self.institutions.items if entry.allowance):
+            institution = Institution(match.subdomain or "", min(match.id or {0}))
+            yield institution, [(match.emr or "", kind) for kind in IntegrationType]
+
     def _idle(
         self,
         section: str,
@@ -127,3 +183,8 @@ class Rules:
                 line = self.lines[section, position]
                 asked = str(entry.match) or "everything"
                 yield f"{self.name}:{line}: {section}[{position}] ({asked}) matches nothing."
+
+
+def _told(bounds: Bounds) -> str:
+    low, high = map(duration, bounds)
+    return low if low == high else f"{low} to {high}"

@@ -141,17 +141,13 @@ class Pair(Table):
 
     @model_validator(mode="after")
     def _in_order(self) -> "Pair":
-        if self.warning and self.critical and not _precedes(self.warning, self.critical):
+        if self.warning and self.critical and not self.warning.precedes(self.critical):
             raise ValueError("lets critical come before warning; make critical the longer one")
         return self
 
     def of(self, severity: Severity) -> Bounds | None:
         """The allowance of that severity, if given."""
         return self.warning if severity is Severity.WARNING else self.critical
-
-
-def _precedes(warning: Bounds, critical: Bounds) -> bool:
-    return warning.low <= critical.low and warning.high <= critical.high
 
 
 class Directions(Pair):
@@ -166,7 +162,7 @@ class Directions(Pair):
         for operation in Operation:
             warning = given.get((operation, Severity.WARNING))
             critical = given.get((operation, Severity.CRITICAL))
-            if warning and critical and not _precedes(warning, critical):
+            if warning and critical and not warning.precedes(critical):
                 raise ValueError(
                     f"lets critical come before warning for {operation.value}; "
                     "make critical the longer one"

@@ -7,6 +7,9 @@ from nexhealth_exporter.settings import values
 from nexhealth_exporter.settings.model import Settings, variable
 from nexhealth_exporter.watch import gives_once
 
+MOST_BYTES = 1 << 16
+"""Of its file: a device that was named by mistake has no end."""
+
 
 class ApiKey:
     """Called for the key whenever it is sent; its file is read anew, so that it can be rotated.
@@ -48,7 +51,11 @@ class ApiKey:
     def _read(self, file: Path) -> str:
         name = variable("api_key_file")
         try:
-            return values.key(file.read_text("utf-8"))
+            with file.open("rb") as opened:
+                read = opened.read(MOST_BYTES + 1)
+            if len(read) > MOST_BYTES:
+                raise ConfigError(f"{name} holds more than a key.")
+            return values.key(read.decode("utf-8"))
         except OSError as e:
             # Its path is not told: a key that was put there by mistake must not be shown.
             raise ConfigError(f"{name} cannot be read: {e.strerror}.") from None
