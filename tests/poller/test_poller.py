@@ -10,10 +10,7 @@ from dataclasses import replace
 import pytest
 
 from nexhealth_exporter.fleet import Round
-from nexhealth_exporter.model import Institution
 from nexhealth_exporter.plan import Scope
-from nexhealth_exporter.policy import policy
-from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.simulator import plain_office, plain_offices
 from nexhealth_exporter.simulator.faults import (
     GARBAGE,
@@ -26,7 +23,7 @@ from nexhealth_exporter.simulator.faults import (
     Throttle,
     each,
 )
-from tests.poller.conftest import DEFAULTS, Open, Polling
+from tests.poller.conftest import Open, Polling
 from tests.turns import turns
 
 
@@ -376,22 +373,3 @@ async def test_a_slow_round_is_told_by_the_interval_really_kept(polling: Open) -
         async with running(polled):
             await next_round(polled)
             await until(lambda: polled.count("nexhealth_poll_interval_seconds") >= 1.0)
-
-
-async def test_a_fault_in_telling_who_is_watched_leaves_one_institution_as_it_was(
-    polling: Open, caplog: pytest.LogCaptureFixture
-) -> None:
-    def watches(institution: Institution) -> bool:
-        if institution.subdomain in {"office-2", "office-4"}:
-            raise LookupError("a fault of ours")
-        return institution.subdomain != "office-3"
-
-    async with polling(plain_offices(3)) as polled:
-        await polled.poller.once()
-        polled.poller.reload(policy(Rules(), DEFAULTS), watches)
-        assert set(polled.fleet.standings) == {"office-1", "office-2"}
-
-        polled.simulator.add(plain_office(4))
-        await polled.poller.once()
-        assert set(polled.fleet.standings) == {"office-1", "office-2"}
-    assert caplog.text.count("LookupError: a fault of ours") == 3

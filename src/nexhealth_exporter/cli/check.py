@@ -30,7 +30,6 @@ from nexhealth_exporter.model import (
     Poll,
     Source,
     Sync,
-    SyncFacts,
 )
 from nexhealth_exporter.nexhealth import NexHealth
 from nexhealth_exporter.nexhealth.text import clean
@@ -51,7 +50,6 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
     rules = read_files(settings).rules
     if is_offline:
         print("Configuration: ok.\nCredentials: not tried.")
-        _print_out_of_order(rules, None)
         _print_schedules(_of_rules(rules, settings, None), time.time())
         return 0
     key = ApiKey(settings)
@@ -66,7 +64,6 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
             inventory = await api.inventory()
         except PollError as error:
             print(f"Credentials: {settings.api_url} gives no inventory. {error}")
-            _print_out_of_order(rules, None)
             _print_schedules(_of_rules(rules, settings, None), now)
             return 1
         print(f"Credentials: ok, the key sees {len(inventory)} institutions.")
@@ -171,13 +168,10 @@ def _print_unmatched(rules: Rules, inventory: Inventory, answer: Answer | None) 
             print("  (those that ask for emr or integration type could not be tried)")
     for sentence in sentences:
         print(f"  {clean(sentence)}")
-    _print_out_of_order(rules, None if answer is None else fleet)
+    _print_out_of_order(rules.out_of_order(fleet))
 
 
-def _print_out_of_order(
-    rules: Rules, fleet: Sequence[tuple[Institution, Sequence[SyncFacts]]] | None
-) -> None:
-    sentences = rules.out_of_order(rules.examples() if fleet is None else fleet)
+def _print_out_of_order(sentences: Sequence[str]) -> None:
     if sentences:
         print("\nAllowances of two entries that do not fit together:")
     for sentence in sentences:

@@ -106,7 +106,7 @@ class Poller:
         """Know what was known before a restart: who was overdue is so, though nobody answers."""
         answers, self._answers = self._answers, ()
         # Of a shard that has another number now all may be others'.
-        if any(self._is_mine(answer.institution) for answer in answers):
+        if any(self._watches(answer.institution) for answer in answers):
             self._watch(Inventory({a.institution.subdomain: a.institution for a in answers}))
             await self._latest.go_on(answers, self._clock())
 
@@ -177,7 +177,7 @@ class Poller:
 
     def _watch(self, inventory: Inventory) -> None:
         self._inventory = inventory
-        mine = {i.subdomain: i for i in inventory if self._is_mine(i)}
+        mine = {i.subdomain: i for i in inventory if self._watches(i)}
         if not mine:
             cause = "all of the key's are left out" if inventory else "the key sees none"
             facts = {"institutions": len(inventory)}
@@ -185,15 +185,6 @@ class Poller:
         self._latest.watch(Inventory(mine))
         self._rounds.left_out.keep(mine)
         self._make_plan()
-
-    def _is_mine(self, institution: Institution) -> bool:
-        """Whether it is watched; one of which a fault of ours lets nobody tell stays as it was."""
-        try:
-            return self._watches(institution)
-        except Exception:
-            name = institution.subdomain
-            logger.exception("whether it is watched cannot be told", extra={"institution": name})
-            return name in self.latest.standings
 
     # The rounds
 

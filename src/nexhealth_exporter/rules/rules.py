@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nexhealth_exporter.expectation.allowance import AllowanceRules, Bounds
 from nexhealth_exporter.expectation.schedule import DateRange, Schedule
@@ -32,16 +32,6 @@ class SyncRules:
 
 _NOTHING = SyncRules(allowance=_NO_ALLOWANCE)
 """Most operators configure nothing."""
-
-
-class _Crossed(NamedTuple):
-    """Positions of two entries with what the one gives a ticket and the other a page."""
-
-    ticket: int
-    warning: Bounds
-    page: int
-    critical: Bounds
-    kind: IntegrationType
 
 
 @dataclass(frozen=True)
@@ -124,20 +114,19 @@ class Rules:
     def out_of_order(
         self, fleet: Iterable[tuple[Institution, Iterable[SyncFacts]]]
     ) -> tuple[str, ...]:
-        """A sentence for each two entries that let the page of a sync come before its ticket.
+        """A sentence wherever two entries let the page of a sync come before its ticket.
 
         One entry that does so is no entry: the file is refused.
         """
-        found: dict[_Crossed, set[Operation]] = {}
-        for institution, syncs in fleet:
-            for facts in set(syncs):
-                for crossed, operation in self._crossed(institution, facts):
-                    found.setdefault(crossed, set()).add(operation)
-        return tuple(self._sentence(crossed, found[crossed]) for crossed in sorted(found))
+        found = {
+            sentence
+            for institution, syncs in fleet
+            for facts in set(syncs)
+            for sentence in self._crossed(institution, facts)
+        }
+        return tuple(sorted(found))
 
-    def _crossed(
-        self, institution: Institution, facts: SyncFacts
-    ) -> Iterator[tuple[_Crossed, Operation]]:
+    def _crossed(self, institution: Institution, facts: SyncFacts) -> Iterator[str]:
         given: dict[tuple[IntegrationType, Operation, Severity], tuple[int, Bounds]] = {}
         for position, matcher, entry in self.institutions.of_institution(institution):
             if entry.allowance and matcher.sync(*facts):
@@ -145,26 +134,15 @@ class Rules:
                     given.setdefault(leaf, (position, bounds))
         _, kind = facts
         for operation in Operation:
-            warning = given.get((kind, operation, Severity.WARNING))
-            critical = given.get((kind, operation, Severity.CRITICAL))
-            if warning and critical and not warning[1].precedes(critical[1]):
-                yield _Crossed(*warning, *critical, kind), operation
-
-    def _sentence(self, crossed: _Crossed, operations: set[Operation]) -> str:
-        ticket, page = (self.lines["institutions", n] for n in (crossed.ticket, crossed.page))
-        are_both = len(operations) == len(Operation)
-        leaf = f"{crossed.kind}" if are_both else f"{crossed.kind}.{next(iter(operations))}"
-        return (
-            f"{self.name}:{ticket}: institutions[{crossed.ticket}].allowance.{leaf} lets a ticket "
-            f"come after {_told(crossed.warning)}, and institutions[{crossed.page}] (line {page}) "
-            f"a page after {_told(crossed.critical)}: no page comes before its ticket, so it waits."
-        )
-
-    def examples(self) -> Iterator[tuple[Institution, list[SyncFacts]]]:
-        """Whose allowances may be given, where no fleet is known: a sync of each type per entry."""
-        for match in (entry.match for entry in self.institutions.items if entry.allowance):
-            institution = Institution(match.subdomain or "", min(match.id or {0}))
-            yield institution, [(match.emr or "", kind) for kind in IntegrationType]
+            ticket = given.get((kind, operation, Severity.WARNING))
+            page = given.get((kind, operation, Severity.CRITICAL))
+            if ticket and page and not ticket[1].precedes(page[1]):
+                lines = [self.lines["institutions", position] for position, _ in (ticket, page)]
+                yield (
+                    f"{self.name}:{lines[0]}: allowance.{kind}.{operation} has a ticket after "
+                    f"{_told(ticket[1])}, line {lines[1]} a page after {_told(page[1])}: no page "
+                    "comes before its ticket, so it waits."
+                )
 
     def _idle(
         self,
