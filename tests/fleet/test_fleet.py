@@ -641,6 +641,19 @@ def test_a_page_never_comes_before_the_ticket_and_what_is_configured_stays(
     assert world.sync().read.allowance == {"warning": warning * HOUR, "critical": critical * HOUR}
 
 
+def test_where_two_entries_let_the_page_come_first_it_comes_with_the_ticket(world: World) -> None:
+    world.poll(TEN, marked(SERVER, TEN))
+    world.configure(
+        """
+institutions:
+  - {match: {}, allowance: {server: {critical: 2h}}}
+  - {match: {subdomain: smiles}, allowance: {server: {warning: 5h}}}
+"""
+    )
+
+    assert world.sync().read.allowance == {"warning": 5 * HOUR, "critical": 5 * HOUR}
+
+
 def test_a_direction_is_in_use_as_long_as_the_other_never_moved(world: World) -> None:
     world.poll(TEN, altered(SERVER, read_at=TEN - 20 * DAY, write_at=None))
 
