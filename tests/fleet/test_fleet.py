@@ -108,6 +108,7 @@ def test_a_poll_of_an_institution_that_is_no_longer_watched_changes_nothing(worl
     world.watch(office("molars"))
 
     world.fail(TEN + 1)
+    world.fleet = world.fleet.rejudged(policy(world.rules, DEFAULTS), [office("smiles")])
 
     assert list(world.fleet.standings) == ["molars"]
 
@@ -358,6 +359,10 @@ def test_over_several_zones_that_of_most_active_locations_holds(world: World) ->
     world.watch(altered(office("smiles"), locations=closed))
     assert world.sync().expectation.timezone == "America/Chicago"
 
+    unusable = tuple(Location(i, zone) for i, zone in enumerate(("Mars/Olympus", None, zones[1])))
+    world.watch(altered(office("smiles"), locations=unusable))
+    assert world.sync().expectation.timezone == "America/Denver"
+
     none_left = Location(1, "America/Denver", inactive=True)
     world.watch(altered(office("smiles"), locations=(none_left,)))
     assert world.sync().expectation.timezone == "America/Denver"
@@ -488,6 +493,16 @@ def test_an_incident_ends_when_nobody_of_its_type_is_left(
     assert world.fleet.incidents == {}
     ((start, end),) = world.fleet.disturbances[IntegrationType.UNKNOWN]
     assert start <= end < math.inf
+
+
+def test_an_incident_that_lasts_moves_no_deadline(world: World) -> None:
+    struck(world, kind=SERVER)
+    before = world.sync(NAMES[0]).read.deadline
+
+    world.fleet = world.fleet.rejudged(policy(world.rules, DEFAULTS))
+
+    assert world.sync(NAMES[0]).read.deadline == before
+    assert world.overdue(NAMES[0]) == Severity.CRITICAL
 
 
 def test_an_incident_lasts_while_it_is_not_known_who_is_left(world: World) -> None:

@@ -148,13 +148,24 @@ def test_the_afternoons_of_24_and_31_december_do_not_count(office: Make) -> None
         assert always_on.expects(eve, 16) == 1
 
 
-def test_the_morning_after_a_holiday_is_like_that_after_a_day_off(office: Make) -> None:
+def test_mornings_after_and_evenings_before_a_holiday_are_like_those_beside_a_day_off(
+    office: Make,
+) -> None:
+    def hours(day: date) -> list[tuple[float, float]]:
+        opens, closes = {0: (10, 20), 4: (8, 18)}.get(day.weekday(), (8, 20))
+        return [(opens, closes)] if day.weekday() < SATURDAY else []
+
     smiles = office()
-    smiles.live(FIRST, 42, lambda day: weekdays(8 if day.weekday() else 10, 17)(day))
+    smiles.live(FIRST, 42, hours)
     tuesday, wednesday = date(2026, 5, 26), date(2026, 5, 27)  # after Memorial Day
 
     assert [smiles.expects(tuesday, hour) for hour in (9.5, 12)] == [0, 1]
     assert [smiles.expects(wednesday, hour) for hour in (9.5, 12)] == [1, 1]
+
+    thanksgiving = date(2026, 11, 26)
+    evening, before = (thanksgiving - timedelta(days=days) for days in (1, 2))
+    assert [smiles.expects(evening, hour) for hour in (17, 19)] == [1, 0]
+    assert [smiles.expects(before, hour) for hour in (17, 19)] == [1, 1]
 
 
 def test_a_night_that_begins_on_a_holiday_is_off_until_its_morning(office: Make) -> None:
