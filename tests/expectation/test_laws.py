@@ -216,3 +216,11 @@ def test_a_mark_from_anywhere_in_time_is_judged_without_failing(mark: float, zon
     assert expectation.unexpected(mark, 1_790_000_000.0) >= 0
     deadline = expectation.deadline(mark, 3600.0)
     assert deadline is None or deadline >= max(mark, 0) or mark > LAST
+
+
+def test_a_holiday_on_which_most_work_has_no_other_rests_than_any_day(office: Office) -> None:
+    columbus_day = office()
+    eleven, evening = (columbus_day.piece(at(f"2026-10-12 {hour}:00")) for hour in (11, 20))
+
+    assert (eleven.value, eleven.reason) == (0.5, None)
+    assert (evening.value, evening.reason) == (0, Reason.CLOSED)

@@ -108,6 +108,7 @@ def test_a_poll_of_an_institution_that_is_no_longer_watched_changes_nothing(worl
     world.watch(office("molars"))
 
     world.fail(TEN + 1)
+    world.fleet = world.fleet.rejudged(policy(world.rules, DEFAULTS), [office("smiles")])
 
     assert list(world.fleet.standings) == ["molars"]
 
@@ -118,6 +119,15 @@ def test_an_answer_without_integration_type_keeps_the_last_known_one(world: Worl
 
     world.poll(TEN + 300, marked(CLOUD, TEN + 300))
     world.poll(TEN + 600, marked(altered(SERVER, integration_type=None), TEN + 600))
+    assert world.sync().integration_type is IntegrationType.CLOUD
+
+
+def test_an_answer_without_integration_type_keeps_it_over_a_restart(world: World) -> None:
+    world.poll(TEN, marked(CLOUD, TEN))
+    world.fleet = Fleet(remembered=dict(world.fleet.memory()))
+
+    world.poll(TEN + 300, marked(altered(SERVER, integration_type=None), TEN))
+
     assert world.sync().integration_type is IntegrationType.CLOUD
 
 
@@ -206,8 +216,9 @@ def test_a_direction_not_moved_in_14_days_while_the_other_did_is_a_ticket_at_mos
 def test_a_sync_with_both_marks_older_than_30_days_is_abandoned_and_not_judged(
     world: World,
 ) -> None:
-    world.poll(TEN, marked(SERVER, TEN - 31 * DAY, write_at=TEN - 29 * DAY))
-    assert world.sync().state is State.ACTIVE
+    for read, write in ((31, 29), (29, 31)):
+        world.poll(TEN, marked(SERVER, TEN - read * DAY, write_at=TEN - write * DAY))
+        assert world.sync().state is State.ACTIVE
 
     world.poll(TEN, marked(SERVER, TEN - 31 * DAY))
     assert world.sync().state is State.ABANDONED
@@ -348,6 +359,14 @@ def test_over_several_zones_that_of_most_active_locations_holds(world: World) ->
     world.watch(altered(office("smiles"), locations=closed))
     assert world.sync().expectation.timezone == "America/Chicago"
 
+    unusable = tuple(Location(i, zone) for i, zone in enumerate(("Mars/Olympus", None, zones[1])))
+    world.watch(altered(office("smiles"), locations=unusable))
+    assert world.sync().expectation.timezone == "America/Denver"
+
+    none_left = Location(1, "America/Denver", inactive=True)
+    world.watch(altered(office("smiles"), locations=(none_left,)))
+    assert world.sync().expectation.timezone == "America/Denver"
+
 
 def test_an_announced_closure_moves_the_deadline_at_once(world: World) -> None:
     world.poll(TEN, marked(SERVER, TEN))
@@ -476,6 +495,16 @@ def test_an_incident_ends_when_nobody_of_its_type_is_left(
     assert start <= end < math.inf
 
 
+def test_an_incident_that_lasts_moves_no_deadline(world: World) -> None:
+    struck(world, kind=SERVER)
+    before = world.sync(NAMES[0]).read.deadline
+
+    world.fleet = world.fleet.rejudged(policy(world.rules, DEFAULTS))
+
+    assert world.sync(NAMES[0]).read.deadline == before
+    assert world.overdue(NAMES[0]) == Severity.CRITICAL
+
+
 def test_an_incident_lasts_while_it_is_not_known_who_is_left(world: World) -> None:
     now = struck(world, kind=SERVER)
     before = world.fleet.incidents
@@ -578,6 +607,34 @@ def test_a_clock_that_was_ahead_for_a_while_excuses_nobody(world: World) -> None
     assert world.overdue(names[3]) == "critical"
 
 
+def test_an_incident_is_told_by_the_latest_look_of_a_round(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    world.poll(TEN + MINUTE, marked(SERVER, TEN))
+    for name in NAMES:
+        world.poll(TEN + 30 * MINUTE, marked(SERVER, TEN), institution=name)
+
+    assert world.fleet.with_incidents().incidents == {"server": TEN + 22.5 * MINUTE}
+
+
+def test_an_incident_that_begins_ends_no_other(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    of_cloud = [f"cloud-{i}" for i in range(20)]
+    world.watch(*map(office, NAMES + of_cloud))
+    started: dict[IntegrationType, float] = {}
+    for hours in (0.5, 2):
+        now = TEN + hours * HOUR
+        for kind, names in ((SERVER, NAMES), (CLOUD, of_cloud)):
+            for name in names:
+                world.poll(now, marked(kind, TEN), institution=name)
+        world.fleet = world.fleet.with_incidents()
+        started |= world.fleet.incidents
+
+    assert world.fleet.incidents == started
+    assert set(started) == {"server", "cloud"}
+    assert {lasts[-1].end for lasts in world.fleet.disturbances.values()} == {math.inf}
+    assert world.overdue(NAMES[0]) == "warning"
+
+
 def test_nine_silent_syncs_are_no_fleet_incident(world: World) -> None:
     world.configure(ALWAYS_ON)
     for i in range(9):
@@ -587,7 +644,8 @@ def test_nine_silent_syncs_are_no_fleet_incident(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("configured", "warning", "critical"), [("warning: 11h", 11, 11), ("critical: 2h", 2, 2)]
+    ("configured", "warning", "critical"),
+    [("warning: 11h", 11, 11), ("critical: 2h", 2, 2)],
 )
 def test_a_page_never_comes_before_the_ticket_and_what_is_configured_stays(
     world: World, configured: str, warning: float, critical: float
@@ -596,6 +654,19 @@ def test_a_page_never_comes_before_the_ticket_and_what_is_configured_stays(
     world.configure(f"institutions: [{{match: {{}}, allowance: {{server: {{{configured}}}}}}}]")
 
     assert world.sync().read.allowance == {"warning": warning * HOUR, "critical": critical * HOUR}
+
+
+def test_where_two_entries_let_the_page_come_first_it_comes_with_the_ticket(world: World) -> None:
+    world.poll(TEN, marked(SERVER, TEN))
+    world.configure(
+        """
+institutions:
+  - {match: {}, allowance: {server: {critical: 2h}}}
+  - {match: {subdomain: smiles}, allowance: {server: {warning: 5h}}}
+"""
+    )
+
+    assert world.sync().read.allowance == {"warning": 5 * HOUR, "critical": 5 * HOUR}
 
 
 def test_a_direction_is_in_use_as_long_as_the_other_never_moved(world: World) -> None:
@@ -633,6 +704,34 @@ institutions:
         assert world.sync().expectation.schedule == "late"
         assert world.fleet.standings["smiles"].group == "east"
         assert world.overdue() is None
+
+
+def test_what_an_answer_changes_of_a_sync_holds_at_once(world: World) -> None:
+    world.configure(
+        """
+schedules:
+  late: {hours: {mon-fri: "09:50-18:00"}}
+institutions:
+  - {match: {emr: Dentrix}, schedule: late}
+"""
+    )
+    places = (Location(1, "America/New_York"), Location(2, "America/Denver"))
+    world.watch(altered(office("smiles"), locations=places))
+    found = []
+    for minutes, (emr, number) in enumerate(
+        (("Dentrix", 1), ("", 2), ("Eaglesoft", 2), ("Dentrix", 2))
+    ):
+        told = altered(SERVER, emr=emr, locations=(Location(number),))
+        world.poll(TEN + minutes * MINUTE, marked(told, TEN))
+        expectation = world.sync().expectation
+        found.append((expectation.schedule, expectation.timezone))
+
+    assert found == [
+        ("late", "America/New_York"),
+        ("late", "America/Denver"),
+        ("", "America/Denver"),
+        ("late", "America/Denver"),
+    ]
 
 
 @pytest.mark.parametrize("is_shown", [True, False])

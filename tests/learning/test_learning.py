@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -55,18 +56,18 @@ def weeks(number: int) -> date:
 
 def test_hours_are_learned_and_told_by_name(office: Make) -> None:
     smiles = office()
-    smiles.live(FIRST, 28, weekdays(7, 16))
+    smiles.live(FIRST, 28, weekdays(7, 16, range(4)))
 
     monday = weeks(4)
-    smiles.live(monday, 1, weekdays(7, 16))
+    smiles.live(monday, 1, weekdays(7, 16, range(4)))
     assert smiles.sync.expectation.source is Source.LEARNED
     assert smiles.expects(monday, 11) == 1
     assert [smiles.expects(monday + timedelta(days=d), 17) for d in range(5)] == [0] * 5
     reasons = [
         smiles.sync.expectation.piece(at(monday + timedelta(days=d), h)).reason
-        for d, h in ((0, 20), (5, 12))
+        for d, h in ((0, 20), (4, 12), (5, 12))
     ]
-    assert reasons == [Reason.CLOSED, Reason.WEEKEND]
+    assert reasons == [Reason.CLOSED, Reason.CLOSED, Reason.WEEKEND]
     assert smiles.pattern.sure > 0.85
     assert not smiles.pattern.is_always_on
 
@@ -77,6 +78,7 @@ def test_a_server_that_is_always_on_shows_itself_within_days(office: Make) -> No
 
     assert smiles.sync.expectation.source is Source.LEARNED
     assert smiles.pattern.is_always_on
+    assert smiles.pattern.week.activity == bytes([100]) * 7 * 24
     assert smiles.expects(weeks(2), 3) == 1
     assert smiles.expects(weeks(2) + timedelta(days=5), 3) == 1
 
@@ -133,6 +135,37 @@ def test_nobody_else_works_on_a_holiday(office: Make) -> None:
 
     assert smiles.expects(date(2026, 5, 25), 12) == 0
     assert smiles.expects(date(2026, 5, 26), 12) == 1
+
+
+def test_the_afternoons_of_24_and_31_december_do_not_count(office: Make) -> None:
+    smiles, always_on = office(), office()
+    start = date(2026, 11, 9)
+    smiles.live(start, 42, weekdays(8, 17))
+    always_on.live(start, 42, always)
+
+    for eve in (date(2026, 12, 24), date(2026, 12, 31)):
+        assert [smiles.expects(eve, hour) for hour in (11, 12.5, 16)] == [1, 0, 0]
+        assert always_on.expects(eve, 16) == 1
+
+
+def test_mornings_after_and_evenings_before_a_holiday_are_like_those_beside_a_day_off(
+    office: Make,
+) -> None:
+    def hours(day: date) -> list[tuple[float, float]]:
+        opens, closes = {0: (10, 20), 4: (8, 18)}.get(day.weekday(), (8, 20))
+        return [(opens, closes)] if day.weekday() < SATURDAY else []
+
+    smiles = office()
+    smiles.live(FIRST, 42, hours)
+    tuesday, wednesday = date(2026, 5, 26), date(2026, 5, 27)  # after Memorial Day
+
+    assert [smiles.expects(tuesday, hour) for hour in (9.5, 12)] == [0, 1]
+    assert [smiles.expects(wednesday, hour) for hour in (9.5, 12)] == [1, 1]
+
+    thanksgiving = date(2026, 11, 26)
+    evening, before = (thanksgiving - timedelta(days=days) for days in (1, 2))
+    assert [smiles.expects(evening, hour) for hour in (17, 19)] == [1, 0]
+    assert [smiles.expects(before, hour) for hour in (17, 19)] == [1, 1]
 
 
 def test_a_night_that_begins_on_a_holiday_is_off_until_its_morning(office: Make) -> None:
@@ -288,6 +321,21 @@ def test_a_nightly_backup_is_not_held_against_a_server(office: Make) -> None:
     assert smiles.severity() == Severity.CRITICAL
 
 
+def test_a_backup_at_noon_is_known_of_a_server_that_is_off_at_night(office: Make) -> None:
+    """In the night both directions rest: that is no pause of one of them."""
+    smiles, hours = office(), weekdays(7, 20)
+
+    def reads(day: date) -> list[tuple[float, float]]:
+        return [(7, 12), (13.5, 20)] if day.weekday() < SATURDAY else []
+
+    smiles.live(FIRST, 42, hours, reads)
+
+    noon, later = at(weeks(6), 12.75), at(weeks(6), 15)
+    read, write = (smiles.sync.hours.of(way) for way in Operation)
+    assert [way.piece(noon).value for way in (read, write)] == [0, 1]
+    assert [way.piece(later).value for way in (read, write)] == [1, 1]
+
+
 def test_a_usual_quiet_stretch_widens_the_allowance_and_no_more_than_twice(office: Make) -> None:
     busy, slow = office(IntegrationType.CLOUD), office(IntegrationType.CLOUD)
     busy.live(FIRST, 42, weekdays(8, 17))
@@ -337,7 +385,8 @@ def test_a_pause_that_is_just_tolerated_leaves_room_for_a_longer_one(office: Mak
         return smiles.sync.hours.allowances(smiles.kind, Operation.READ, mark)[Severity.WARNING]
 
     assert smiles.alerts == []
-    assert allowed(14) > 1.2 * allowed(20)
+    # From 13:50 until 14:40.
+    assert allowed(14) == 1.5 * 50 * 60 > allowed(20)
 
 
 def test_after_a_night_a_server_has_twice_the_time(office: Make) -> None:
@@ -450,6 +499,21 @@ def test_what_paused_in_two_nights_may_pause_in_a_third(office: Make) -> None:
     assert smiles.expects(weeks(7), 1) == smiles.expects(weeks(7), 6) == 1
 
 
+def without(begins: float, ends: float, _: date) -> list[tuple[float, float]]:
+    return [(0, begins), (ends, 25)]
+
+
+def test_pauses_at_two_hours_of_the_night_are_no_habit(office: Make) -> None:
+    smiles = office()
+    smiles.live(FIRST, 28, always)
+    for number, (begins, ends) in enumerate(((0.5, 2), (3.5, 5), (0.5, 2))):
+        day = weeks(4) + timedelta(days=8 * number)
+        smiles.alerts.clear()
+        smiles.live(day, 1, always, partial(without, begins, ends))
+        assert [severity for severity, _ in smiles.alerts] == ["warning"]
+        smiles.live(day + timedelta(days=1), 7, always)
+
+
 @pytest.mark.parametrize(("begins", "ends"), [(8, 12), (14, 17)])
 def test_an_incident_at_either_end_of_a_day_is_not_taken_for_new_hours(
     begins: float, ends: float
@@ -483,6 +547,20 @@ def test_one_day_off_lowers_no_expectation(office: Make) -> None:
     smiles.live(weeks(4) + timedelta(days=1), 8, weekdays(8, 17))
 
     assert smiles.expects(weeks(6), 11) == before == 1
+
+
+@pytest.mark.parametrize(("days", "is_new"), [(1, False), (2, False), (3, True)])
+def test_three_half_days_on_end_are_new_hours_and_fewer_are_none(
+    office: Make, days: int, is_new: bool
+) -> None:
+    smiles = office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.live(weeks(6), days, weekdays(8, 12))
+    following = weeks(6) + timedelta(days=days)
+    smiles.live(following, 1, weekdays(8, 12))
+
+    assert (smiles.expects(following, 15) == 0) == is_new
+    assert smiles.expects(following, 11) == 1
 
 
 def test_a_vacation_two_weeks_from_a_holiday_lowers_no_expectation(office: Make) -> None:
@@ -558,18 +636,38 @@ async def test_who_moves_a_few_times_a_day_has_hours_though_it_is_never_expected
     assert re.search("in the middle of open hours|did not come back at opening", report.why(row))
 
 
-def test_a_day_that_ended_early_is_taken_for_new_hours_at_once(office: Make) -> None:
+@pytest.mark.parametrize(("short", "lost"), [((8, 15), 16), ((10, 17), 9)])
+def test_a_day_that_was_shorter_is_taken_for_new_hours_at_once(
+    office: Make, short: tuple[float, float], lost: float
+) -> None:
     smiles = office()
     smiles.live(FIRST, 42, weekdays(8, 17))
-    smiles.live(weeks(6), 1, weekdays(8, 15))
-    smiles.live(weeks(6) + timedelta(days=1), 1, weekdays(8, 15))
+    smiles.live(weeks(6), 2, weekdays(*short))
+    # Only now is it known when Tuesday began.
+    smiles.live(weeks(6) + timedelta(days=2), 1, weekdays(*short))
 
-    tuesday, friday = (weeks(6) + timedelta(days=n) for n in (1, 4))
-    assert [smiles.expects(day, 16) for day in (tuesday, friday)] == [0, 0]
-    assert smiles.expects(friday, 14) == 1
+    thursday, friday = (weeks(6) + timedelta(days=n) for n in (3, 4))
+    assert [smiles.expects(day, lost) for day in (thursday, friday)] == [0, 0]
+    assert smiles.expects(friday, 13) == 1
 
-    smiles.live(weeks(6) + timedelta(days=2), 2, weekdays(8, 17))
-    assert smiles.expects(friday, 16) > 0.5
+    smiles.live(thursday, 2, weekdays(8, 17))
+    assert smiles.expects(weeks(7), lost) > 0
+
+
+def test_a_saturday_that_was_shorter_says_nothing_of_working_days(office: Make) -> None:
+    def week(day: date, saturday: float = 15) -> list[tuple[float, float]]:
+        ends = saturday if day.weekday() == SATURDAY else 17
+        return [(8, ends)] if day.weekday() <= SATURDAY else []
+
+    smiles = office()
+    smiles.live(FIRST, 40, week)
+    smiles.live(weeks(6) - timedelta(days=2), 2, lambda day: week(day, 13))
+    smiles.live(weeks(6), 1, week)
+
+    tuesday, saturday = (weeks(6) + timedelta(days=n) for n in (1, 5))
+    assert smiles.expects(tuesday, 16) == 1
+    assert smiles.expects(saturday, 14) == 0
+    assert smiles.expects(saturday, 12) > 0
 
 
 def test_what_was_not_looked_at_teaches_nothing(office: Make) -> None:
@@ -1079,6 +1177,18 @@ def test_hours_stay_learned_though_a_machine_was_left_on_for_a_long_weekend(offi
 
     assert smiles.alerts == []
     assert smiles.sync.expectation.source is Source.LEARNED
+
+
+def test_who_was_switched_off_on_two_tuesdays_is_expected_by_day_all_week(
+    office: Make,
+) -> None:
+    tuesday = FIRST + timedelta(days=1)
+    smiles = office()
+    smiles.live(FIRST, 11, left_on_but({tuesday, tuesday + timedelta(days=7)}))
+
+    week = [weeks(2) + timedelta(days=day) for day in range(7)]
+    assert [smiles.expects(day, 14) for day in week] == [1] * 5 + [0] * 2
+    assert [smiles.expects(day, 3) for day in week] == [0] * 7
 
 
 def test_one_night_off_or_outages_at_night_leave_an_always_on_server_its_nights(

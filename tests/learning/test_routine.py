@@ -96,5 +96,14 @@ def test_a_mark_that_goes_back_ends_no_quiet_stretch() -> None:
     assert back.record.quiets == ((), ())
 
 
+def test_a_direction_that_goes_on_resting_ends_no_quiet_stretch() -> None:
+    begun = after(first_met(START, ZONE), (START, START), START)
+    now = START + 5400
+
+    read, write = after(begun, (START, now), now).record.quiets
+
+    assert (len(read), len(write)) == (0, 1)
+
+
 def _rests(learned: Learned) -> int:
     return learned.record.silent | learned.record.suspect

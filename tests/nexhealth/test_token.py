@@ -19,7 +19,7 @@ from nexhealth_exporter.errors import (
 )
 from nexhealth_exporter.model import Institution
 from nexhealth_exporter.nexhealth import NexHealth
-from nexhealth_exporter.nexhealth.token import expiry
+from nexhealth_exporter.nexhealth.token import Authenticator, expiry
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.simulator import faults as f
 from tests.nexhealth.conftest import Client, Recorder
@@ -123,6 +123,21 @@ async def test_a_token_that_cannot_be_renewed_is_used_until_it_expires(client: C
         assert sim.traffic.count("authenticates") == 2
         clock.now += 301
         assert all(isinstance(answer, Forbidden) for answer in await ask_all(nexhealth))
+
+
+async def test_a_key_that_is_refused_for_days_is_tried_every_five_minutes_as_before() -> None:
+    clock, asked = Clock(), []
+
+    async def refuse(key: str) -> str:
+        asked.append(key)
+        raise Forbidden("HTTP 403", 403)
+
+    authenticator = Authenticator(refuse, lambda: "key", clock=clock, on_token=lambda _: None)
+    for _ in range(4 * 288):
+        clock.now += 300
+        assert isinstance(await failure(authenticator.token()), Forbidden)
+
+    assert len(asked) == 4 * 288
 
 
 async def test_a_refused_token_is_replaced_once_for_all(

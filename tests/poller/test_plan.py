@@ -62,6 +62,14 @@ def test_auto_never_costs_more_than_its_budget(
     assert made.interval >= interval
 
 
+@pytest.mark.parametrize("budget", [1_000, 30_000])
+def test_rounds_are_as_frequent_as_nine_tenths_of_the_budget_allow(budget: int) -> None:
+    made = plan(replace(DEFAULT, interval=10.0, budget=float(budget)), 100)
+
+    assert made.stretched_by == "budget"
+    assert 0.89 * budget < made.projected <= 0.9 * budget
+
+
 def test_shards_are_chosen_as_documented() -> None:
     # The highest SHA-256 of "subdomain/shard": anybody can compute it.
     digests = [hashlib.sha256(f"smiles/{shard}".encode()).hexdigest() for shard in range(3)]
@@ -73,8 +81,18 @@ def test_institutions_without_a_sync_are_paid_for() -> None:
     made = plan(DEFAULT, 100, seldom=80)
 
     without = plan(DEFAULT, 100)
-    assert made.projected - without.projected == pytest.approx(80 * MONTH / made.seldom_interval)
-    assert made.seldom_interval > 7 * 3600
+    price = 80 * MONTH / made.seldom_interval
+    assert made.projected - without.projected == pytest.approx(price)
+    assert price == pytest.approx(DEFAULT.budget / 4)
+
+
+def test_asking_whether_the_fleet_call_is_granted_again_is_paid_for() -> None:
+    unlimited = replace(DEFAULT, budget=0.0)
+    granted, refused = (plan(unlimited, 10, fleet_refused=refused) for refused in (False, True))
+
+    asked = MONTH / DEFAULT.inventory_interval
+    assert refused.scope is granted.scope is Scope.INSTITUTION
+    assert refused.projected - granted.projected == pytest.approx(asked)
 
 
 @pytest.mark.parametrize(
@@ -110,5 +128,7 @@ def test_the_interval_really_kept_is_what_counts() -> None:
 def test_a_round_has_room_for_those_that_take_turns() -> None:
     made = plan(replace(DEFAULT, scope=Scope.FLEET, budget=0.0), 0, alone=1000, seldom=20_000)
 
+    assert made.calls_per_round == 1 + 1000
+    assert made.seldom_interval == DEFAULT.inventory_interval
     share = made.seldom * made.interval / made.seldom_interval
     assert made.interval * 0.75 * DEFAULT.rate >= made.calls_per_round + share - 1e-6

@@ -21,11 +21,6 @@ Found = Mapping[str, tuple[Sync, ...] | None]
 """What was found, by subdomain; None where the poll failed."""
 
 
-def answered(found: Found) -> int:
-    """How many polls succeeded."""
-    return sum(syncs is not None for syncs in found.values())
-
-
 def why(error: PollError) -> dict[str, str]:
     """A failure as facts for the log."""
     return {"reason": error.reason, "error": str(error)}

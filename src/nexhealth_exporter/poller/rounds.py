@@ -7,7 +7,7 @@ from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.plan import Plan, Scope
-from nexhealth_exporter.poller.asking import Asking, Failures, answered, guarded, why
+from nexhealth_exporter.poller.asking import Asking, Failures, guarded, why
 from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.left_out import LeftOut
@@ -54,15 +54,14 @@ class Rounds:
         failures = Failures(self._meter)
         watched = {s.institution.subdomain: s.institution for s in self._latest.fleet}
         if made.scope is Scope.FLEET:
-            succeeded = await self._by_fleet(watched, made, spread, failures)
+            is_answered = await self._by_fleet(watched, made, spread, failures)
         else:
-            everybody = list(watched.values())
-            succeeded = answered(await self._asking.each(everybody, spread, failures))
+            is_answered = await self._by_institution(watched, spread, failures)
         is_idle = not self._latest.fleet.standings
         ended = Round(
             ended_at=self._clock(),
             duration=now() - began,
-            is_up=self._api.held_token and (succeeded > 0 or is_idle),
+            is_up=self._api.held_token and (is_answered or is_idle),
         )
         self._latest.ended(ended)
         _log(ended, len(self._latest.fleet.standings), failures)
@@ -84,8 +83,8 @@ class Rounds:
 
     async def _by_fleet(
         self, watched: Mapping[str, Institution], made: Plan, spread: float, failures: Failures
-    ) -> int:
-        """One call for all, then those alone that its answer leaves out; how many succeeded."""
+    ) -> bool:
+        """One call for all, then those alone that its answer leaves out; whether any succeeded."""
         try:
             answer = await self._ask_fleet(Inventory(watched))
             at = self._clock()
@@ -103,7 +102,7 @@ class Rounds:
         await self._latest.record_all(Poll(subdomain, at, ()) for subdomain in confirmed)
         found = await self._asking.each([left_out[s] for s in due], spread, failures)
         self.left_out.asked(found)
-        return 1 + answered(found)
+        return True
 
     async def _ask_fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
         await self._budget.turn()
@@ -117,12 +116,12 @@ class Rounds:
         watched: Mapping[str, Institution],
         spread: float,
         failures: Failures,
-    ) -> int:
+    ) -> bool:
         failures.add(error)
         if error.status in FLEET_REFUSED:
             self.is_fleet_refused = True
             logger.warning("fleet call refused, polling by institution", extra=why(error))
-            return answered(await self._asking.each(list(watched.values()), spread, failures))
+            return await self._by_institution(watched, spread, failures)
         logger.warning("fleet call failed, going on with what is known", extra=why(error))
         at = self._clock()
         alone = {s: i for s, i in watched.items() if self.left_out.has_syncs(s)}
@@ -131,7 +130,14 @@ class Rounds:
             for subdomain in watched
             if subdomain not in alone
         )
-        return answered(await self._asking.each(list(alone.values()), spread, failures))
+        return await self._by_institution(alone, spread, failures)
+
+    async def _by_institution(
+        self, asked: Mapping[str, Institution], spread: float, failures: Failures
+    ) -> bool:
+        """One call for each; whether any succeeded."""
+        found = await self._asking.each(list(asked.values()), spread, failures)
+        return any(syncs is not None for syncs in found.values())
 
 
 def _log(ended: Round, institutions: int, failures: Failures) -> None:
