@@ -747,6 +747,16 @@ def test_a_cloud_silence_from_closing_on_does_not_page_on_its_first_day(office: 
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
 
 
+def test_nor_does_it_when_somebody_comes_in_the_next_morning(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    smiles.alerts.clear()
+
+    smiles.live(weeks(6), 1, never)
+    smiles.live(weeks(6) + timedelta(days=1), 1, weekdays(8.75, 17))
+    assert [severity for severity, _ in smiles.alerts] == ["warning"]
+
+
 def test_nor_does_one_whose_last_move_came_after_the_learned_closing(office: Make) -> None:
     smiles, hours = office(IntegrationType.CLOUD), weekdays(8, 17)
     smiles.live(FIRST, 42, hours)

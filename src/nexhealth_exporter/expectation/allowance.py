@@ -56,6 +56,9 @@ CLOSING = 90 * MINUTE
 MORNING = 2.5 * HOUR
 """Who went home early is away no longer than so many expected seconds of the next morning."""
 
+BACK = HOUR
+"""Who was away for a day is back after no more expected seconds of the next morning."""
+
 MOST_LEFT = 0.9
 """No more of a server's day is added before a page: it comes before twice the usual is over."""
 
@@ -97,7 +100,7 @@ class Room(NamedTuple):
             if self.is_server:
                 seconds += min(self.left, MOST_LEFT * usual)
             elif self.left or self.next_day:
-                away = self.next_day + MINUTE if self.next_day else MORNING
+                away = self.next_day + BACK if self.next_day else MORNING
                 seconds = max(seconds, self.left + away)
         return min(max(seconds, LEAST * usual), MOST * usual)
 
