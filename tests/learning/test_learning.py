@@ -539,6 +539,30 @@ def test_an_incident_at_either_end_of_a_day_is_not_taken_for_new_hours(
     assert expected == [0.5, 1, 1]
 
 
+def test_a_friday_off_that_most_offices_share_is_no_incident_each_week() -> None:
+    """The first is one: until then nobody knows of it."""
+    rules = policy(Rules(), DEFAULTS)
+    lasts = {f"office-{number}": 4 if number < 12 else 5 for number in range(20)}
+    marks: dict[str, float] = {}
+    places = (Location(1, ZONE.key),)
+    institutions = {name: Institution(name, locations=places) for name in lasts}
+    fleet = Fleet().watching(Inventory(institutions), rules)
+    for half in range(2 * 24 * 26):
+        day, hour = FIRST + timedelta(days=half // 48), half % 48 / 2
+        now = at(day, hour)
+        if 8 <= hour < 17:
+            marks |= {name: now for name, last in lasts.items() if day.weekday() < last}
+        polls = []
+        for name in lasts:
+            mark = marks.get(name)
+            sync = Sync("Main", IntegrationType.SERVER, read_at=mark, write_at=mark)
+            polls.append(Poll(name, now, (sync,)))
+        fleet = fleet.after(polls, rules).with_incidents()
+
+    (first,) = fleet.disturbances[IntegrationType.SERVER]
+    assert first.end < at(weeks(1), 12)
+
+
 def test_one_day_off_lowers_no_expectation(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 28, weekdays(8, 17))

@@ -1,10 +1,9 @@
 """A look at a sync, and what it enters into the record of its weeks.
 
 A slot is entered as `active` when either mark moved in it. It is `silent` when the sync moved
-before and after it and the stretch between was short enough to be a rest; in a longer stretch it
-is `suspect`: it may have been an outage, and teaches only if it comes again. Any other slot
-teaches nothing: nobody looked, or the vendor had an incident, or the silence was longer than a
-week.
+before and after it and the stretch between was short enough to be a rest; in a longer stretch
+or an incident of the vendor it is `suspect`: it may have been an outage, and teaches only if it
+comes again. Any other slot teaches nothing: nobody looked, or the silence was longer than a week.
 """
 
 from collections.abc import Callable, Sequence
@@ -146,11 +145,15 @@ def _rested(record: Record, known: Marks, look: Look) -> Record:
         last = min(last, slot_of(newest, look.zone))
     elif last - first < TOGETHER:
         return replace(record, active=record.active | _bits(record, first, last))
-    slots = _bits(record, first, last) & ~record.active & ~_disturbed(record, look)
+    slots = suspect = _bits(record, first, last) & ~record.active
     seconds = look.hours[0].unexpected(before, newest)
     if seconds <= TRUSTED or seconds <= max(look.tolerated(0), look.tolerated(1)):
-        return replace(record, silent=record.silent | slots)
-    return replace(record, suspect=record.suspect | slots)
+        # What many offices do at once may be an incident, but if it comes again it is theirs: else
+        # a Friday that most have off would be one in each week, and never be learned.
+        suspect = slots & _disturbed(record, look)
+    return replace(
+        record, silent=record.silent | slots & ~suspect, suspect=record.suspect | suspect
+    )
 
 
 def _quieted(record: Record, known: Marks, look: Look) -> Record:
