@@ -112,8 +112,8 @@ def _stats() -> list[tuple[int, Json]]:
 def _rounds() -> Json:
     return lines(
         "Rounds",
-        "How long a round of polls takes, and the interval really kept. When the two meet, "
-        "rounds no longer fit: allow more calls a second, or shard.",
+        "How long a round of polls takes, and the interval actually kept. When the two meet, "
+        "rounds no longer fit: allow more calls, poll less often, or poll in scope fleet.",
         [
             query(own("poll_round_duration_seconds"), "{{instance}}: a round"),
             query(own("poll_interval_seconds"), "{{instance}}: interval"),
