@@ -13,30 +13,28 @@ HEAD = """\
 
 # Metrics
 
-`/metrics` answers in the text format 0.0.4 or in OpenMetrics 1.0, as the client asks.
+`/metrics` answers in the text format 0.0.4 or in OpenMetrics 1.0, as the client requests.
 
-NexHealth limits the rate of calls and may bill each of them, so this exporter polls on its own
-interval and keeps the answers: **a scrape never calls the API**, however many Prometheus servers
-there are. `nexhealth_institution_last_poll_timestamp_seconds` tells how old an answer is.
-Lag and unexpected lag are computed at the moment of the scrape (an eighth of a second at most
-before it) and told in whole milliseconds.
-
-What is not known has no sample: never 0, never NaN.
-
-`name[]` limits the page to the metrics named, as in `/metrics?name[]=nexhealth_up`.
+- NexHealth limits the rate of calls and may bill each of them, so this exporter polls at its own
+  interval and caches the answers: **a scrape never calls the API**, however many Prometheus servers
+  there are. `nexhealth_institution_last_poll_timestamp_seconds` shows how old an answer is.
+- Lag and unexpected lag are computed at scrape time (at most an eighth of a second before it), in
+  whole milliseconds.
+- A value that is not known has no sample: never 0, never NaN.
+- `name[]` limits the response to the named metrics, as in `/metrics?name[]=nexhealth_up`.
 """
 
 TAIL = """
-## Of the process
+## Process metrics
 
-`process_*` (memory, CPU time, file descriptors, start time; on Linux) and `python_info`
-are those of prometheus-client.
+`process_*` (memory, CPU time, file descriptors, start time; on Linux) and `python_info` come from
+prometheus-client.
 """
 
 
 def section(title: str, families: Sequence[Family]) -> str:
     """A heading and a table of these metrics."""
-    rows = [f"\n## {title}\n", "| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
+    rows = [f"\n## {title}\n", "| Metric | Type | Labels | Meaning |", "| --- | --- | --- | --- |"]
     for family in families:
         labels = ", ".join(f"`{label}`" for label in family.labels)
         cells = (f"`{family.name}`", family.kind.value, labels, family.help)
@@ -56,10 +54,10 @@ def main() -> None:
         family for family in table.OF_FLEET if family not in of_syncs and family not in of_offices
     ]
     print(HEAD, end="")
-    print(section("Of each sync", of_syncs), end="")
-    print(section("Of each institution", of_offices), end="")
-    print(section("Of the fleet", of_fleet), end="")
-    print(section("Of the exporter", table.OWN), end="")
+    print(section("Sync metrics", of_syncs), end="")
+    print(section("Institution metrics", of_offices), end="")
+    print(section("Fleet metrics", of_fleet), end="")
+    print(section("Exporter metrics", table.OWN), end="")
     print(TAIL, end="")
 
 
