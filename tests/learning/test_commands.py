@@ -16,7 +16,7 @@ from nexhealth_exporter import rules
 from nexhealth_exporter.cli import main
 from nexhealth_exporter.model import Institution, IntegrationType, Severity, Source
 from nexhealth_exporter.simulator import Simulator, plain_offices
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import StateFile
 from tests.e2e.processes import PROGRAM, binary, free_port, get, prometheus, running, until
 from tests.learning.conftest import Office, now_and_then
 
@@ -80,7 +80,7 @@ def test_hours_of_who_moves_now_and_then_can_be_pasted(
 ) -> None:
     smiles, first = Office(IntegrationType.CLOUD), date(2026, 2, 23)
     smiles.live(first, 42, now_and_then(moves))
-    state = State(tmp_path / "state.db")
+    state = StateFile(tmp_path / "state.db")
     state.save(smiles.fleet)
     state.close()
     assert main(["schedules", "smiles", "--state-file", str(tmp_path / "state.db")]) == 0

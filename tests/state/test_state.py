@@ -25,7 +25,7 @@ from nexhealth_exporter.fleet import Disturbance, Fleet
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
-from nexhealth_exporter.state import _TABLES, SCHEMA, State, remembered
+from nexhealth_exporter.state import _TABLES, SCHEMA, StateFile, remembered
 
 DAY, STEP = 86400.0, 600.0
 POLICY = policy(Rules(), Defaults("America/New_York", "US", DAY, 30 * DAY))
@@ -70,11 +70,11 @@ def told(fleet: Fleet) -> list[object]:
 def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, recently, 24.6)
-    state = State(path)
+    state = StateFile(path)
     assert state.save(fleet) == 2
     assert state.save(fleet) == 0
     state.close()
-    restarted = watching(State(path).fleet(), names)
+    restarted = watching(StateFile(path).fleet(), names)
 
     now = recently + 24.6 * DAY
     assert told(lived(restarted, names, now, 0.01)) == told(lived(fleet, names, now, 0.01))
@@ -86,7 +86,7 @@ def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
 def test_the_last_answers_are_told_after_a_restart(tmp_path: Path, recently: float) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, recently, 0.1)
-    state = State(path)
+    state = StateFile(path)
     state.save(fleet)
     later = fleet.after(
         [
@@ -98,7 +98,7 @@ def test_the_last_answers_are_told_after_a_restart(tmp_path: Path, recently: flo
     state.save(later)
     state.close()
 
-    answers = State(path).answers()
+    answers = StateFile(path).answers()
     assert [(a.institution.subdomain, a.at) for a in answers] == [
         ("b", fleet.standings["b"].last_success),
         ("a", recently + DAY),
@@ -109,7 +109,7 @@ def test_the_last_answers_are_told_after_a_restart(tmp_path: Path, recently: flo
 def test_answers_of_who_is_watched_no_more_are_forgotten(tmp_path: Path, recently: float) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, recently, 0.1)
-    state = State(path)
+    state = StateFile(path)
     state.save(fleet)
     # Who learns from a Prometheus watches nobody, and knows nothing of who has gone.
     state.save(Fleet(remembered=dict(fleet.memory())))
@@ -131,28 +131,28 @@ def test_an_answer_that_cannot_be_read_or_written_costs_no_other(
     fleet = lived(watching(Fleet(), names), names, recently, 0.1)
     half = Sync("half \ud800 of one", IntegrationType.SERVER, read_at=recently)
     fleet = fleet.after([Poll("b", recently + DAY, (half,))], POLICY)
-    state = State(path)
+    state = StateFile(path)
     assert state.save(fleet) == 4
     state.close()
     with sqlite3.connect(path) as db:
         db.execute("UPDATE answer SET told = ? WHERE institution = 'a'", (told,))
     db.close()
 
-    again = State(path)
+    again = StateFile(path)
     assert [answer.institution.subdomain for answer in again.answers()] == ["c"]
     assert not again.was_lost
 
 
 def test_a_file_from_before_answers_were_kept_has_none(tmp_path: Path, recently: float) -> None:
     path, names = tmp_path / "state.db", ["a"]
-    state = State(path)
+    state = StateFile(path)
     state.save(lived(watching(Fleet(), names), names, recently, 0.1))
     state.close()
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE answer")
     db.close()
     assert remembered(path).remembered.keys() == {"a"}
-    again = State(path)
+    again = StateFile(path)
     assert again.answers() == []
     assert again.fleet().remembered.keys() == {"a"}
     assert not again.was_lost
@@ -160,7 +160,7 @@ def test_a_file_from_before_answers_were_kept_has_none(tmp_path: Path, recently:
 
 def test_what_many_records_name_alike_is_held_once(tmp_path: Path, recently: float) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
-    state = State(path)
+    state = StateFile(path)
     state.save(lived(watching(Fleet(), names), names, recently, 0.1))
     state.close()
     one, other = (memory["Main é"].learned for memory in remembered(path).remembered.values())
@@ -175,7 +175,7 @@ def test_more_that_was_learned_before_the_same_marks_is_saved(
     short = lived(watching(Fleet(), names), names, recently + 20 * DAY, 4.6)
     whole = lived(watching(Fleet(), names), names, recently, 24.6)
     assert [s.sync for _, s in short.syncs()] == [s.sync for _, s in whole.syncs()]
-    state = State(path)
+    state = StateFile(path)
     state.save(short)
 
     assert state.save(whole) == 1
@@ -190,10 +190,10 @@ def test_a_type_that_answers_no_longer_tell_is_known_after_a_restart(
     tmp_path: Path, recently: float
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
-    state = State(path)
+    state = StateFile(path)
     state.save(lived(watching(Fleet(), names), names, recently, 0.1))
     state.close()
-    restarted = watching(State(path).fleet(), names)
+    restarted = watching(StateFile(path).fleet(), names)
     at = recently + 0.1 * DAY
     told_nothing = Sync("Main é", None, read_at=at, write_at=at)
 
@@ -207,7 +207,7 @@ def test_whoever_only_looks_sees_the_same_and_leaves_nothing_behind(
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
     fleet = lived(watching(Fleet(), names), names, recently, 1)
-    state = State(path)
+    state = StateFile(path)
     state.save(fleet)
     first_seen = fleet.standings["a"].memory()["Main é"].learned.first_seen
 
@@ -248,11 +248,11 @@ def test_running_incidents_are_kept(tmp_path: Path) -> None:
     started = {IntegrationType.CLOUD: 5.0}
     over, lasts = Disturbance(1.0, 2.0), Disturbance(5.0, float("inf"))
     lasting = {IntegrationType.CLOUD: (over, lasts), IntegrationType.SERVER: (over,)}
-    state = State(path)
+    state = StateFile(path)
     state.save(Fleet(incidents=started, disturbances=lasting))
     state.close()
 
-    fleet = State(path).fleet()
+    fleet = StateFile(path).fleet()
     assert fleet.incidents == started
     assert fleet.disturbances == lasting
 
@@ -266,7 +266,7 @@ def test_a_damaged_file_is_set_aside(
     path = tmp_path / "state.db"
     path.write_bytes(damage)
 
-    state = State(path)
+    state = StateFile(path)
 
     assert state.was_lost
     assert state.fleet() == Fleet()
@@ -290,14 +290,14 @@ def test_a_record_that_cannot_be_read_costs_no_other(
 ) -> None:
     path, names = tmp_path / "state.db", ["a", "b", "c"]
     fleet = lived(watching(Fleet(), names), names, recently, 1)
-    state = State(path)
+    state = StateFile(path)
     state.save(fleet)
     state.close()
     with sqlite3.connect(path) as db:
         assert db.execute(spoil).rowcount == 1
     db.close()
 
-    state = State(path)
+    state = StateFile(path)
 
     assert state.fleet().remembered.keys() == {"a", "c"}
     assert state.was_lost
@@ -305,7 +305,7 @@ def test_a_record_that_cannot_be_read_costs_no_other(
     assert remembered(path).remembered.keys() == {"a", "c"}
     assert state.save(fleet) == 1
     state.close()
-    again = State(path)
+    again = StateFile(path)
     assert again.fleet().remembered.keys() == {"a", "b", "c"}
     assert not again.was_lost
     again.close()
@@ -315,7 +315,7 @@ def test_a_file_of_an_older_schema_is_set_aside(
     tmp_path: Path, recently: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
-    state = State(path)
+    state = StateFile(path)
     state.save(lived(watching(Fleet(), names), names, recently, 1))
     state.close()
     with sqlite3.connect(path) as db:
@@ -324,7 +324,7 @@ def test_a_file_of_an_older_schema_is_set_aside(
     with pytest.raises(StateError, match=r"older version \(schema 1\)"):
         remembered(path)
 
-    state = State(path)
+    state = StateFile(path)
 
     assert state.was_lost
     assert not state.fleet().remembered
@@ -334,7 +334,7 @@ def test_a_file_of_an_older_schema_is_set_aside(
         assert db.execute("SELECT count(*) FROM sync").fetchone() == (1,)
     db.close()
     state.close()
-    again = State(path)
+    again = StateFile(path)
     assert not again.was_lost
     again.close()
 
@@ -382,36 +382,36 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     db.close()
 
     with pytest.raises(StateError, match="newer version"):
-        State(path)
+        StateFile(path)
     assert path.exists()
 
 
 def test_what_nobody_looked_at_for_months_is_forgotten(tmp_path: Path, recently: float) -> None:
     path, old, new = tmp_path / "state.db", ["a"], ["b"]
-    state = State(path)
+    state = StateFile(path)
     fleet = lived(watching(Fleet(), old), old, recently - 400 * DAY, 2)
     state.save(lived(watching(fleet, new), new, recently, 2))
     state.close()
 
-    assert [institution for institution, _ in State(path).fleet().memory()] == new
+    assert [institution for institution, _ in StateFile(path).fleet().memory()] == new
 
 
 def test_months_without_any_look_or_a_clock_that_is_ahead_forget_nobody(tmp_path: Path) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, time.time() - 400 * DAY, 2)
-    state = State(path)
+    state = StateFile(path)
     state.save(fleet)
     state.close()
 
-    assert dict(State(path).fleet().memory()) == dict(fleet.memory())
+    assert dict(StateFile(path).fleet().memory()) == dict(fleet.memory())
 
 
 SAVING = """
 import sys
 from pathlib import Path
-from tests.state.test_state import Fleet, State, lived, time, watching
+from tests.state.test_state import Fleet, StateFile, lived, time, watching
 names = [f"office-{n}" for n in range(30)]
-state, start = State(Path(sys.argv[1])), time.time() // 86400 * 86400 - 20 * 86400
+state, start = StateFile(Path(sys.argv[1])), time.time() // 86400 * 86400 - 20 * 86400
 fleet = watching(state.fleet(), names)
 for number in range(2000):
     fleet = lived(fleet, names, start + number * 6000, 0.05)
@@ -432,7 +432,7 @@ def test_a_kill_at_any_moment_leaves_a_state_that_opens(tmp_path: Path) -> None:
             assert process.stdout.readline() == b"saved\n"
             time.sleep(0.05 + 0.17 * number)
             os.kill(process.pid, signal.SIGKILL)
-        state = State(path)
+        state = StateFile(path)
         assert not state.was_lost
         fleet = state.fleet()
         state.close()
@@ -444,7 +444,7 @@ def test_ten_thousand_syncs_are_small(tmp_path: Path, recently: float) -> None:
     (kept,) = fleet.standings["a"].memory().values()
     many = {f"office-{n}": {"Main": kept} for n in range(10_000)}
     path = tmp_path / "state.db"
-    state = State(path)
+    state = StateFile(path)
     state.save(Fleet(remembered=many))
     state.close()
 
@@ -456,7 +456,7 @@ def test_a_record_of_a_zone_that_is_not_known_is_of_the_present_one(
     tmp_path: Path, recently: float, zones: tuple[str, ...]
 ) -> None:
     path = tmp_path / "state.db"
-    state = State(path)
+    state = StateFile(path)
     state.save(lived(watching(Fleet(), ["smiles"]), ["smiles"], recently, 35))
     state.close()
     with sqlite3.connect(path) as db:
@@ -465,7 +465,7 @@ def test_a_record_of_a_zone_that_is_not_known_is_of_the_present_one(
         assert zone == "America/New_York"
         db.execute("UPDATE sync SET record = ?", (msgspec.msgpack.encode([*told, *zones]),))
 
-    state = State(path)
+    state = StateFile(path)
     assert not state.was_lost
     fleet = lived(watching(state.fleet(), ["smiles"]), ["smiles"], recently + 35 * DAY, 1 / 24)
     state.close()

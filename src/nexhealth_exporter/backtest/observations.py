@@ -30,7 +30,7 @@ _DAMAGED = (OSError, EOFError, zlib.error, _ISAL_ERROR)
 
 
 class Seen(msgspec.Struct, gc=False):
-    """One line. Instants are as written; `moment` reads them."""
+    """One line. Instants are as written; `instant` reads them."""
 
     at: str
     institution: str
@@ -106,13 +106,13 @@ def _read(file: IO[bytes], name: str) -> Iterator[tuple[float, Seen]]:
 
 
 def _observed_at(text: str) -> float:
-    at = moment(text)
+    at = instant(text)
     if not EARLIEST <= at < LATEST:
         raise ValueError(f"{text} lies outside the years 1970 to 2099")
     return at
 
 
-def moment(text: str) -> float:
+def instant(text: str) -> float:
     """POSIX seconds of an RFC 3339 instant; without an offset it is UTC. Raises ValueError."""
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from nexhealth_exporter.backtest.observations import Batch, Seen, moment
+from nexhealth_exporter.backtest.observations import Batch, Seen, instant
 from nexhealth_exporter.backtest.simpler import DEFAULT_PLACE, Place, Simpler
 from nexhealth_exporter.expectation.incident import is_held_back
 from nexhealth_exporter.expectation.judgement import BOTH
@@ -252,7 +252,7 @@ def _sync(seen: Seen, zones: Iterable[str]) -> Sync:
 def _mark(text: str | None) -> float | None:
     """The mark as POSIX seconds; None if it is missing or cannot be read, as of the API."""
     try:
-        return None if text is None else moment(text)
+        return None if text is None else instant(text)
     except ValueError:
         return None
 

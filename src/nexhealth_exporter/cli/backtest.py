@@ -17,7 +17,7 @@ from rich.table import Table
 
 from nexhealth_exporter.backtest import Answer, Batch, Replay, answer, batches
 from nexhealth_exporter.backtest.answer import WAYS
-from nexhealth_exporter.backtest.observations import moment, opened
+from nexhealth_exporter.backtest.observations import instant, opened
 from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
 from nexhealth_exporter.backtest.simpler import Place
 from nexhealth_exporter.cli.parts import policy_of, read_files, watches
@@ -141,7 +141,7 @@ def _since(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return moment(text)
+        return instant(text)
     except ValueError:
         raise ConfigError(f"--from {text} is not a time such as 2026-03-02T00:00:00Z.") from None
 

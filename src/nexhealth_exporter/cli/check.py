@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace as altered
 
-from nexhealth_exporter.cli.memory import looked_up
 from nexhealth_exporter.cli.parts import (
     connect,
     log,
@@ -18,6 +17,7 @@ from nexhealth_exporter.cli.parts import (
     shown_proxy,
     watches,
 )
+from nexhealth_exporter.cli.persistence import read_learned
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -182,7 +182,7 @@ def _fleet(
     settings: Settings, rules: Rules, watched: Sequence[Institution], answer: Answer, now: float
 ) -> Fleet:
     policy = policy_of(settings, rules)
-    fleet = looked_up(settings.state_file).watching(
+    fleet = read_learned(settings.state_file).watching(
         Inventory({i.subdomain: i for i in watched}), policy
     )
     return fleet.after((Poll(s, now, syncs) for s, syncs in answer.items()), policy)

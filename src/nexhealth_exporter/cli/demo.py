@@ -26,7 +26,7 @@ from nexhealth_exporter.simulator import Simulator
 from nexhealth_exporter.simulator.demo import Demo
 from nexhealth_exporter.simulator.demo import demo as demo_fleet
 from nexhealth_exporter.simulator.record import write_observations
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import StateFile
 from nexhealth_exporter.web.server import serving
 
 DAY = 86400.0
@@ -66,7 +66,7 @@ async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo)
         policy = policy_of(given, rules)
         known = await _write_history(arguments, policy, fleet, known, until)
     if given.state_file is not None:
-        with closing(State(given.state_file)) as state:
+        with closing(StateFile(given.state_file)) as state:
             state.save(known)
 
 

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from nexhealth_exporter import __version__, logs, webconfig
 from nexhealth_exporter.cli.allocator import give_back
 from nexhealth_exporter.cli.exposure import warn_of_open_port
-from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.cli.parts import Files, connect, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.persistence import Persistence
 from nexhealth_exporter.cli.running import apart
 from nexhealth_exporter.errors import ConfigError, ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -77,17 +77,17 @@ class Exporter:
         api_key: ApiKey,
         own: OwnMetrics,
         api: NexHealth,
-        memory: Memory,
+        persistence: Persistence,
     ) -> None:
         self._settings = settings
         self._api_key = api_key
-        self._memory = memory
+        self._persistence = persistence
         self._own = own
         self._started_at = time.monotonic()
         self._fingerprint = seen
         self._tls_changed = asyncio.Event()
         self.files = files
-        learned, answers = memory.handed_over()
+        learned, answers = persistence.handed_over()
         self.poller = Poller(
             api,
             pace_of(settings),
@@ -189,14 +189,14 @@ class Exporter:
             give_back()
             await self.poller.round_ended()
 
-    async def keep_learning(self) -> None:
+    async def save_learned(self) -> None:
         """Save what is learned, once a minute and at the end. Never ends."""
-        await self._memory.keep(lambda: self.poller.latest)
+        await self._persistence.save_regularly(lambda: self.poller.latest)
 
     async def learn_from_history(self) -> None:
         """Take over the past from a Prometheus, if there is one and no state yet."""
         url = self._settings.prometheus_url
-        if url is None or not self._memory.is_empty:
+        if url is None or not self._persistence.is_empty:
             await asyncio.Event().wait()
             return
         logger.info("learning from the history of Prometheus")
@@ -272,9 +272,11 @@ async def opened(settings: Settings) -> AsyncIterator[Exporter]:
     own.sharded(settings.shard, settings.shards)
     own.budgeted(settings.api_calls_budget)
     own.reloaded(time.time())
-    memory = await asyncio.to_thread(Memory, settings.state_file, own)
+    persistence = await asyncio.to_thread(Persistence, settings.state_file, own)
     async with connect(settings, api_key, own) as api:
-        yield Exporter(settings, files, seen=seen, api_key=api_key, own=own, api=api, memory=memory)
+        yield Exporter(
+            settings, files, seen=seen, api_key=api_key, own=own, api=api, persistence=persistence
+        )
 
 
 def _fingerprinted(settings: Settings) -> Fingerprint:

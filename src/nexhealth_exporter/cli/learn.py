@@ -15,7 +15,7 @@ from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.fleet import Fleet, Kept, Memory
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import Settings, variable
-from nexhealth_exporter.state import FORGOTTEN_AFTER, State
+from nexhealth_exporter.state import FORGOTTEN_AFTER, StateFile
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
     if settings.state_file is None:
         raise ConfigError(f"{variable('state_file')} is not set: there is nowhere to learn to.")
     rules = read_files(settings).rules
-    with closing(State(settings.state_file)) as state:
+    with closing(StateFile(settings.state_file)) as state:
         if arguments.observations is not None:
             fleet = from_observations(settings, rules, Path(arguments.observations))
         else:

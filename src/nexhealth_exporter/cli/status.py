@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nexhealth_exporter import report
-from nexhealth_exporter.cli.memory import looked_up
 from nexhealth_exporter.cli.parts import connect, log, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.persistence import read_learned
 from nexhealth_exporter.cli.running import readable
 from nexhealth_exporter.errors import ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -53,7 +53,7 @@ async def _polled(settings: Settings) -> Fleet:
             concurrency=settings.api_max_concurrency,
             meter=own,
             clock=time.time,
-            remembering=looked_up(settings.state_file),
+            remembering=read_learned(settings.state_file),
         )
         return await poller.once()
 

@@ -19,7 +19,7 @@ from nexhealth_exporter.exposition.deflate import Packer, gzipped, part
 from nexhealth_exporter.exposition.own import END, OwnMetrics
 from nexhealth_exporter.exposition.page import GRID
 from nexhealth_exporter.exposition.table import Family
-from nexhealth_exporter.exposition.text import clean
+from nexhealth_exporter.exposition.text import encodable
 from nexhealth_exporter.fleet import Fleet, Standing, SyncStanding
 from nexhealth_exporter.model import Operation
 
@@ -56,7 +56,7 @@ class Reference(Collector):
 
     def _say(self, family: Family, value: float | None, *labels: str) -> None:
         if value is not None:
-            cleaned = [clean(label) for label in labels]
+            cleaned = [encodable(label) for label in labels]
             self._gauges[family.name].add_metric(cleaned, float(value))
 
     def _of_fleet(self) -> None:

@@ -11,7 +11,7 @@ NULL = b"null"
 """The end of a line that is not to be written."""
 
 
-def clean(value: str) -> str:
+def encodable(value: str) -> str:
     """`value` as UTF-8 can hold it: one name that cannot be written must not cost the page."""
     if value.isascii():
         return value
@@ -25,7 +25,7 @@ def labels(values: Mapping[str, str]) -> bytes:
 
 
 def _escaped(value: str) -> str:
-    return clean(value).replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return encodable(value).replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def numbers(values: Sequence[float]) -> list[bytes]:
