@@ -198,9 +198,6 @@ def _watched(offices: Iterable[Institution]) -> Inventory:
     return Inventory({office.subdomain: office for office in offices})
 
 
-_PAGES = html.environment()
-
-
 def is_shown(fleet: Fleet, now: float = NOW + 60) -> None:
     """The metrics, the JSON and the pages can be drawn, and are what they should be."""
     page = Page(OwnMetrics("1.0"))
@@ -217,7 +214,6 @@ def is_shown(fleet: Fleet, now: float = NOW + 60) -> None:
     for standing in fleet:
         json.dumps(facts_of_institution(standing), allow_nan=False)
         shown = html.render(
-            _PAGES,
             "institution.html",
             root="./",
             static_version="1",

@@ -1,4 +1,4 @@
-"""Jinja with our words: every value escaped, every instant with its time zone."""
+"""The Jinja environment: every value escaped, every instant shown with its time zone."""
 
 from functools import cache
 from typing import Any
@@ -49,11 +49,11 @@ MAIN_CONDITIONS = (
     Condition.FRESH,
     Condition.RESTING,
 )
-"""Those that are always shown large; the others only where there are any."""
+"""Always shown, and large; the other conditions only if a sync is in them."""
 
 
 @cache
-def environment() -> Environment:
+def _environment() -> Environment:
     """The templates of this package, with the filters and words that they use."""
     loaded = Environment(
         loader=PackageLoader(__package__ or ""),
@@ -96,9 +96,9 @@ def environment() -> Environment:
     return loaded
 
 
-def render(loaded: Environment, name: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything
+def render(name: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything
     """The page of that template."""
-    return loaded.get_template(name).render(**values)
+    return _environment().get_template(name).render(**values)
 
 
 def _when(at: float, zone: str, now: float) -> Markup:
