@@ -1,4 +1,4 @@
-"""Institutions asked one by one: evenly, a bounded number at a time."""
+"""Asking about institutions one by one: evenly spread, a bounded number at a time."""
 
 import asyncio
 import logging
@@ -21,15 +21,15 @@ Found = Mapping[str, tuple[Sync, ...] | None]
 """What was found, by subdomain; None where the poll failed."""
 
 
-def why(error: PollError) -> dict[str, str]:
-    """A failure as facts for the log."""
+def failure_facts(error: PollError) -> dict[str, str]:
+    """A failed poll as fields of a log line."""
     return {"reason": error.reason, "error": str(error)}
 
 
 async def guarded(asking: Awaitable[_T], **facts: str) -> _T:
-    """What is asked for. Raises PollError, also when the answer meets a fault of ours.
+    """Await the answer. Raises PollError, also where a bug of this program raised anything else.
 
-    Such a fault spoils its own poll only, and is logged with its traceback and these facts.
+    A bug then spoils only its own poll; it is logged with its traceback and `facts`.
     """
     try:
         return await asking
@@ -76,7 +76,7 @@ class Asking:
     async def each(
         self, institutions: Sequence[Institution], spread: float, failures: Failures
     ) -> Found:
-        """Poll each of them, evenly over `spread` seconds. A wake-up breaks it off."""
+        """Poll each of them, evenly spread over `spread` seconds. A wake-up ends it early."""
         began = now()
         gap = spread / max(len(institutions), 1)
         queue = iter(enumerate(institutions))
@@ -90,7 +90,7 @@ class Asking:
                     return
                 with self._budget.asking():
                     found[institution.subdomain] = await self._ask(institution, failures)
-                # Those that still wait may wait as long again: a pause for each of them.
+                # The other workers may wait as long again: each may meet a pause of its own.
                 self._rest.alive(self._api.patience)
 
         async with asyncio.TaskGroup() as group:
@@ -104,13 +104,9 @@ class Asking:
         try:
             syncs = await guarded(self._api.syncs(institution), institution=subdomain)
         except PollError as error:
-            logger.debug("poll failed", extra={"institution": subdomain, **why(error)})
-            self._did_not_answer(subdomain, error, failures)
-        else:
-            self._latest.record(Poll(subdomain, self._clock(), syncs))
-            return syncs
-        return None
-
-    def _did_not_answer(self, subdomain: str, error: PollError, failures: Failures) -> None:
-        failures.add(error)
-        self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))
+            logger.debug("poll failed", extra={"institution": subdomain, **failure_facts(error)})
+            failures.add(error)
+            self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))
+            return None
+        self._latest.record(Poll(subdomain, self._clock(), syncs))
+        return syncs
