@@ -179,7 +179,7 @@ def test_older_observations_do_not_undo_what_is_known_from_later_on(
     learned(recently - 30 * DAY, 42)
     known = shown()
     assert learned(recently - 30 * DAY, 20)[1:] == [
-        "1 more are left as they are: the file knows them from later on."
+        "1 more are left as they are: the file has newer data about them."
     ]
     assert shown() == known
 
@@ -194,7 +194,7 @@ def test_older_observations_do_not_undo_what_is_known_from_later_on(
     ("words", "sentence"),
     [
         (["schedules", "smiles"], "names no file"),
-        (["learn", "--observations", "seen"], "nowhere to learn to"),
+        (["learn", "--observations", "seen"], "no file to save patterns to"),
         (["learn", "--observations", os.devnull, "--state-file", "{}"], "no observation to learn"),
         (["learn", "--observations", "/nowhere", "--state-file", "{}"], "/nowhere cannot be read"),
         (

@@ -84,7 +84,7 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
 
 
 def _left_over(settings: Settings, rules: Rules, inventory: Inventory) -> int:
-    """0, or 1 after a sentence if there are institutions and no shard would watch any."""
+    """The exit code: 1, with a message, if there are institutions but no shard watches any."""
     is_let_pass = (settings.watches(i.subdomain) and rules.monitored(i) for i in inventory)
     if not inventory or any(is_let_pass):
         return 0
@@ -93,7 +93,7 @@ def _left_over(settings: Settings, rules: Rules, inventory: Inventory) -> int:
 
 
 class _Found(NamedTuple):
-    """The fleet call's answer, None without one; refused is told apart from failed."""
+    """The answer to the fleet call, None if it was refused or failed."""
 
     answer: Answer | None
     is_refused: bool = False
@@ -189,7 +189,7 @@ def _fleet(
 
 
 def _print_without_deadline(fleet: Fleet) -> None:
-    """Name the syncs of which an allowance cannot run out: such a silence would never be told."""
+    """Print the syncs with an allowance that cannot run out: their silence would never alert."""
     silent = [
         f"{standing.institution.subdomain} / {sync.sync.name}: {', '.join(endless)}"
         for standing, sync in fleet.syncs()
@@ -210,14 +210,14 @@ def _endless(sync: SyncStanding) -> Iterator[str]:
 
 
 class _Shown(NamedTuple):
-    """A schedule to print, and for which types of syncs it was made."""
+    """A schedule to print, and the types of syncs that it applies to."""
 
     expectation: Expectation
     kinds: str
 
 
 def _in_use(fleet: Fleet) -> Iterator[_Shown]:
-    """The configured expectations of the fleet."""
+    """The configured schedules that syncs of the fleet use."""
     kinds: dict[Expectation, set[str]] = {}
     for _, sync in fleet.syncs():
         if sync.expectation.source is Source.CONFIGURED:
@@ -227,9 +227,9 @@ def _in_use(fleet: Fleet) -> Iterator[_Shown]:
 
 
 def _of_rules(rules: Rules, settings: Settings, fleet: Fleet | None) -> Iterator[_Shown]:
-    """Every schedule that no sync has, in the default zone: it can be looked at all the same.
+    """The configured schedules that no sync uses, in the default zone.
 
-    Without a fleet nobody knows which syncs there are.
+    Without a fleet it is not known which syncs there are: then all of them.
     """
     used = {sync.expectation.schedule for _, sync in fleet.syncs()} if fleet else set()
     why = "used by no sync" if fleet else "the default zone, since syncs are not known"

@@ -1,4 +1,4 @@
-"""A running exporter, put together from its parts, and the files that it follows."""
+"""A running exporter, assembled from its parts, and the files that it reloads."""
 
 import asyncio
 import gc
@@ -32,21 +32,21 @@ from nexhealth_exporter.webconfig import WebConfig
 logger = logging.getLogger(__name__)
 
 REVISION_VARIABLE = "NEXHEALTH_REVISION"
-"""Set by the image's build, not by operators: hence not a setting."""
+"""Set when the image is built, not by operators, and so not a setting."""
 
 LOOK_SECONDS = 30.0
-"""How often files are looked at: mounted ConfigMaps and Secrets send no signal."""
+"""How often files are checked for changes: mounted ConfigMaps and Secrets send no signal."""
 
 LEARN_AGAIN_SECONDS, LONGEST_LEARN_AGAIN_SECONDS = 5.0, 600.0
-"""A Prometheus that does not tell the past may be starting too: asked again, ever less often."""
+"""First and longest wait before another attempt: Prometheus may be starting as well."""
 
 LONGEST_START_SECONDS = 60.0
-"""Ready after this time even if the first round has not ended: its metrics are worth a scrape."""
+"""Ready after this time even if the first round has not ended: what is known can be scraped."""
 
 
 async def past_of(settings: Settings, rules: Rules, url: str) -> Fleet:
-    """The fleet as it would be after the last six weeks, by the history of a Prometheus."""
-    # Imported late: few have such a past to read, and all wait for the start.
+    """The fleet as it would be after the last six weeks in the history of a Prometheus."""
+    # Imported late, to keep the start fast: few have such a past to read.
     from nexhealth_exporter.backtest import Replay  # noqa: PLC0415
     from nexhealth_exporter.backtest.prometheus import (  # noqa: PLC0415
         HISTORY_SECONDS,
@@ -57,15 +57,15 @@ async def past_of(settings: Settings, rules: Rules, url: str) -> Fleet:
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
     async for batch in history(url, end - HISTORY_SECONDS, end):
         replay.feed(batch, is_reported=False)
-        await asyncio.sleep(0)  # where it can be told to stop
+        await asyncio.sleep(0)  # a point at which it can be cancelled
     return replay.fleet
 
 
 class Exporter:
-    """A poller, the page drawn of it, and the files that both follow; made from settings.
+    """A poller, the pages that show its fleet, and the files that configure both.
 
-    What is in force is replaced whole by `reload`; a file that cannot be used changes nothing.
-    `seen` is what the files were before they were read.
+    `reload` replaces the configuration as a whole; a file that cannot be used changes nothing.
+    `seen` is the fingerprint of the files from before they were read.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Exporter:
         self._web_seen = _of_web(files.web, seen)
 
     def view(self) -> View:
-        """What the HTTP server may know."""
+        """What the HTTP server can ask."""
         return View(
             fleet=lambda: self.poller.latest,
             now=time.time,
@@ -123,9 +123,9 @@ class Exporter:
         return "" if is_ours else f"; if it is watched, then by shard {number} of {shards}"
 
     def reload(self) -> bool:
-        """Read the files again; whether what they say is in force now.
+        """Read the files again; whether that succeeded. Never raises.
 
-        A fault of ours is logged with its traceback: it must not end what runs.
+        A bug here is logged with its traceback; it must not stop the exporter.
         """
         try:
             seen = _fingerprinted(self._settings)
@@ -146,7 +146,7 @@ class Exporter:
         return True
 
     def _take(self, files: Files, seen: Fingerprint) -> None:
-        # Whatever may meet a fault of ours is made first: all of it comes into force, or nothing.
+        # First do all that may fail, so that either everything comes into force or nothing.
         rules, web = files.rules, files.web
         policy = policy_of(self._settings, rules)
         is_watched = watches(self._settings, rules)
@@ -169,7 +169,7 @@ class Exporter:
                 found = await asyncio.to_thread(_fingerprinted, self._settings)
             except Exception:
                 if not is_blind:
-                    logger.exception("whether files have changed cannot be told")
+                    logger.exception("cannot check whether files have changed")
                 is_blind = True
                 continue
             is_blind = False
@@ -179,10 +179,10 @@ class Exporter:
                 self.reload()
 
     async def stay_small(self) -> None:
-        """Give back after each round what it took. Never ends."""
+        """Return unused memory to the system after each round. Never ends."""
         await self.poller.round_ended()
-        # What the start and the first round made stays: searching it for garbage again and again
-        # would stall the loop.
+        # What the start and the first round have made is long-lived: if each garbage collection
+        # searched it, the event loop would stall.
         gc.collect()
         gc.freeze()
         while True:
@@ -194,7 +194,7 @@ class Exporter:
         await self._persistence.save_regularly(lambda: self.poller.latest)
 
     async def learn_from_history(self) -> None:
-        """Take over the past from a Prometheus, if there is one and no state yet."""
+        """Learn from a Prometheus, if one is set and nothing has been learned yet. Never ends."""
         url = self._settings.prometheus_url
         if url is None or not self._persistence.is_empty:
             await asyncio.Event().wait()
@@ -207,15 +207,15 @@ class Exporter:
         await asyncio.Event().wait()
 
     async def _learned_from(self, url: str) -> bool:
-        """Whether a Prometheus told the past."""
+        """Try to learn from a Prometheus; whether that succeeded."""
         try:
-            # In a thread, with a loop of its own: polls and scrapes must not wait for it.
+            # In a thread with a loop of its own, so that polls and scrapes need not wait.
             past = await apart(lambda: past_of(self._settings, self.files.rules, url))
         except ExporterError as error:
             facts = {"error": str(error)}
             logger.warning("nothing learned from Prometheus yet, asking again", extra=facts)
             return False
-        except Exception:  # a fault of ours, which must not end what runs
+        except Exception:  # a bug, which must not stop the exporter
             logger.exception("nothing learned from Prometheus yet, asking again")
             return False
         self.poller.recall(dict(past.memory()))
@@ -223,7 +223,7 @@ class Exporter:
         return True
 
     async def serve(self, ready: Callable[[int], None]) -> None:
-        """Listen, and listen anew when TLS changes; `ready` gets the port. Never ends."""
+        """Serve, and restart the server when TLS changes; `ready` gets the port. Never ends."""
         address = self._settings.listen_address
         port = address.port
         while True:
@@ -262,7 +262,7 @@ class Exporter:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Exporter]:
-    """An exporter whose client is connected. Raises ConfigError if it can never work."""
+    """An exporter with an open API client. Raises ConfigError if it can never work."""
     seen = _fingerprinted(settings)
     files = read_files(settings)
     api_key = ApiKey(settings)
@@ -280,12 +280,12 @@ async def opened(settings: Settings) -> AsyncIterator[Exporter]:
 
 
 def _fingerprinted(settings: Settings) -> Fingerprint:
-    """Of the files, and of those that they name now: one that is missing may come later."""
+    """The fingerprint of all files, including those that the web configuration names now."""
     web = settings.web_config_file
     files = (settings.config_file, settings.api_key_file, web, *webconfig.named(web))
     return fingerprint(path for path in files if path)
 
 
 def _of_web(web: WebConfig, seen: Fingerprint) -> Fingerprint:
-    """What its files were before it was read: those of later may not be what it holds."""
+    """The fingerprint of its files from before they were read, so that no change is missed."""
     return {path: seen.get(path) for path in web.files}

@@ -1,4 +1,4 @@
-"""`status`: one round, printed worst first."""
+"""`status`: polls once and prints every sync, worst first."""
 
 import json
 import sys
@@ -59,11 +59,11 @@ async def _polled(settings: Settings) -> Fleet:
 
 
 def _print(found: list[report.Row]) -> None:
-    # Piped, a table is as wide as it needs: whoever reads it further wants no broken lines.
+    # In a pipe, lines are not wrapped, so that other programs can read them.
     console = Console(width=None if sys.stdout.isatty() else 1000)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in COLUMNS:
-        table.add_column(column, overflow="fold")  # never cut: an office is known by its name
+        table.add_column(column, overflow="fold")  # never truncated: names must stay whole
     for row in found:
         sync = row.sync
         cells = (
@@ -79,7 +79,7 @@ def _print(found: list[report.Row]) -> None:
     overdue = sum(row.is_overdue for row in found)
     blind = sum(row.is_blind for row in found)
     asides = f", {blind} could not be polled" if blind else ""
-    # Printed by us: Rich ends the program when a pipe is closed.
+    # Printed here, because Rich exits the program when a pipe is closed.
     with console.capture() as drawn:
         console.print(table)
         console.print(f"{syncs} syncs, {overdue} overdue{asides}")
