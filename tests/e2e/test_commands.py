@@ -306,7 +306,7 @@ async def test_check_tells_allowances_that_let_a_page_come_first(tmp_path: Path)
         env = settings(simulator, CONFIG_FILE=str(config))
         code, said = await finished("check", env=env)
 
-    assert (code, "line 2 a page after 1 h: no page comes before" in said) == (0, True), said
+    assert (code, "line 2 pages after 1 h; the page is delayed" in said) == (0, True), said
 
 
 async def test_an_entry_that_matches_nothing_moves_no_terminal(tmp_path: Path) -> None:

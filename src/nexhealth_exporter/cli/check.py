@@ -84,7 +84,7 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
 
 
 def _left_over(settings: Settings, rules: Rules, inventory: Inventory) -> int:
-    """The exit code: 1, with a message, if there are institutions but no shard watches any."""
+    """0, or 1 after a sentence if there are institutions and no shard would watch any."""
     is_let_pass = (settings.watches(i.subdomain) and rules.monitored(i) for i in inventory)
     if not inventory or any(is_let_pass):
         return 0

@@ -191,7 +191,7 @@ class Exporter:
 
     async def save_learned(self) -> None:
         """Save what is learned, once a minute and at the end. Never ends."""
-        await self._persistence.save_regularly(lambda: self.poller.latest)
+        await self._persistence.keep(lambda: self.poller.latest)
 
     async def learn_from_history(self) -> None:
         """Learn from a Prometheus, if one is set and nothing has been learned yet. Never ends."""

@@ -1,4 +1,4 @@
-"""What outlives an exporter: loaded at start, saved every minute and at the end."""
+"""What an exporter has learned: read at start, saved once a minute and at the end."""
 
 import asyncio
 import logging
@@ -76,14 +76,14 @@ class Persistence:
         answers, self._answers = self._answers, []
         return found, answers
 
-    async def save_regularly(self, latest: Callable[[], Fleet]) -> None:
-        """Save once a minute until cancelled, and once more then."""
+    async def keep(self, latest: Callable[[], Fleet]) -> None:
+        """Save until cancelled, and once more then."""
         try:
             while True:
                 await asyncio.sleep(SAVE_SECONDS)
                 await asyncio.to_thread(self.save, latest())
         finally:
-            # Nothing else runs any more, so blocking the loop does no harm.
+            # The last word: nothing else runs any more, so the loop may wait for it.
             self.save(latest())
             self._close()
 

@@ -21,7 +21,7 @@ Found = Mapping[str, tuple[Sync, ...] | None]
 """What was found, by subdomain; None where the poll failed."""
 
 
-def failure_facts(error: PollError) -> dict[str, str]:
+def why(error: PollError) -> dict[str, str]:
     """A failed poll as fields of a log line."""
     return {"reason": error.reason, "error": str(error)}
 
@@ -76,7 +76,7 @@ class Asking:
     async def each(
         self, institutions: Sequence[Institution], spread: float, failures: Failures
     ) -> Found:
-        """Poll each of them, evenly spread over `spread` seconds. A wake-up ends it early."""
+        """Poll each of them, evenly over `spread` seconds. A wake-up breaks it off."""
         began = now()
         gap = spread / max(len(institutions), 1)
         queue = iter(enumerate(institutions))
@@ -90,7 +90,7 @@ class Asking:
                     return
                 with self._budget.asking():
                     found[institution.subdomain] = await self._ask(institution, failures)
-                # The other workers may wait as long again: each may meet a pause of its own.
+                # Those that still wait may wait as long again: a pause for each of them.
                 self._rest.alive(self._api.patience)
 
         async with asyncio.TaskGroup() as group:
@@ -104,9 +104,13 @@ class Asking:
         try:
             syncs = await guarded(self._api.syncs(institution), institution=subdomain)
         except PollError as error:
-            logger.debug("poll failed", extra={"institution": subdomain, **failure_facts(error)})
-            failures.add(error)
-            self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))
-            return None
-        self._latest.record(Poll(subdomain, self._clock(), syncs))
-        return syncs
+            logger.debug("poll failed", extra={"institution": subdomain, **why(error)})
+            self._did_not_answer(subdomain, error, failures)
+        else:
+            self._latest.record(Poll(subdomain, self._clock(), syncs))
+            return syncs
+        return None
+
+    def _did_not_answer(self, subdomain: str, error: PollError, failures: Failures) -> None:
+        failures.add(error)
+        self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))

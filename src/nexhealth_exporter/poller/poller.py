@@ -9,7 +9,7 @@ from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Answer, Institution, Inventory
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
-from nexhealth_exporter.poller.asking import Asking, failure_facts, guarded
+from nexhealth_exporter.poller.asking import Asking, guarded, why
 from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
@@ -165,9 +165,7 @@ class Poller:
             inventory = await guarded(self._api.inventory())
         except PollError as error:
             self._meter.poll_failed(error.reason)
-            logger.warning(
-                "inventory failed, going on with what is known", extra=failure_facts(error)
-            )
+            logger.warning("inventory failed, going on with what is known", extra=why(error))
             return
         finally:
             self._attempted.set()
@@ -181,7 +179,7 @@ class Poller:
         self._inventory = inventory
         mine = {i.subdomain: i for i in inventory if self._watches(i)}
         if not mine:
-            cause = "the settings leave out all" if inventory else "the key sees none"
+            cause = "all of the key's are left out" if inventory else "the key sees none"
             facts = {"institutions": len(inventory)}
             logger.warning("no institution is watched: %s", cause, extra=facts)
         self._latest.watch(Inventory(mine))

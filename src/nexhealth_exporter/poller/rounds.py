@@ -1,4 +1,4 @@
-"""One round of polls: whom to ask, and in which scope."""
+"""One round: whom to ask, in which scope."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.plan import Plan, Scope
-from nexhealth_exporter.poller.asking import Asking, Failures, failure_facts, guarded
+from nexhealth_exporter.poller.asking import Asking, Failures, guarded, why
 from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.left_out import LeftOut
@@ -17,15 +17,13 @@ from nexhealth_exporter.poller.rest import Rest, now
 logger = logging.getLogger(__name__)
 
 FLEET_REFUSED = frozenset({400, 403, 404})
-"""HTTP statuses of the fleet call after which institutions are asked one by one.
-
-After any other failure, the next round tries the fleet call again."""
+"""Answers to the fleet call that say: ask by institution. Anything else may pass."""
 
 
 class Rounds:
-    """Polls every institution once per call of `poll`.
+    """Polls everybody once, each time it is told to.
 
-    `left_out` are the institutions that the latest successful fleet answer left out;
+    `left_out` are the institutions that the latest good answer about the fleet lacks;
     `is_fleet_refused` is True while the key may not ask for the whole fleet.
     """
 
@@ -51,7 +49,7 @@ class Rounds:
         self._clock = clock
 
     async def poll(self, made: Plan, spread: float) -> None:
-        """Make one round by this plan, spread over so many seconds."""
+        """One round by this plan, spread over so many seconds."""
         began = now()
         failures = Failures(self._meter)
         watched = {s.institution.subdomain: s.institution for s in self._latest.fleet}
@@ -69,16 +67,16 @@ class Rounds:
         _log(ended, len(self._latest.fleet.standings), failures)
 
     async def try_fleet_again(self, inventory: Inventory) -> bool:
-        """Try the fleet call, which the key may have been granted since; whether it succeeded.
+        """Ask for the fleet once, whether it answers: the key may have been given the call since.
 
-        Unless it is refused again, the next round makes the fleet call.
+        Only another refusal keeps the institutions being asked one by one.
         """
         try:
             await self._ask_fleet(inventory)
         except PollError as error:
             Failures(self._meter).add(error)
             self.is_fleet_refused = error.status in FLEET_REFUSED
-            logger.warning("fleet call fails again", extra=failure_facts(error))
+            logger.warning("fleet call fails again", extra=why(error))
             return False
         self.is_fleet_refused = False
         return True
@@ -86,7 +84,7 @@ class Rounds:
     async def _by_fleet(
         self, watched: Mapping[str, Institution], made: Plan, spread: float, failures: Failures
     ) -> bool:
-        """One call for all, then one for each that its answer leaves out; whether any succeeded."""
+        """One call for all, then those alone that its answer leaves out; whether any succeeded."""
         try:
             answer = await self._ask_fleet(Inventory(watched))
             at = self._clock()
@@ -95,11 +93,11 @@ class Rounds:
         except PollError as error:
             return await self._without_fleet(error, watched, spread, failures)
         left_out = {s: i for s, i in watched.items() if s not in answer}
-        del answer, polls  # megabytes, and asking those left out may take the whole interval
+        del answer, polls  # megabytes, and those that are left out may take the whole interval
         self.left_out.keep(left_out)
         spare = self._budget.spare
         due = self.left_out.due(left_out, now(), made.seldom_interval, spare)
-        # These are known to have no syncs, and the fleet answer confirms it.
+        # Known to have none: the fleet's answer confirms it.
         confirmed = [s for s in left_out.keys() - set(due) if self.left_out.is_known_empty(s)]
         await self._latest.record_all(Poll(subdomain, at, ()) for subdomain in confirmed)
         found = await self._asking.each([left_out[s] for s in due], spread, failures)
@@ -122,9 +120,9 @@ class Rounds:
         failures.add(error)
         if error.status in FLEET_REFUSED:
             self.is_fleet_refused = True
-            logger.warning("fleet call refused, polling by institution", extra=failure_facts(error))
+            logger.warning("fleet call refused, polling by institution", extra=why(error))
             return await self._by_institution(watched, spread, failures)
-        logger.warning("fleet call failed, going on with what is known", extra=failure_facts(error))
+        logger.warning("fleet call failed, going on with what is known", extra=why(error))
         at = self._clock()
         alone = {s: i for s, i in watched.items() if self.left_out.has_syncs(s)}
         await self._latest.record_all(

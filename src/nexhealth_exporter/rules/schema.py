@@ -16,7 +16,7 @@ from nexhealth_exporter.rules import words
 LONGEST_LABEL = 200
 
 Leaf = tuple[IntegrationType, Operation, Severity]
-"""What one allowance is for."""
+"""The key of one allowance."""
 
 
 def _timezone(name: str) -> str:
@@ -67,7 +67,7 @@ def _named(schedules: "dict[str, ScheduleTable]") -> "dict[str, ScheduleTable]":
         for name in schedules:
             _label(name)
     except ValueError as error:
-        raise ValueError(f"has a name that is none: it {error}") from None
+        raise ValueError(f"has an invalid name; it {error}") from None
     return schedules
 
 
@@ -91,9 +91,9 @@ class ScheduleTable(Table):
     closures: list[Dates] = Field(default=[], examples=['["2026-12-24..2027-01-02"]'])
 
     def schedule(self, name: str) -> Schedule:
-        """The schedule as the core wants it."""
+        """The schedule as the core uses it."""
         pairs = [(day, w) for days, windows in self.hours.items() for w in windows for day in days]
-        # Lunch is the same on each day, so what lies after midnight is too.
+        # Lunch is the same every day, and so is its part after midnight.
         lunch = words.split_at_midnight((0, window) for window in self.lunch)
         return Schedule(
             name=name,
@@ -105,7 +105,7 @@ class ScheduleTable(Table):
 
 
 class Match(Table):
-    """Which institutions or syncs an entry is about; all that is given must fit."""
+    """Which institutions or syncs an entry is about; all given conditions must hold."""
 
     example = '{subdomain: "smile-*"}, or {} for all'
 
@@ -116,11 +116,11 @@ class Match(Table):
 
     @property
     def asks_for_sync(self) -> bool:
-        """True when it looks at a sync and not at the institution alone."""
+        """Whether it has conditions on a sync, and not only on the institution."""
         return self.emr is not None or self.integration_type is not None
 
     def __str__(self) -> str:
-        """The conditions in words."""
+        """The conditions as text."""
         ids = None if self.id is None else ", ".join(map(str, sorted(self.id)))
         given = {
             "subdomain": self.subdomain,
@@ -170,7 +170,7 @@ class Directions(Pair):
         return self
 
     def leaves(self) -> Iterator[tuple[Operation, Severity, Bounds]]:
-        """Every allowance that is given; that of a direction before that of both."""
+        """Every given allowance; that of one direction takes precedence over that of both."""
         for operation, own in ((Operation.READ, self.read), (Operation.WRITE, self.write)):
             for severity in Severity:
                 span = (own.of(severity) if own else None) or self.of(severity)
@@ -194,7 +194,7 @@ class Allowance(Table):
         return self
 
     def leaves(self) -> Iterator[tuple[Leaf, Bounds]]:
-        """Every allowance that is given."""
+        """Every given allowance with its key."""
         given = {
             IntegrationType.SERVER: self.server,
             IntegrationType.CLOUD: self.cloud,
@@ -206,7 +206,7 @@ class Allowance(Table):
 
 
 class Entry(Table):
-    """What is said of the syncs or institutions that match."""
+    """What holds for the syncs or institutions that match."""
 
     example = "{match: {}, schedule: standard}"
 
