@@ -11,18 +11,18 @@ from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.deflate import Part, part
 from nexhealth_exporter.exposition.lags import Lags
 from nexhealth_exporter.exposition.row import (
+    INSTITUTION_COLUMNS,
+    INSTITUTION_INFO,
     MARKS,
-    OFFICE_COLUMNS,
-    OFFICE_INFO,
     OPEN,
     SYNC_COLUMNS,
     SYNC_INFO,
     Column,
     Rows,
+    institution_cells,
     institution_id_pair,
-    office_cells,
-    office_info,
-    office_pairs,
+    institution_info,
+    institution_pairs,
     sync_cells,
     sync_pairs,
 )
@@ -37,7 +37,7 @@ EXPECTED_DOWNTIME = Column(table.EXPECTED_DOWNTIME, OPEN)
 
 COLUMNS = (
     *SYNC_COLUMNS,
-    *OFFICE_COLUMNS,
+    *INSTITUTION_COLUMNS,
     *LAG,
     *UNEXPECTED_LAG,
     EXPECTED_UP,
@@ -97,13 +97,13 @@ class Block:
         self.fallbacks = 0
         self._reset(_Layout([], [], [], []), [], [])
 
-    def _reset(self, layout: _Layout, offices: list[bytes], syncs: list[bytes]) -> None:
+    def _reset(self, layout: _Layout, institutions: list[bytes], syncs: list[bytes]) -> None:
         """Start over with these lines, all of them without values."""
         self._layout = layout
-        self._stamps = [0] * len(offices)
+        self._stamps = [0] * len(institutions)
         """Those of the standings that were drawn."""
-        self._groups: list[str | None] = [None] * len(offices)
-        self._offices = Rows(OFFICE_COLUMNS, offices)
+        self._groups: list[str | None] = [None] * len(institutions)
+        self._institutions = Rows(INSTITUTION_COLUMNS, institutions)
         self._syncs = Rows(SYNC_COLUMNS, syncs)
         self._hours: list[Hours | None] = [None] * len(syncs)
         self._reasons: list[_RestReason] = [None] * len(syncs)
@@ -161,22 +161,22 @@ class Block:
             first += len(syncs)
 
     def _rebuild(self, layout: _Layout) -> Iterator[None]:
-        offices, syncs = list[bytes](), list[bytes]()
+        institutions, syncs = list[bytes](), list[bytes]()
         named = zip(layout.names, layout.kinds, strict=True)
         for institution, number in zip(layout.institutions, layout.counts, strict=True):
-            pairs = office_pairs(institution)
-            offices.append(pairs)
+            pairs = institution_pairs(institution)
+            institutions.append(pairs)
             syncs += [sync_pairs(pairs, *its) for its in islice(named, number or 0)]
             yield
-        self._reset(layout, offices, syncs)
+        self._reset(layout, institutions, syncs)
 
     def _update_institution(self, number: int, standing: Standing) -> None:
         if self._groups[number] == standing.group:
-            info = self._offices.cell(OFFICE_INFO, number)
+            info = self._institutions.cell(INSTITUTION_INFO, number)
         else:
-            info = office_info(standing)
+            info = institution_info(standing)
             self._groups[number] = standing.group
-        self._stale |= self._offices.put(number, office_cells(standing, info))
+        self._stale |= self._institutions.put(number, institution_cells(standing, info))
 
     def _update_sync(self, at: int, standing: SyncStanding) -> None:
         changed = self._syncs.put(at, sync_cells(standing))
@@ -255,9 +255,9 @@ class Block:
 
     def _lines_of(self, column: Column) -> Lines:
         pairs = self._syncs.pairs
-        if column in OFFICE_COLUMNS:
-            offices, cells = self._offices.pairs, self._offices.column(column)
-            return (offices, cells) if column.is_open else numbered(offices, cells)
+        if column in INSTITUTION_COLUMNS:
+            institutions, cells = self._institutions.pairs, self._institutions.column(column)
+            return (institutions, cells) if column.is_open else numbered(institutions, cells)
         if column is SYNC_INFO:
             return pairs, list(map(add, self._id_pairs(), self._syncs.column(column)))
         if column is EXPECTED_UP:

@@ -63,9 +63,9 @@ SYNC_COLUMNS = (
     *(Column(table.UP[op], path=f"sync.{op}_up") for op in Operation),
     SYNC_INFO,
 )
-OFFICE_INFO = Column(table.INSTITUTION_INFO, OPEN)
-OFFICE_COLUMNS = (
-    OFFICE_INFO,
+INSTITUTION_INFO = Column(table.INSTITUTION_INFO, OPEN)
+INSTITUTION_COLUMNS = (
+    INSTITUTION_INFO,
     Column(table.POLL_SUCCESS),
     Column(table.LAST_POLL, is_real=True),
     Column(table.INSTITUTION_SYNCS),
@@ -116,8 +116,8 @@ def sync_cells(standing: SyncStanding) -> tuple[Cell, ...]:
     return (*_values_of(standing), _described(standing))
 
 
-def office_cells(standing: Standing, info: bytes) -> tuple[Cell, ...]:
-    """The cells of OFFICE_COLUMNS for an institution, of which `info` is the first."""
+def institution_cells(standing: Standing, info: bytes) -> tuple[Cell, ...]:
+    """The cells of INSTITUTION_COLUMNS for an institution, of which `info` is the first."""
     return (
         info,
         None if standing.last_poll is None else int(standing.failure is None),
@@ -126,14 +126,14 @@ def office_cells(standing: Standing, info: bytes) -> tuple[Cell, ...]:
     )
 
 
-def office_pairs(institution: Institution) -> bytes:
+def institution_pairs(institution: Institution) -> bytes:
     """The label pairs of an institution, with the brace left open."""
     return b"{" + labels({"institution": institution.subdomain})
 
 
-def sync_pairs(office: bytes, name: str, kind: IntegrationType) -> bytes:
+def sync_pairs(institution: bytes, name: str, kind: IntegrationType) -> bytes:
     """The label pairs of a sync, with the brace left open."""
-    return office + b"," + labels({"sync": name, "integration_type": kind})
+    return institution + b"," + labels({"sync": name, "integration_type": kind})
 
 
 def institution_id_pair(institution: Institution) -> bytes:
@@ -171,7 +171,7 @@ def _described_as(  # noqa: PLR0917 - a cache is keyed by position
     )
 
 
-def office_info(standing: Standing) -> bytes:
+def institution_info(standing: Standing) -> bytes:
     """The end of the line that describes an institution."""
     institution = standing.institution
     return _info(
