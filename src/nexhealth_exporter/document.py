@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from nexhealth_exporter.errors import ConfigError
 
-Node = Any
+YamlNode = Any
 """A node as ruamel.yaml composes it; its `id` is scalar, sequence or mapping."""
 
 Place = tuple[str | int, ...]
@@ -189,7 +189,7 @@ class _Reading:
         self.lines: dict[Place, int] = {}
         self.problems: list[Problem] = []
 
-    def value(self, node: Node, place: Place, line: int) -> Any:  # noqa: ANN401 - what YAML holds
+    def value(self, node: YamlNode, place: Place, line: int) -> Any:  # noqa: ANN401 - what YAML holds
         self.lines[place] = line
         if len(place) > DEEPEST or len(self.lines) > MOST_VALUES:
             raise _too_much(self.name, line)
@@ -199,7 +199,7 @@ class _Reading:
             return [self.value(item, (*place, i), _line(item)) for i, item in enumerate(node.value)]
         return self._scalar(node, place, str(node.tag).removeprefix(_YAML))
 
-    def _pairs(self, node: Node, place: Place) -> Iterator[tuple[str, Any]]:
+    def _pairs(self, node: YamlNode, place: Place) -> Iterator[tuple[str, Any]]:
         seen: dict[str, int] = {}
         for key, value in node.value:
             name, line = _whole(str(key.value)), _line(key)
@@ -213,7 +213,7 @@ class _Reading:
             seen[name] = line
             yield name, self.value(value, (*place, name), line)
 
-    def _scalar(self, node: Node, place: Place, kind: str) -> Any:  # noqa: ANN401
+    def _scalar(self, node: YamlNode, place: Place, kind: str) -> Any:  # noqa: ANN401
         text = _whole(str(node.value))
         if any(map(_is_half, text)):
             self._wrong(place, "has half of a character; write the whole one")
@@ -244,7 +244,7 @@ def _is_half(character: str) -> bool:
     return "\ud800" <= character <= "\udfff"
 
 
-def _line(node: Node) -> int:
+def _line(node: YamlNode) -> int:
     return _line_of(node.start_mark)
 
 

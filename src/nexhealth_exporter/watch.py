@@ -17,12 +17,12 @@ def fingerprint(paths: Iterable[Path]) -> Fingerprint:
     return {path: _digest(path) for path in paths}
 
 
-def is_lasting(path: Path) -> bool:
+def is_regular_file(path: Path) -> bool:
     """Whether it is a regular file, which can be read again and again."""
     return stat.S_ISREG(_mode(path))
 
 
-def gives_once(path: Path) -> bool:
+def is_readable_once(path: Path) -> bool:
     """Whether its content is gone once it was read, as that of a pipe."""
     mode = _mode(path)
     return bool(mode) and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
@@ -37,7 +37,7 @@ def _mode(path: Path) -> int:
 
 
 def _digest(path: Path) -> str | None:
-    if not is_lasting(path):
+    if not is_regular_file(path):
         return None
     try:
         with path.open("rb") as file:

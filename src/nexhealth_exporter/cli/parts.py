@@ -17,7 +17,7 @@ from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.rules import load as load_rules
 from nexhealth_exporter.settings import ApiKey, LogLevel, Settings, proxy_to, without_password
-from nexhealth_exporter.watch import gives_once
+from nexhealth_exporter.watch import is_readable_once
 from nexhealth_exporter.webconfig import WebConfig
 
 
@@ -38,12 +38,12 @@ def read_files(settings: Settings, before: Files | None = None) -> Files:
     known = before or Files(Rules(), WebConfig())
     rules, web = known.rules, known.web
     try:
-        if before is None or not _gives_once(settings.config_file):
+        if before is None or not _is_readable_once(settings.config_file):
             rules = load_rules(settings.config_file)
     except ConfigError as error:
         problems.append(str(error))
     try:
-        if before is None or not _gives_once(settings.web_config_file):
+        if before is None or not _is_readable_once(settings.web_config_file):
             web = webconfig.load(settings.web_config_file)
     except ConfigError as error:
         problems.append(str(error))
@@ -52,8 +52,8 @@ def read_files(settings: Settings, before: Files | None = None) -> Files:
     return Files(rules, web)
 
 
-def _gives_once(path: Path | None) -> bool:
-    return path is not None and gives_once(path)
+def _is_readable_once(path: Path | None) -> bool:
+    return path is not None and is_readable_once(path)
 
 
 def policy_of(settings: Settings, rules: Rules) -> Policy:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from nexhealth_exporter.expectation.allowance import AllowanceRules, Bounds
 from nexhealth_exporter.expectation.schedule import DateRange, Schedule
-from nexhealth_exporter.model import Institution, IntegrationType, Operation, Severity, SyncFacts
+from nexhealth_exporter.model import Institution, Operation, Severity, SyncFacts
 from nexhealth_exporter.report.words import duration
 from nexhealth_exporter.rules.matching import Entries, T
 
 if TYPE_CHECKING:
-    from nexhealth_exporter.rules.schema import ClosureEntry, Entry
+    from nexhealth_exporter.rules.schema import AllowanceKey, ClosureEntry, Entry
 
 _NO_ALLOWANCE: AllowanceRules = {}
 """Shared by all syncs without a configured allowance."""
@@ -54,7 +54,7 @@ class Rules:
             return _NOTHING
         schedule: str | None = None
         timezone: str | None = None
-        allowance: dict[tuple[IntegrationType, Operation, Severity], Bounds] = {}
+        allowance: dict[AllowanceKey, Bounds] = {}
         for _, matcher, entry in self.institutions.of_institution(institution):
             if not matcher.sync(*facts):
                 continue
@@ -127,7 +127,7 @@ class Rules:
         return tuple(sorted(found))
 
     def _crossed(self, institution: Institution, facts: SyncFacts) -> Iterator[str]:
-        given: dict[tuple[IntegrationType, Operation, Severity], tuple[int, Bounds]] = {}
+        given: dict[AllowanceKey, tuple[int, Bounds]] = {}
         for position, matcher, entry in self.institutions.of_institution(institution):
             if entry.allowance and matcher.sync(*facts):
                 for leaf, bounds in entry.allowance.leaves():

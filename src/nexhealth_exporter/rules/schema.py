@@ -15,7 +15,7 @@ from nexhealth_exporter.rules import words
 
 LONGEST_LABEL = 200
 
-Leaf = tuple[IntegrationType, Operation, Severity]
+AllowanceKey = tuple[IntegrationType, Operation, Severity]
 """The key of one allowance."""
 
 
@@ -75,7 +75,7 @@ Days = Annotated[tuple[int, ...], PlainValidator(words.weekdays)]
 Windows = Annotated[tuple[Window, ...], PlainValidator(words.windows)]
 Hours = dict[Days, Windows]
 Dates = Annotated[DateRange, PlainValidator(words.dates)]
-Span = Annotated[Bounds, PlainValidator(words.bounds)]
+AllowanceBounds = Annotated[Bounds, PlainValidator(words.bounds)]
 
 
 class ScheduleTable(Table):
@@ -131,16 +131,16 @@ class Match(Table):
         return ", ".join(f"{key} {value}" for key, value in given.items() if value is not None)
 
 
-class Pair(Table):
-    """Both severities of one direction."""
+class SeverityAllowances(Table):
+    """Allowances for both severities of one direction."""
 
     example = "{warning: 45m, critical: 2h..5h}"
 
-    warning: Span | None = None
-    critical: Span | None = None
+    warning: AllowanceBounds | None = None
+    critical: AllowanceBounds | None = None
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Pair":
+    def _in_order(self) -> "SeverityAllowances":
         if self.warning and self.critical and not self.warning.precedes(self.critical):
             raise ValueError("lets critical come before warning; make critical the longer one")
         return self
@@ -150,14 +150,14 @@ class Pair(Table):
         return self.warning if severity is Severity.WARNING else self.critical
 
 
-class Directions(Pair):
+class TypeAllowances(SeverityAllowances):
     """Allowances of one integration type: for both directions, or for one."""
 
-    read: Pair | None = None
-    write: Pair | None = None
+    read: SeverityAllowances | None = None
+    write: SeverityAllowances | None = None
 
     @model_validator(mode="after")
-    def _each_in_order(self) -> "Directions":
+    def _each_in_order(self) -> "TypeAllowances":
         given = {(operation, severity): span for operation, severity, span in self.leaves()}
         for operation in Operation:
             warning = given.get((operation, Severity.WARNING))
@@ -183,9 +183,9 @@ class Allowance(Table):
 
     example = "{server: {warning: 45m, critical: 4h}}"
 
-    server: Directions | None = None
-    cloud: Directions | None = None
-    unknown: Directions | None = None
+    server: TypeAllowances | None = None
+    cloud: TypeAllowances | None = None
+    unknown: TypeAllowances | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "Allowance":
@@ -193,7 +193,7 @@ class Allowance(Table):
             raise ValueError("is empty; write one such as {server: {warning: 45m}}")
         return self
 
-    def leaves(self) -> Iterator[tuple[Leaf, Bounds]]:
+    def leaves(self) -> Iterator[tuple[AllowanceKey, Bounds]]:
         """Every given allowance with its key."""
         given = {
             IntegrationType.SERVER: self.server,

@@ -5,7 +5,7 @@ from pathlib import Path
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.settings import values
 from nexhealth_exporter.settings.model import Settings, variable
-from nexhealth_exporter.watch import gives_once
+from nexhealth_exporter.watch import is_readable_once
 
 MOST_BYTES = 1 << 16
 """Of its file; a device that was named by mistake has no end."""
@@ -38,7 +38,7 @@ class ApiKey:
 
     def reread(self) -> None:
         """Read the key from its file now. Raises ConfigError; then the old key stays in force."""
-        if self._file is not None and (self._key is None or not gives_once(self._file)):
+        if self._file is not None and (self._key is None or not is_readable_once(self._file)):
             self._key = self._read(self._file)
 
     @property

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nexhealth_exporter.watch import is_lasting
+from nexhealth_exporter.watch import is_regular_file
 from nexhealth_exporter.webconfig.config import WebConfig
 from nexhealth_exporter.webconfig.users import LONGEST_PASSWORD, MOST_CHECKS, Crowded, Users
 
@@ -24,7 +24,7 @@ def load(path: Path | None) -> WebConfig:
 
 def named(path: Path | None) -> tuple[Path, ...]:
     """The files that the web configuration names now, whether or not they can be used."""
-    if path is None or not is_lasting(path):
+    if path is None or not is_regular_file(path):
         return ()
     from nexhealth_exporter.webconfig import reading  # noqa: PLC0415 - as above
 
