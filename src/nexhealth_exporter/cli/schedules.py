@@ -12,7 +12,7 @@ from nexhealth_exporter.expectation.slots import SLOTS
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
 from nexhealth_exporter.model import WAYS, IntegrationType, Severity, Source
 from nexhealth_exporter.nexhealth.text import clean, shortened
-from nexhealth_exporter.report.words import quoted, subdomain_glob
+from nexhealth_exporter.report.formatting import quoted, subdomain_glob
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.state import remembered
 

@@ -7,11 +7,11 @@ from nexhealth_exporter.expectation.judgement import Judgement
 from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.fleet import Fleet, Round, Standing, SyncStanding
 from nexhealth_exporter.model import Severity
+from nexhealth_exporter.report.formatting import rfc3339
 from nexhealth_exporter.report.row import Row
 from nexhealth_exporter.report.silence import looks_closed, stretch
 from nexhealth_exporter.report.story import why
 from nexhealth_exporter.report.summary import Summary
-from nexhealth_exporter.report.words import rfc3339
 
 Facts = dict[str, Any]
 

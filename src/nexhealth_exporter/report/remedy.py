@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
+from nexhealth_exporter.report.formatting import DAY, rfc3339, subdomain_glob, when
 from nexhealth_exporter.report.row import FLUCTUATION, Condition, Row
 from nexhealth_exporter.report.silence import looks_closed, stop_of, stretch
 from nexhealth_exporter.report.story import DOING
-from nexhealth_exporter.report.words import DAY, rfc3339, subdomain_glob, when
 
 _MOST_DAYS = 14
 """Days; a proposal to announce a longer closure would probably be a mistake."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nexhealth_exporter.expectation.allowance import AllowanceRules, Bounds
 from nexhealth_exporter.expectation.schedule import DateRange, Schedule
 from nexhealth_exporter.model import Institution, Operation, Severity, SyncFacts
-from nexhealth_exporter.report.words import duration
+from nexhealth_exporter.report.formatting import duration
 from nexhealth_exporter.rules.matching import Entries, T
 
 if TYPE_CHECKING:

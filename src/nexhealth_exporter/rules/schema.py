@@ -11,7 +11,7 @@ from nexhealth_exporter.expectation.allowance import Bounds
 from nexhealth_exporter.expectation.schedule import DateRange, Schedule, Window
 from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
-from nexhealth_exporter.rules import words
+from nexhealth_exporter.rules import parsing
 
 LONGEST_LABEL = 200
 
@@ -52,7 +52,7 @@ def _each_day_once(hours: "Hours") -> "Hours":
     named = [day for days in hours for day in days]
     again = sorted({day for day in named if named.count(day) > 1})
     if again:
-        raise ValueError(f"names {words.WEEKDAYS[again[0]]} twice; name each day once")
+        raise ValueError(f"names {parsing.WEEKDAYS[again[0]]} twice; name each day once")
     return hours
 
 
@@ -71,11 +71,11 @@ def _named(schedules: "dict[str, ScheduleTable]") -> "dict[str, ScheduleTable]":
     return schedules
 
 
-Days = Annotated[tuple[int, ...], PlainValidator(words.weekdays)]
-Windows = Annotated[tuple[Window, ...], PlainValidator(words.windows)]
+Days = Annotated[tuple[int, ...], PlainValidator(parsing.weekdays)]
+Windows = Annotated[tuple[Window, ...], PlainValidator(parsing.windows)]
 Hours = dict[Days, Windows]
-Dates = Annotated[DateRange, PlainValidator(words.dates)]
-AllowanceBounds = Annotated[Bounds, PlainValidator(words.bounds)]
+Dates = Annotated[DateRange, PlainValidator(parsing.dates)]
+AllowanceBounds = Annotated[Bounds, PlainValidator(parsing.bounds)]
 
 
 class ScheduleTable(Table):
@@ -87,17 +87,17 @@ class ScheduleTable(Table):
         examples=['{mon-fri: "08:00-17:00"}']
     )
     lunch: Windows = ()
-    holidays: Annotated[tuple[str, ...], PlainValidator(words.holiday_codes)] | None = None
+    holidays: Annotated[tuple[str, ...], PlainValidator(parsing.holiday_codes)] | None = None
     closures: list[Dates] = Field(default=[], examples=['["2026-12-24..2027-01-02"]'])
 
     def schedule(self, name: str) -> Schedule:
         """The schedule as the core uses it."""
         pairs = [(day, w) for days, windows in self.hours.items() for w in windows for day in days]
         # Lunch is the same every day, and so is its part after midnight.
-        lunch = words.split_at_midnight((0, window) for window in self.lunch)
+        lunch = parsing.split_at_midnight((0, window) for window in self.lunch)
         return Schedule(
             name=name,
-            windows=words.split_at_midnight(pairs),
+            windows=parsing.split_at_midnight(pairs),
             lunch=tuple(sorted({window for day in lunch for window in day})),
             holidays=self.holidays,
             closures=tuple(self.closures),

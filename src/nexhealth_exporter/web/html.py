@@ -10,11 +10,11 @@ from nexhealth_exporter import __version__
 from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.report import Condition, why
+from nexhealth_exporter.report.formatting import duration, rfc3339, when
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command, still_working
 from nexhealth_exporter.report.row import CALM
 from nexhealth_exporter.report.silence import stretch
 from nexhealth_exporter.report.story import DOING, FAILURES, KINDS, REASONS, brief
-from nexhealth_exporter.report.words import duration, rfc3339, when
 from nexhealth_exporter.web.links import api_path, institution_path, with_query
 from nexhealth_exporter.web.week import week
 

@@ -17,9 +17,9 @@ from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import Operation, Reason, Severity
+from nexhealth_exporter.report.formatting import clock
 from nexhealth_exporter.report.row import CALM, Row
 from nexhealth_exporter.report.story import REASONS
-from nexhealth_exporter.report.words import clock
 
 DAYS_BEFORE, DAYS_AFTER = 3, 3
 LEFT, TOP, WIDTH = 108.0, 34.0, 720.0
