@@ -12,16 +12,14 @@ from nexhealth_exporter import __version__, logs, webconfig
 from nexhealth_exporter.cli.allocator import give_back
 from nexhealth_exporter.cli.exposure import warn_of_open_port
 from nexhealth_exporter.cli.parts import Files, connect, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.past import learned_past
 from nexhealth_exporter.cli.persistence import Persistence
-from nexhealth_exporter.cli.running import apart
-from nexhealth_exporter.errors import ConfigError, ExporterError
+from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
-from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.nexhealth import NexHealth
 from nexhealth_exporter.plan import shard_of
 from nexhealth_exporter.poller import Poller
-from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ApiKey, Exposition, Settings, masked
 from nexhealth_exporter.watch import Fingerprint, fingerprint
 from nexhealth_exporter.web.app import build
@@ -37,28 +35,8 @@ REVISION_VARIABLE = "NEXHEALTH_REVISION"
 LOOK_SECONDS = 30.0
 """How often files are checked for changes: mounted ConfigMaps and Secrets send no signal."""
 
-LEARN_AGAIN_SECONDS, LONGEST_LEARN_AGAIN_SECONDS = 5.0, 600.0
-"""First and longest wait before another attempt: Prometheus may be starting as well."""
-
 LONGEST_START_SECONDS = 60.0
 """Ready after this time even if the first round has not ended: what is known can be scraped."""
-
-
-async def past_of(settings: Settings, rules: Rules, url: str) -> Fleet:
-    """The fleet as it would be after the last six weeks in the history of a Prometheus."""
-    # Imported late, to keep the start fast: few have such a past to read.
-    from nexhealth_exporter.backtest import Replay  # noqa: PLC0415
-    from nexhealth_exporter.backtest.prometheus import (  # noqa: PLC0415
-        HISTORY_SECONDS,
-        history,
-    )
-
-    end = time.time()
-    replay = Replay(policy_of(settings, rules), watches(settings, rules))
-    async for batch in history(url, end - HISTORY_SECONDS, end):
-        replay.feed(batch, is_reported=False)
-        await asyncio.sleep(0)  # a point at which it can be cancelled
-    return replay.fleet
 
 
 class Exporter:
@@ -196,31 +174,11 @@ class Exporter:
     async def learn_from_history(self) -> None:
         """Learn from a Prometheus, if one is set and nothing has been learned yet. Never ends."""
         url = self._settings.prometheus_url
-        if url is None or not self._persistence.is_empty:
-            await asyncio.Event().wait()
-            return
-        logger.info("learning from the history of Prometheus")
-        wait = LEARN_AGAIN_SECONDS
-        while not await self._learned_from(url):
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, LONGEST_LEARN_AGAIN_SECONDS)
+        if url is not None and self._persistence.is_empty:
+            past = await learned_past(self._settings, lambda: self.files.rules, url)
+            self.poller.recall(dict(past.memory()))
+            logger.info("learned from Prometheus", extra={"institutions": len(past.standings)})
         await asyncio.Event().wait()
-
-    async def _learned_from(self, url: str) -> bool:
-        """Try to learn from a Prometheus; whether that succeeded."""
-        try:
-            # In a thread with a loop of its own, so that polls and scrapes need not wait.
-            past = await apart(lambda: past_of(self._settings, self.files.rules, url))
-        except ExporterError as error:
-            facts = {"error": str(error)}
-            logger.warning("nothing learned from Prometheus yet, asking again", extra=facts)
-            return False
-        except Exception:  # a bug, which must not stop the exporter
-            logger.exception("nothing learned from Prometheus yet, asking again")
-            return False
-        self.poller.recall(dict(past.memory()))
-        logger.info("learned from Prometheus", extra={"institutions": len(past.standings)})
-        return True
 
     async def serve(self, ready: Callable[[int], None]) -> None:
         """Serve, and restart the server when TLS changes; `ready` gets the port. Never ends."""

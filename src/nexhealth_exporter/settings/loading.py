@@ -35,7 +35,7 @@ def load(overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         given.pop("api_key", None)
     given |= overrides
     given = {name: value for name, value in given.items() if value != ""}
-    problems = [*_unknown(environ), *_passwords(overrides)]
+    problems = [*_unknown(environ), *_passwords_in_flags(overrides)]
     try:
         settings = Settings(**given)
     except ValidationError as e:
@@ -124,13 +124,12 @@ def _is_injected(name: str, value: str) -> bool:
     return bool(_PORT.fullmatch(rest) and _PORT_VALUE.fullmatch(value))
 
 
-def _passwords(overrides: Mapping[str, Any]) -> list[str]:
-    given = str(overrides.get("prometheus_url", ""))
-    try:
-        holds_password = urlsplit(given).username is not None
-    except ValueError:
-        return []
+def _passwords_in_flags(overrides: Mapping[str, Any]) -> list[str]:
     name = "prometheus_url"
+    try:
+        holds_password = urlsplit(str(overrides.get(name, ""))).username is not None
+    except ValueError:
+        holds_password = False  # an invalid address, for which there is an error of its own
     if not holds_password:
         return []
     reason = "must not hold a password, which the process list would show"
