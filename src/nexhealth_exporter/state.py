@@ -125,7 +125,7 @@ class StateFile:
             raise StateError(f"{self.path} cannot be replaced: {again}; {why}.") from None
         self.was_lost = True
         logger.error(
-            "the state cannot be used: it is set aside, and learning begins anew",
+            "the state file cannot be used: it was set aside, and learning starts over",
             extra={"file": str(self.path), "set_aside": str(aside), "reason": why},
         )
 
@@ -251,7 +251,7 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
         raise StateError(f"{path} cannot be read: {error}.") from None
     if unreadable:
         logger.error(
-            "records of the state cannot be read: these syncs are learned anew",
+            "records of the state file cannot be read: learning starts over for these syncs",
             extra={"file": str(path), "records": unreadable},
         )
     lasting = {k: d[-1].start for k, d in disturbances.items() if d[-1].end == float("inf")}

@@ -14,15 +14,15 @@ def warn_of_plain_key(settings: Settings) -> None:
     """Warn if the API key would be sent over a network in plain text."""
     api = urlsplit(settings.api_url)
     if api.scheme == "http" and _is_public(api.hostname):
-        logger.warning("API_URL is plain http: whoever is on the way can read the key; use https")
+        logger.warning("API_URL is plain http: the API key is sent unencrypted; use https")
 
 
 def warn_of_open_port(settings: Settings, web: WebConfig) -> None:
     """Warn if other machines can reach the port without authentication or without TLS."""
     if _is_public(settings.listen_address.host) and not (web.tls and web.asks_who):
         logger.warning(
-            "listening beyond this machine without TLS and passwords or client certificates; "
-            "let only Prometheus reach this port, or set WEB_CONFIG_FILE"
+            "other machines can reach this port without TLS and authentication: "
+            "let only Prometheus reach it, or set WEB_CONFIG_FILE"
         )
 
 

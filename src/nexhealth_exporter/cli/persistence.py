@@ -28,7 +28,8 @@ def read_learned(path: Path | None) -> Fleet:
     try:
         return remembered(path)
     except StateError as error:
-        logger.warning("going on without what was learned", extra={"error": str(error)})
+        facts = {"error": str(error)}
+        logger.warning("the state file cannot be read: going on without it", extra=facts)
         return Fleet()
 
 
@@ -59,7 +60,8 @@ class Persistence:
         except StateError as error:
             self._is_lost = True
             self._close()
-            logger.error("learning is kept in memory only", extra={"error": str(error)})  # noqa: TRY400 - a sentence
+            facts = {"error": str(error)}
+            logger.error("state file unusable: learning is kept in memory only", extra=facts)  # noqa: TRY400 - a sentence
         self.is_empty = not any(
             kept.learned.pattern is not None
             for memory in self._found.remembered.values()
