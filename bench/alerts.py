@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from bench.leaps import Leaps
 from nexhealth_exporter.backtest import Alert
-from nexhealth_exporter.backtest.simpler import Tally
+from nexhealth_exporter.backtest.baselines import Tally
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import read

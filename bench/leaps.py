@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace as altered
 
 from nexhealth_exporter.backtest import Alert
-from nexhealth_exporter.backtest.simpler import DEFAULT_PLACE, Simpler
+from nexhealth_exporter.backtest.baselines import DEFAULT_PLACE, Baselines
 from nexhealth_exporter.expectation.incident import FEWEST, is_held_back
 from nexhealth_exporter.expectation.learned import AHEAD
 from nexhealth_exporter.expectation.slots import SLOT
@@ -88,7 +88,7 @@ class Leaps:
     judged_from: float
     alerts: list[Alert] = field(default_factory=list)
     incidents: list[tuple[IntegrationType, float]] = field(default_factory=list)
-    simpler: list[tuple[IntegrationType, Simpler]] = field(default_factory=list)
+    simpler: list[tuple[IntegrationType, Baselines]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Draw the marks and find the looks that matter."""
@@ -371,11 +371,11 @@ def _events(marks: tuple[Shown, Shown], zone: str, late: int, leaps: Leaps) -> I
             today = day
 
 
-def _simpler(events: list[Event], zone: str, kind: IntegrationType, leaps: Leaps) -> Simpler:
+def _simpler(events: list[Event], zone: str, kind: IntegrationType, leaps: Leaps) -> Baselines:
     """What the simpler ways made of the judged weeks."""
     start, step = leaps.world.start, leaps.step
     since = math.ceil((leaps.judged_from - start) / step)
-    simpler = Simpler(DEFAULT_PLACE._replace(timezone=zone), kind, leaps.judged_from)
+    simpler = Baselines(DEFAULT_PLACE._replace(timezone=zone), kind, leaps.judged_from)
     for number, event in enumerate(events):
         is_last = number + 1 == len(events)
         until = leaps.looks if is_last else events[number + 1].look

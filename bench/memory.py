@@ -22,7 +22,7 @@ from bench.scrape import NOW
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.model import Inventory
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import StateFile
 
 ROUNDS = 3
 """After so many the program's memory has settled."""
@@ -115,7 +115,7 @@ def _pauses(syncs: int) -> list[Figure]:
         path = Path(folder) / "learned.db"
         count = institutions_of(syncs)
         write_past(path, count, time.time())
-        state = State(path)
+        state = StateFile(path)
         fleet, of = fleet_after(count, time.time(), state.fleet()), standard_policy()
         state.close()
     gc.collect()

@@ -31,7 +31,7 @@ from nexhealth_exporter.simulator.answers import iso
 from nexhealth_exporter.simulator.offices import DENTRIX, DENTRIX_ASCEND, Marks
 from nexhealth_exporter.simulator.offices import Location as Place
 from nexhealth_exporter.simulator.offices import Sync as Source
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import StateFile
 
 SYNCS_EACH = 1.5
 """Of an institution, on average."""
@@ -196,7 +196,7 @@ def with_past(count: int, at: float) -> Fleet:
 
 def write_past(path: Path, count: int, at: float) -> None:
     """The same as a state file."""
-    with closing(State(path)) as state:
+    with closing(StateFile(path)) as state:
         state.save(with_past(count, at))
 
 

@@ -17,7 +17,7 @@ from bench.figures import Figure, median
 from bench.measuring import apart, ratios
 from bench.offices import institutions_of, write_past
 from bench.programs import Exporter
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import StateFile
 
 IMPORTS = "import aiohttp, uvloop, prometheus_client, pydantic_settings"
 _CPU = "; import time; print(time.process_time())"
@@ -78,6 +78,6 @@ def _loaded(syncs: int) -> float:
         path = Path(folder) / "learned.db"
         write_past(path, institutions_of(syncs), time.time())
         began = time.process_time()
-        with closing(State(path)) as state:
+        with closing(StateFile(path)) as state:
             state.fleet()
         return time.process_time() - began

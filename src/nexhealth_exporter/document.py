@@ -1,4 +1,4 @@
-"""A YAML file that the operator wrote: its values, and the line of each for the errors."""
+"""A YAML file that the operator wrote: its values, and the line of each for error messages."""
 
 import difflib
 import re
@@ -15,19 +15,19 @@ from pydantic_core import ErrorDetails
 
 from nexhealth_exporter.errors import ConfigError
 
-Node = Any
-"""A node as ruamel.yaml composes it; its `id` tells of which kind it is."""
+YamlNode = Any
+"""A node as ruamel.yaml composes it; its `id` is scalar, sequence or mapping."""
 
 Place = tuple[str | int, ...]
 """Where a value stands: the keys and indexes that lead to it."""
 
 DEEPEST = 20
-"""An alias within its own anchor would never end."""
+"""Levels of nesting; an alias within its own anchor would never end."""
 
 MOST_VALUES = 500_000
 
 MOST_BYTES = 16 << 20
-"""Of a file: a device that was named by mistake has no end."""
+"""Of a file; a device that was named by mistake has no end."""
 
 _YAML = "tag:yaml.org,2002:"
 _ESCAPE = re.compile(r"\\U([0-9A-Fa-f]{8})")
@@ -41,16 +41,17 @@ _KINDS = {
 
 
 class Problem(NamedTuple):
-    """What is wrong with the value at that place, and the remedy, as the end of a sentence."""
+    """What is wrong with the value at that place, and the remedy, as a predicate of its key."""
 
     place: Place
     text: str
 
 
 class Table(BaseModel):
-    """A mapping of the file with known keys. `example`, and those of fields, are told as remedies.
+    """A mapping of the file with known keys; errors suggest its `example`, or that of a field.
 
-    `unsupported` are keys that the file's format has and we have not, with what to do instead.
+    `unsupported` are keys of the file's format that are not supported here, with what to do
+    instead.
     """
 
     unsupported: ClassVar[Mapping[str, str]] = {}
@@ -71,7 +72,7 @@ class Document:
     lines: Mapping[Place, int]
 
     def line(self, place: Place) -> int:
-        """The line of that place, or of the nearest that holds it."""
+        """The line of that place, or of the innermost place around it that has one."""
         while place not in self.lines:
             place = place[:-1]
         return self.lines[place]
@@ -85,12 +86,12 @@ class Document:
         end = "" if problem.text.endswith("?") else "."
         shown = dotted(problem.place)
         words = f"{shown} {problem.text}" if shown else problem.text
-        # What is quoted may have lines of its own; they are no sentences of ours.
+        # A quoted value may have several lines, but the error is one.
         words = words.replace("\n", r"\n")
         return f"{self.name}:{self.line(problem.place)}: {words}{end}"
 
     def read_as(self, model: type[TableT]) -> TableT:
-        """The values as that table. Raises ConfigError that tells all that is wrong."""
+        """The values as that table. Raises ConfigError that lists everything that is wrong."""
         try:
             return model.model_validate(self.value)
         except ValidationError as e:
@@ -116,8 +117,8 @@ def read_text(path: Path) -> str:
 def parse(text: str, name: str) -> Document:
     """The document, which must be a mapping; an empty one is an empty mapping.
 
-    YAML 1.2, so that 08:00 and no are text. Raises ConfigError for bad syntax, keys given
-    twice and keys without value.
+    YAML 1.2, so that 08:00 and no are text. Raises ConfigError for bad syntax, duplicate keys and
+    keys without a value.
     """
     # Imported late: it takes long, and most exporters start without a file.
     from ruamel.yaml import YAML  # noqa: PLC0415
@@ -154,13 +155,13 @@ def _line_of(mark: Any) -> int:  # noqa: ANN401 - a mark of ruamel.yaml, or None
 
 
 def _meaningless(text: str, name: str) -> ConfigError:
-    """What the parser has no words for: a character that is none, or a version that is none."""
+    """The error where the parser gives no reason: an invalid character or YAML version."""
     escapes = (found for found in _ESCAPE.finditer(text) if int(found[1], 16) > sys.maxunicode)
     escape = next(escapes, None)
     at = text.find("%YAML") if escape is None else escape.start()
-    what = "names a version of YAML that is not known; remove the line"
+    what = "names an unknown version of YAML; remove the line"
     if escape is not None:
-        what = "has an escape of no character; write the character itself"
+        what = "has an escape that is no character; write the character itself"
     return ConfigError(f"{name}:{1 + text[:at].count(chr(10))}: {what}.")
 
 
@@ -181,14 +182,14 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
 
 
 class _Reading:
-    """One walk through the nodes, which notes lines and problems on its way."""
+    """One walk through the nodes that collects values, lines and problems."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.lines: dict[Place, int] = {}
         self.problems: list[Problem] = []
 
-    def value(self, node: Node, place: Place, line: int) -> Any:  # noqa: ANN401 - what YAML holds
+    def value(self, node: YamlNode, place: Place, line: int) -> Any:  # noqa: ANN401 - what YAML holds
         self.lines[place] = line
         if len(place) > DEEPEST or len(self.lines) > MOST_VALUES:
             raise _too_much(self.name, line)
@@ -198,7 +199,7 @@ class _Reading:
             return [self.value(item, (*place, i), _line(item)) for i, item in enumerate(node.value)]
         return self._scalar(node, place, str(node.tag).removeprefix(_YAML))
 
-    def _pairs(self, node: Node, place: Place) -> Iterator[tuple[str, Any]]:
+    def _pairs(self, node: YamlNode, place: Place) -> Iterator[tuple[str, Any]]:
         seen: dict[str, int] = {}
         for key, value in node.value:
             name, line = _whole(str(key.value)), _line(key)
@@ -212,7 +213,7 @@ class _Reading:
             seen[name] = line
             yield name, self.value(value, (*place, name), line)
 
-    def _scalar(self, node: Node, place: Place, kind: str) -> Any:  # noqa: ANN401
+    def _scalar(self, node: YamlNode, place: Place, kind: str) -> Any:  # noqa: ANN401
         text = _whole(str(node.value))
         if any(map(_is_half, text)):
             self._wrong(place, "has half of a character; write the whole one")
@@ -235,7 +236,7 @@ class _Reading:
 
 
 def _whole(text: str) -> str:
-    """The text, with those characters made whole that JSON writes as two halves."""
+    """The text with surrogate pairs, as JSON escapes write them, joined to characters."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
@@ -243,12 +244,12 @@ def _is_half(character: str) -> bool:
     return "\ud800" <= character <= "\udfff"
 
 
-def _line(node: Node) -> int:
+def _line(node: YamlNode) -> int:
     return _line_of(node.start_mark)
 
 
 def _number(text: str, read: Callable[[str], float]) -> float | str:
-    """A number, or the text where the tag promises one and it is none."""
+    """The number, or the text itself if it is tagged as a number but is none."""
     try:
         return read(text.replace("_", ""))
     except ValueError:
@@ -294,7 +295,7 @@ def _such_as(field: FieldInfo | None) -> str:
 
 
 def _at(model: type[Table], place: Place) -> tuple[type[Table] | None, FieldInfo | None]:
-    """The table and the field at that place of the model, as far as it has them."""
+    """The table and the field at that place of the model; None where it has none."""
     table: type[Table] | None = model
     field: FieldInfo | None = None
     inside: Any = model
@@ -312,7 +313,7 @@ def _at(model: type[Table], place: Place) -> tuple[type[Table] | None, FieldInfo
 
 
 def _given(annotation: Any) -> Any:  # noqa: ANN401 - a type expression
-    """The type without `| None`."""
+    """The type expression without `| None`."""
     if get_origin(annotation) in {Union, UnionType}:
         return next(part for part in get_args(annotation) if part is not type(None))
     return annotation

@@ -24,28 +24,28 @@ from typing import ClassVar
 import msgspec
 
 DECODING = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""All that decoding JSON raises, whatever the bytes are."""
+"""All that decoding JSON can raise, whatever the bytes are."""
 
 
 class ExporterError(Exception):
-    """The root; its text is a sentence for the person who must act, or one on each line.
+    """The root; its text is a sentence for the person who must act, or several, one per line.
 
-    Characters that cannot be seen are written as escapes: a file or an answer that is quoted
-    must not move the terminal of whoever reads.
+    Unprintable characters are escaped: a file or an answer that is quoted must not control the
+    reader's terminal.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(map(_seen, message)))
+        super().__init__("".join(map(_printable, message)))
 
 
-def _seen(character: str) -> str:
+def _printable(character: str) -> str:
     if character.isprintable() or character == "\n":
         return character
     return character.encode("unicode_escape").decode()
 
 
 class ConfigError(ExporterError):
-    """What the operator wrote cannot be used; the text names key and remedy."""
+    """What the operator wrote cannot be used; the text names the key and the remedy."""
 
 
 class StateError(ExporterError):
@@ -55,7 +55,8 @@ class StateError(ExporterError):
 class PollError(ExporterError):
     """NexHealth did not give an answer that can be used.
 
-    `status` is the HTTP status of the answer to the question itself, if there was one.
+    `status` is the HTTP status of the answer; None if there was none, or if it answered the request
+    for a token.
     """
 
     reason: ClassVar[str] = "other"
@@ -129,16 +130,4 @@ class OtherFailure(PollError):
     """An answer that fits none of the others, such as another 4xx or a redirect."""
 
 
-POLL_FAILURE_REASONS = (
-    "timeout",
-    "connection",
-    "tls",
-    "auth",
-    "forbidden",
-    "not_found",
-    "throttled",
-    "server_error",
-    "malformed",
-    "too_large",
-    "other",
-)
+POLL_FAILURE_REASONS = tuple(leaf.reason for leaf in PollError.__subclasses__())

@@ -1,4 +1,4 @@
-"""Events as logfmt or JSON, one a line, without secrets."""
+"""Log events as logfmt or JSON, one per line, without secrets."""
 
 import json
 import logging
@@ -12,14 +12,14 @@ from typing import Any, TextIO
 MASK = "<secret>"
 
 SHORTEST_SECRET = 8
-"""A shorter one would blank out innocent words, and is no secret."""
+"""A shorter text is no secret, and masking it would mask innocent words."""
 
-# A token's three parts, a bcrypt hash, the user and password of an address.
+# A JWT, a bcrypt hash, user and password of a URL.
 _LOOKS_SECRET = re.compile(
     r"eyJ[\w-]+\.[\w-]+\.[\w-]*|\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}|(?<=://)[^/\s\"]+(?=@)"
 )
-# Control characters, line and paragraph separators, marks that turn the direction of text,
-# and halves of surrogate pairs: what could forge a line, hide text or break the encoding.
+# Control characters, line and paragraph separators, marks that change the direction of text, and
+# lone surrogates: what could forge a line, hide text or break the encoding.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -37,21 +37,21 @@ def configure(
     secrets: Callable[[], Iterable[str]] = tuple,
     stream: TextIO | None = None,
 ) -> None:
-    """Send every event to the stream, by default stderr.
+    """Write every event to the stream, by default stderr.
 
-    `level` is debug, info, warning or error; `form` is logfmt or json. `secrets` is asked
-    for what to mask at each line, since tokens and keys change.
+    `level` is debug, info, warning or error; `form` is logfmt or json. `secrets` is called for
+    each line to learn what to mask, since tokens and keys change.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines(secrets) if form == "json" else Logfmt(secrets))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
-    # A closed stderr must not make logging print tracebacks of its own.
+    # With a closed stderr, logging must not print tracebacks of its own.
     logging.raiseExceptions = False
 
 
 class _Lines(logging.Formatter, ABC):
-    """An event as one line; what its fields look like is for the subclass."""
+    """Formats an event as one line; subclasses decide how its fields look."""
 
     def __init__(self, secrets: Callable[[], Iterable[str]] = tuple) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class _Lines(logging.Formatter, ABC):
 
 
 class Logfmt(_Lines):
-    """`key=value` pairs; values with blanks, quotes or the like are quoted."""
+    """`key=value` pairs; values that hold spaces, quotes or the like are quoted."""
 
     def line(self, fields: dict[str, Any]) -> str:
         """The fields as logfmt."""

@@ -10,7 +10,7 @@ import msgspec
 
 
 class IntegrationType(StrEnum):
-    """Where the health record system runs; decides how downtime is judged."""
+    """Where the health record system runs; this decides how downtime is judged."""
 
     SERVER = "server"
     CLOUD = "cloud"
@@ -29,14 +29,14 @@ WAYS = (Operation.READ, Operation.WRITE)
 
 
 class Severity(StrEnum):
-    """How loud an overdue sync is: a ticket or a page."""
+    """What an overdue sync causes: a ticket (warning) or a page (critical)."""
 
     WARNING = "warning"
     CRITICAL = "critical"
 
 
 class Reason(StrEnum):
-    """Why a sync is not expected to refresh, in the order in which the first that fits is told."""
+    """Why a sync is not expected to refresh; if several apply, the first one is shown."""
 
     CLOSURE = "closure"
     HOLIDAY = "holiday"
@@ -62,10 +62,10 @@ class State(StrEnum):
     INACTIVE = "inactive"
 
 
-# Whole fleets of these are made for one answer: as Structs they are made and compared in C, and
-# the garbage collector need not look at them, which would hold the event loop.
+# One answer makes whole fleets of these. Structs are made and compared in C, and with gc=False the
+# garbage collector skips them, so that it does not block the event loop.
 class Location(msgspec.Struct, frozen=True, gc=False):
-    """One office site. Its address and contacts are left in the parser on purpose."""
+    """One office site. Its address and contacts never leave the parser, on purpose."""
 
     id: int
     timezone: str | None = None
@@ -85,10 +85,11 @@ class Institution(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sync(msgspec.Struct, frozen=True, gc=False):
-    """One health record database that is kept in sync, as the API last told.
+    """One health record database that is kept in sync, as the API last reported it.
 
-    `name` is unique within its institution. A mark is None when the API gave none that
-    could be read; `up` is the API's own colour (green True, red False, anything else None).
+    `name` is unique within its institution. A mark is the instant of the last read or write, None
+    if the API gave none that could be read; `read_up` and `write_up` are the API's own colour
+    (green True, red False, anything else None).
     """
 
     name: str
@@ -99,8 +100,8 @@ class Sync(msgspec.Struct, frozen=True, gc=False):
     read_up: bool | None = None
     write_up: bool | None = None
     locations: tuple[Location, ...] = ()
-    """The locations this sync serves: those of the inventory, else as its own entry lists them,
-    without a time zone."""
+    """The locations that it serves, as the inventory has them; those that the inventory lacks, as
+    the sync's own entry lists them, without a time zone."""
 
     @property
     def inactive(self) -> bool:
@@ -109,7 +110,7 @@ class Sync(msgspec.Struct, frozen=True, gc=False):
 
 
 SyncFacts = tuple[str, IntegrationType]
-"""What the operator's rules may ask of a sync: its product and its integration type."""
+"""What a rule can match on: the product of a sync and its integration type."""
 
 
 class Poll(msgspec.Struct, frozen=True, gc=False):
@@ -126,7 +127,7 @@ class Poll(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What the API told of an institution and its syncs last, and when."""
+    """What the API last reported about an institution and its syncs, and when."""
 
     institution: Institution
     at: float

@@ -1,4 +1,4 @@
-"""How institutions are polled: scope, interval, the calls that costs, and which shard does it."""
+"""How institutions are polled: scope, interval, what that costs in calls, and by which shard."""
 
 import hashlib
 import math
@@ -8,50 +8,50 @@ from functools import lru_cache
 
 MONTH = 30 * 86400.0
 SPREAD = 0.75
-"""The part of an interval over which a round's polls are spread; the rest is for retries."""
+"""Share of an interval over which the polls of a round are spread; the rest is for retries."""
 
 STALE_INTERVALS = 3
-"""A known answer is served for at least so many intervals without a good poll."""
+"""The last known answer is served for at least so many intervals without a successful poll."""
 
-_EARNED = 0.95
-"""The part of the budget that plans may spend; the rest is for bursts of retries."""
+_PLANNED_SHARE = 0.95
+"""Share of the budget that plans may spend; the rest is a reserve for bursts of retries."""
 
-_LEAST_LEFT = 5.0
-"""Calls of which that rest consists at least, of a small budget too."""
+_LEAST_RESERVE = 5.0
+"""The reserve is at least so many calls, of a small budget too."""
 
-_LEAST_EARNED = 0.25
-"""The part of the budget that plans may spend however small it is: else nothing was asked."""
+_LEAST_PLANNED_SHARE = 0.25
+"""Share that plans may spend of any budget, however small: otherwise nothing would be polled."""
 
-_SPENT = 0.9
-"""The part of the budget that a stretched plan spends, so that some retries do not slow it."""
+_STRETCHED_SHARE = 0.9
+"""Share of the budget that a stretched plan spends, so that a few retries do not delay rounds."""
 
-SELDOM = 0.25
-"""The part of the budget that may go to institutions of which no sync is known."""
+_SELDOM_SHARE = 0.25
+"""Share of the budget that may go to institutions without a known sync."""
 
-LISTED = 0.25
-"""The part of the budget that may go to the inventory, its tokens included."""
+_INVENTORY_SHARE = 0.25
+"""Share of the budget that may go to the inventory, including its tokens."""
 
 TOKEN_LIFE = 0.9 * 3600.0
-"""Seconds after which a token is replaced when NexHealth gives one for an hour."""
+"""Seconds after which a token that is valid for an hour is replaced."""
 
-_SELDOM_RATE = 0.5
-"""The part of the rate that may go to institutions of which no sync is known."""
+_SELDOM_RATE_SHARE = 0.5
+"""Share of the rate that may go to institutions without a known sync."""
 
-_LEAST = 0.05
-"""The part of the budget that rounds cost at the longest interval that is looked at."""
+_LEAST_ROUNDS_SHARE = 0.05
+"""Share of the budget that rounds cost at the longest interval that the search considers."""
 
 _PRECISION = 1e-4
-"""How exactly a stretched interval is found, as a part of it."""
+"""Relative precision with which a stretched interval is found."""
 
 _ROUNDING = 1e-6
-"""What products of fractions may lack of a whole."""
+"""Tolerance for rounding errors."""
 
-_TOKENS_FOLLOWED = 1000
-"""Tokens that are followed one by one; of an hour each there are 800 in 30 days."""
+_MOST_TOKENS = 1000
+"""Tokens that are simulated one by one; 30 days take 800 that are valid for an hour."""
 
 
 class Scope(StrEnum):
-    """One call for each institution, or one for the whole fleet; auto decides by the budget."""
+    """One call per institution, or one for the whole fleet; auto decides by the budget."""
 
     AUTO = "auto"
     INSTITUTION = "institution"
@@ -60,7 +60,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What the operator allows. Seconds; `rate` is calls a second; a budget of 0 is unlimited."""
+    """What the operator allows: seconds, calls per second, calls in 30 days (0 is unlimited)."""
 
     scope: Scope
     interval: float
@@ -70,17 +70,17 @@ class Pace:
 
     @property
     def limit(self) -> float:
-        """How many calls in 30 days are kept to, whatever happens; 0 is unlimited."""
+        """Calls in 30 days that are never exceeded, whatever happens; 0 is unlimited."""
         return self.budget if self.scope is Scope.AUTO else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done: `projected` calls in 30 days, one round every `interval` seconds.
+    """One round every `interval` seconds, which takes `projected` calls in 30 days.
 
-    `calls_per_round` are those of every round. Beside them each of the `seldom` institutions
-    without a sync is asked alone every `seldom_interval` seconds, in turn. `stretched_by` says
-    what made the interval longer than asked: "rate", "budget" or "".
+    Every round makes `calls_per_round` calls. In addition, the `seldom` institutions without a
+    sync are asked in turn, each once every `seldom_interval` seconds. `stretched_by` is what made
+    the interval longer than configured: "rate", "budget" or "".
     """
 
     scope: Scope
@@ -92,16 +92,16 @@ class Plan:
     projected: float = 0.0
     stretched_by: str = ""
 
-    def kept(self, interval: float) -> "Plan":
-        """The same at the interval (seconds) that was really kept."""
+    def at_interval(self, interval: float) -> "Plan":
+        """The same plan at another interval (seconds), such as the one that was really kept."""
         rounds = MONTH / interval - MONTH / self.interval
         projected = self.projected + rounds * self.calls_per_round
         return replace(self, interval=interval, projected=projected)
 
 
-def earned(budget: float) -> float:
-    """How many calls plans may spend of a budget; the rest is for bursts of retries."""
-    return max(min(_EARNED * budget, budget - _LEAST_LEFT), _LEAST_EARNED * budget)
+def spendable(budget: float) -> float:
+    """How many calls of a budget plans may spend; the rest is a reserve for bursts of retries."""
+    return max(min(_PLANNED_SHARE * budget, budget - _LEAST_RESERVE), _LEAST_PLANNED_SHARE * budget)
 
 
 @lru_cache(maxsize=64)
@@ -116,16 +116,16 @@ def plan(
 ) -> Plan:
     """The plan for that many institutions.
 
-    `alone` are those with syncs that the fleet answer leaves out, `seldom` those without;
-    `fleet_refused` is True while the key may not ask for the whole fleet. `token_life` is how
-    long (seconds) a token serves. In scope auto the plan never costs more than the budget:
-    rather are rounds less frequent.
+    Of the institutions that the fleet answer leaves out, `alone` have syncs and `seldom` have
+    none. `fleet_refused` is True while the key may not ask for the whole fleet. `token_life` is
+    how long (seconds) a token is used. In scope auto a plan never costs more than the budget:
+    rounds become less frequent instead.
     """
     costs = _Costs(token_life, 3 if fleet_refused else 2)
     by_institution = costs.priced(_plan(pace, Scope.INSTITUTION, institutions))
     if pace.scope is Scope.INSTITUTION:
         return by_institution
-    is_affordable = not pace.budget or by_institution.projected <= earned(pace.budget)
+    is_affordable = not pace.budget or by_institution.projected <= spendable(pace.budget)
     if fleet_refused or (pace.scope is Scope.AUTO and is_affordable):
         return _within_budget(pace, by_institution, costs)
     by_fleet = costs.priced(_plan(pace, Scope.FLEET, 1 + alone, seldom))
@@ -148,23 +148,23 @@ def _plan(pace: Pace, scope: Scope, calls: int, seldom: int = 0) -> Plan:
 
 
 def _seldom_interval(pace: Pace, seldom: int) -> float:
-    by_rate = seldom / (_SELDOM_RATE * SPREAD * pace.rate)
-    by_budget = MONTH * seldom / (SELDOM * pace.limit) if pace.limit else 0.0
+    by_rate = seldom / (_SELDOM_RATE_SHARE * SPREAD * pace.rate)
+    by_budget = MONTH * seldom / (_SELDOM_SHARE * pace.limit) if pace.limit else 0.0
     return max(pace.inventory_interval, by_rate, by_budget)
 
 
 def _inventory_interval(pace: Pace) -> float:
-    by_budget = 3 * MONTH / (LISTED * pace.limit) if pace.limit else 0.0
+    by_budget = 3 * MONTH / (_INVENTORY_SHARE * pace.limit) if pace.limit else 0.0
     return max(pace.inventory_interval, by_budget)
 
 
 def _within_budget(pace: Pace, found: Plan, costs: "_Costs") -> Plan:
-    """The same plan with rounds as frequent as the budget allows."""
-    if not pace.limit or found.projected <= earned(pace.limit):
+    """The same plan, with rounds only as frequent as the budget allows."""
+    if not pace.limit or found.projected <= spendable(pace.limit):
         return found
-    spent = min(_SPENT * pace.limit, _EARNED * earned(pace.limit))
+    spent = min(_STRETCHED_SHARE * pace.limit, _PLANNED_SHARE * spendable(pace.limit))
     low = found.interval
-    high = max(2 * low, MONTH * found.calls_per_round / (_LEAST * pace.limit))
+    high = max(2 * low, MONTH * found.calls_per_round / (_LEAST_ROUNDS_SHARE * pace.limit))
     while high - low > _PRECISION * high:
         middle = (low + high) / 2
         made = costs.priced(replace(found, interval=middle))
@@ -174,13 +174,13 @@ def _within_budget(pace: Pace, found: Plan, costs: "_Costs") -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Costs:
-    """What a plan costs: a token serves so many seconds, an inventory takes so many calls."""
+    """What a plan costs, given how long a token is used and how many calls an inventory takes."""
 
     token_life: float
     calls_per_inventory: int
 
     def priced(self, made: Plan) -> Plan:
-        """The plan with its price."""
+        """The plan with `projected` filled in."""
         projected = (
             MONTH / made.interval * made.calls_per_round
             + MONTH / made.inventory_interval * self.calls_per_inventory
@@ -190,16 +190,16 @@ class _Costs:
         return replace(made, projected=projected)
 
     def _tokens(self, made: Plan) -> float:
-        """How often in 30 days a question meets a token that is to be replaced."""
+        """How many tokens 30 days need: a new one whenever a call finds the old one too old."""
         tokens, at = 0, 0.0
-        while at < MONTH and tokens < _TOKENS_FOLLOWED:
+        while at < MONTH and tokens < _MOST_TOKENS:
             tokens += 1
-            at = _next_question(made, at + self.token_life)
+            at = _next_call(made, at + self.token_life)
         return tokens * max(MONTH / at, 1.0)
 
 
-def _next_question(made: Plan, at: float) -> float:
-    """The first instant from `at` on (seconds since the start) at which anything is asked."""
+def _next_call(made: Plan, at: float) -> float:
+    """When the first call from `at` on is due; both in seconds since the start."""
     listed = math.ceil(at / made.inventory_interval) * made.inventory_interval
     if not made.calls_per_round:
         return listed
@@ -213,7 +213,7 @@ def _next_question(made: Plan, at: float) -> float:
 
 
 def _asked_alone(made: Plan, number: int) -> int:
-    """How many institutions are asked alone in the round of that number."""
+    """How many institutions are asked one by one in the round of that number."""
     share = made.seldom * made.interval / made.seldom_interval
     seldom = int(number * share + _ROUNDING) - int((number - 1) * share + _ROUNDING)
     return made.calls_per_round - (made.scope is Scope.FLEET) + seldom

@@ -1,4 +1,4 @@
-"""From what the operator configured and the defaults to the hours of one sync."""
+"""The hours of one sync, from what the operator configured, what was learned and the defaults."""
 
 import sys
 from collections import Counter
@@ -26,7 +26,7 @@ from nexhealth_exporter.rules import Rules, SyncRules
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds where neither configuration nor answers say more. Durations in seconds."""
+    """What holds where neither configuration nor answers say otherwise. Durations in seconds."""
 
     timezone: str
     country: str
@@ -36,7 +36,7 @@ class Defaults:
 
 @dataclass(slots=True)
 class _Hours:
-    """Finds the hours of a sync; syncs without a pattern that have equal hours share them."""
+    """Makes the hours of a sync; equal ones are shared, except those with a pattern."""
 
     rules: Rules
     defaults: Defaults
@@ -68,7 +68,7 @@ class _Hours:
         return self.shared.setdefault(key, hours)
 
     def _skips(self, country: str, own: SyncRules) -> Callable[[int], bool]:
-        """On which local days nothing is to be learned: holidays and announced closures."""
+        """Tells on which local days nothing is learned: holidays and announced closures."""
         closures = own.closures + (own.schedule.closures if own.schedule else ())
         key = (country, closures)
         if key not in self.skips:
@@ -95,7 +95,7 @@ class _Hours:
 def _of_pattern(
     pattern: Pattern, timezone: str, country: str, closures: tuple[DateRange, ...]
 ) -> tuple[Expectation, tuple[Expectation, Expectation] | None]:
-    """The expectation of a sync; those of its reads and its writes, if either differs."""
+    """The expectation of a sync, and those of its reads and its writes if either differs."""
     holidays = () if pattern.works_on_holidays else _holidays(country)
     week = pattern.week
     back, gone = beside_rest(week)
@@ -121,7 +121,7 @@ def _of_pattern(
 
 @cache
 def _holidays(country: str) -> tuple[str, ...]:
-    """The same for all of one country, which share it."""
+    """Cached, so that all offices of a country share one."""
     return (country,)
 
 
@@ -132,7 +132,7 @@ def expectation_of(
     country: str,
     closures: tuple[DateRange, ...] = (),
 ) -> Expectation:
-    """When a sync with that configured schedule is expected to run; None is default hours."""
+    """When a sync with that schedule is expected to run; None means the default hours."""
     hours = schedule or DEFAULT_HOURS
     holidays = hours.holidays
     if holidays is None:
@@ -148,7 +148,7 @@ def expectation_of(
 
 
 def policy(rules: Rules, defaults: Defaults) -> Policy:
-    """The policy that these rules and defaults make."""
+    """The policy that follows from these rules and defaults."""
     return Policy(
         hours=_Hours(rules, defaults),
         group=rules.group,
@@ -158,19 +158,19 @@ def policy(rules: Rules, defaults: Defaults) -> Policy:
 
 
 def _zone_of(institution: Institution, sync: Sync) -> str | None:
-    """The zone of most active locations that the sync serves; None without a usable one.
+    """The zone of most of the active locations that the sync serves; None without a usable one.
 
-    Entries of syncs carry no zone, so it is looked up by location in the inventory.
+    The API tells zones with the inventory only, so they are looked up there by location.
     """
     ours: Sequence[Location] = institution.locations
-    if sync.locations is not ours:  # as it is where a sync serves all
+    if sync.locations is not ours:  # the same object if the sync serves all of them
         served = {location.id for location in sync.locations}
         ours = [loc for loc in ours if loc.id in served]
-    # Locations that the inventory does not have yet tell nothing: then those of the office do.
+    # Locations that the inventory does not have yet have no zone: then use those of the office.
     known = ours or institution.locations
     active = [loc for loc in known if not loc.inactive] or known
     if len({loc.timezone for loc in active}) == 1:
-        zone = active[0].timezone  # as nearly always: nothing need be counted
+        zone = active[0].timezone  # nearly always: no need to count
         return zone if is_zone(zone) else None
     zones = Counter(loc.timezone for loc in sorted(active, key=lambda loc: loc.id))
     usable = [zone for zone, _ in zones.most_common() if zone is not None and is_zone(zone)]

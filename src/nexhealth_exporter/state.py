@@ -29,13 +29,14 @@ from nexhealth_exporter.model import Answer, IntegrationType
 logger = logging.getLogger(__name__)
 
 SCHEMA = 4
-"""Of tables and records: an older file is set aside. A field at a record's end needs no other."""
+"""Version of tables and records; an older file is set aside. To append a field to a record, no new
+version is needed."""
 
 FORGOTTEN_AFTER = 120 * 86400.0
-"""A sync that was not looked at for so many seconds, while others were, is forgotten."""
+"""Seconds after which a sync is forgotten if it was not polled while others were."""
 
 _CACHE = 256
-"""KiB of the database that SQLite keeps in memory, which is read once and written in order."""
+"""KiB of the database that SQLite caches: little, since it is read once and written in order."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sync (
@@ -62,7 +63,7 @@ _decode_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
 _UNREADABLE = (msgspec.DecodeError, zlib.error, TypeError, ValueError)
-"""All that reading a record or an answer raises, whatever its bytes are."""
+"""All that decoding a record or an answer can raise, whatever its bytes are."""
 
 
 class Change(NamedTuple):
@@ -74,10 +75,10 @@ class Change(NamedTuple):
 
     @property
     def stamp(self) -> int:
-        """A number that tells this record from others as long as this process lives.
+        """A hash of the record, valid while this process lives.
 
-        Two that differ share one by a chance of 1 in 2 ** 61: the later one is then not saved
-        until it changes again.
+        Two different records share one with a probability of 1 in 2 ** 61; the later one is then
+        not saved until it changes again.
         """
         learned = self.kept.learned
         pattern = None if learned.pattern is None else astuple(learned.pattern)
@@ -89,15 +90,15 @@ class _OlderError(Exception):
     """The file has an older schema, which is the argument."""
 
 
-class State:
-    """An open database. Each method raises StateError if the file cannot be used."""
+class StateFile:
+    """The open state file. Each method raises StateError if it cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        """Open it. A damaged or older file is set aside, a new one begun; `was_lost` tells."""
+        """Open it. A damaged or older file is set aside and a new one begun: see `was_lost`."""
         self.path = path
         self.was_lost = False
         self._saved: frozenset[int] = frozenset()
-        """The stamps of the records in the database: these themselves would stay in memory."""
+        """Stamps of the records in the database; to keep the records would cost much memory."""
         self._latest = 0
         """The stamp of the latest standing whose answer is in the database."""
         self._writing = threading.Lock()
@@ -124,14 +125,14 @@ class State:
             raise StateError(f"{self.path} cannot be replaced: {again}; {why}.") from None
         self.was_lost = True
         logger.error(
-            "the state cannot be used: it is set aside, and learning begins anew",
+            "the state file cannot be used: it was set aside, and learning starts over",
             extra={"file": str(self.path), "set_aside": str(aside), "reason": why},
         )
 
     def fleet(self) -> Fleet:
         """A fleet that remembers everything in the database and watches nothing yet.
 
-        What cannot be read of it is left out, and is a loss too.
+        Records that cannot be read are left out; `was_lost` is True then.
         """
         fleet, unreadable = _remembering(self._db, self.path)
         self.was_lost = self.was_lost or unreadable > 0
@@ -141,7 +142,8 @@ class State:
     def answers(self) -> list[Answer]:
         """The last answer about each institution, the oldest first.
 
-        What cannot be read is left out: another version wrote it, and the next poll brings it.
+        Those that cannot be read are left out: another version wrote them, and the next poll
+        replaces them.
         """
         try:
             rows = self._db.execute("SELECT told FROM answer").fetchall()
@@ -154,8 +156,9 @@ class State:
         return sorted(answers, key=lambda answer: answer.at)
 
     def save(self, fleet: Fleet) -> int:
-        """Write what has changed since the last save, all of it or nothing; how many records."""
-        with self._writing:  # from the comparison on: the last save must not be overtaken
+        """Write what has changed since the last save, in one transaction; how many records."""
+        # The lock includes the comparison: no older save may come after a newer one.
+        with self._writing:
             return self._save(fleet)
 
     def _save(self, fleet: Fleet) -> int:
@@ -188,16 +191,16 @@ class State:
 
 
 def _changes(fleet: Fleet) -> Iterator[Change]:
-    """What would be saved if nothing were: everything that is to outlive the process."""
+    """Every record that is to outlive the process, saved already or not."""
     for institution, memory in fleet.memory():
         for name, kept in memory.items():
             yield Change(institution, name, kept)
 
 
 def remembered(path: Path | None) -> Fleet:
-    """What the file remembers, for commands that only look; it is not changed in any way.
+    """What the file remembers, for commands that only read; the file is not changed in any way.
 
-    A file that is not there remembers nothing. Raises StateError if it cannot be used.
+    A file that does not exist remembers nothing. Raises StateError if it cannot be used.
     """
     if path is None:
         return Fleet()
@@ -208,8 +211,8 @@ def remembered(path: Path | None) -> Fleet:
         return Fleet()
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror}.") from None
-    # A lone reader would leave files beside it, its own and not the exporter's, unless it is told
-    # that nobody writes.
+    # Where nobody writes, a reader would create WAL files of its own beside it, unless SQLite is
+    # told that the file is immutable.
     how = "mode=ro" if is_in_use else "immutable=1"
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as db:
@@ -251,7 +254,7 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
         raise StateError(f"{path} cannot be read: {error}.") from None
     if unreadable:
         logger.error(
-            "records of the state cannot be read: these syncs are learned anew",
+            "records of the state file cannot be read: learning starts over for these syncs",
             extra={"file": str(path), "records": unreadable},
         )
     lasting = {k: d[-1].start for k, d in disturbances.items() if d[-1].end == float("inf")}
@@ -280,10 +283,10 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _oldest(db: sqlite3.Connection) -> float:
-    """From which look on syncs are remembered.
+    """Syncs that were last polled before this instant are forgotten.
 
-    It counts from the latest look: a clock that is months ahead, or months in which nothing ran,
-    are no reason to forget everybody.
+    Counted from the latest poll of any sync, so that neither a clock that is months ahead nor
+    months in which nothing ran make the exporter forget everything.
     """
     latest = db.execute("SELECT MAX(at) FROM look").fetchone()[0]
     return min(time.time(), latest or 0.0) - FORGOTTEN_AFTER
@@ -316,9 +319,9 @@ def _save_incidents(
 
 
 def _save_answers(db: sqlite3.Connection, fleet: Fleet, since: int) -> None:
-    """The answers behind the standings after that stamp; of who is watched no more none is kept.
+    """Save the answers of standings newer than that stamp; drop those of who is gone.
 
-    A fleet that watches nobody does not know who has gone.
+    A fleet without standings has not been told yet which institutions there are.
     """
     if not fleet.standings:
         return
@@ -328,18 +331,18 @@ def _save_answers(db: sqlite3.Connection, fleet: Fleet, since: int) -> None:
     news = []
     for standing in fleet:
         if standing.stamp > since and (answer := standing.answer) is not None:
-            with suppress(UnicodeEncodeError):  # a name with half a character: the next poll has it
+            with suppress(UnicodeEncodeError):  # a lone surrogate in a name; the next poll has it
                 news.append((standing.institution.subdomain, _encode(answer)))
     db.executemany("INSERT OR REPLACE INTO answer VALUES (?, ?)", news)
 
 
 def _text(name: str) -> str:
-    """The name as SQLite can store it: without halves of characters."""
+    """The name as SQLite can store it: without lone surrogates."""
     return name.encode("utf-8", "replace").decode()
 
 
 def _read(packed: bytes) -> Learned:
-    """What is known of a sync; whatever is packed within can be unpacked."""
+    """A decoded record; raises one of _UNREADABLE also for what is packed within it."""
     learned = _decode(packed)
     unpacked(learned.packed)
     if learned.pattern is not None:

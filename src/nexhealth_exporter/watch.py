@@ -1,6 +1,6 @@
-"""Whether files have changed, told by their content.
+"""Whether files have changed, by their content.
 
-Times of files tell nothing here: a mounted ConfigMap or Secret is swapped by a link.
+Modification times do not tell: a mounted ConfigMap or Secret is replaced by swapping a symlink.
 """
 
 import hashlib
@@ -9,27 +9,27 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 Fingerprint = Mapping[Path, str | None]
-"""The SHA-256 of each file's content; None for a file that cannot be read, or only once."""
+"""The SHA-256 of each file's content; None for one that cannot be read, or read only once."""
 
 
 def fingerprint(paths: Iterable[Path]) -> Fingerprint:
-    """What these files are now."""
+    """The fingerprint of these files as they are now."""
     return {path: _digest(path) for path in paths}
 
 
-def is_lasting(path: Path) -> bool:
-    """Whether it can be read again and again: what a pipe holds is gone after the first time."""
+def is_regular_file(path: Path) -> bool:
+    """Whether it is a regular file, which can be read again and again."""
     return stat.S_ISREG(_mode(path))
 
 
-def gives_once(path: Path) -> bool:
-    """Whether what it holds is gone after the first time, as of a pipe."""
+def is_readable_once(path: Path) -> bool:
+    """Whether its content is gone once it was read, as that of a pipe."""
     mode = _mode(path)
     return bool(mode) and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _mode(path: Path) -> int:
-    """What kind of file it is; 0 if that cannot be told."""
+    """Its type and permissions; 0 if they cannot be found out."""
     try:
         return path.stat().st_mode
     except (OSError, ValueError):
@@ -37,7 +37,7 @@ def _mode(path: Path) -> int:
 
 
 def _digest(path: Path) -> str | None:
-    if not is_lasting(path):
+    if not is_regular_file(path):
         return None
     try:
         with path.open("rb") as file:

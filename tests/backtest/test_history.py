@@ -32,7 +32,7 @@ async def test_a_redirect_is_not_followed() -> None:
             raise web.HTTPTemporaryRedirect(f"{target}{request.path}")
 
         async with Server(answer) as url:
-            with pytest.raises(ConfigError, match=r"is not one \(HTTP 307\)\.$"):
+            with pytest.raises(ConfigError, match=r"not as Prometheus does \(HTTP 307\)\.$"):
                 await read(url)
     assert not elsewhere
 
@@ -40,11 +40,11 @@ async def test_a_redirect_is_not_followed() -> None:
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("", "is not one"),
-        ("[" * 100_000, "is not one"),
-        ('{"status": "success", "data": {"result": [{"metric": null}]}}', "is not one"),
-        ('{"status": "success", "data": {"result": [{"values": []}]}}', "is not one"),
-        ('{"status": "success", "data": {"result": {}}}', "is not one"),
+        ("", "not as Prometheus does"),
+        ("[" * 100_000, "not as Prometheus does"),
+        ('{"status": "success", "data": {"result": [{"metric": null}]}}', "not as Prometheus does"),
+        ('{"status": "success", "data": {"result": [{"values": []}]}}', "not as Prometheus does"),
+        ('{"status": "success", "data": {"result": {}}}', "not as Prometheus does"),
         ('{"status": "error", "error": "\\u001b[2Jno\\nlevel=error"}', "query: [2Jno level=error."),
     ],
 )

@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from nexhealth_exporter import rules
-from nexhealth_exporter.cli import understood
+from nexhealth_exporter.cli import parse_arguments
 from nexhealth_exporter.settings import load, overrides
 from tests.chart.charts import CHART, Helm, Object, environment, exporter, one, pod
 
@@ -160,8 +160,8 @@ def test_a_demo_on_top_of_the_values_of_a_real_one_gets_only_flags_that_it_has(h
     args = exporter(objects)["args"]
 
     assert "--log-level=info" in args
-    assert understood(args).command == "demo"
-    load(overrides(understood(args)), {})
+    assert parse_arguments(args).command == "demo"
+    load(overrides(parse_arguments(args)), {})
 
 
 def test_each_pod_takes_its_shard_by_ordinal_and_keeps_its_own_state(

@@ -79,7 +79,7 @@ def test_the_schema_knows_exactly_the_keys_of_both_files() -> None:
     assert set(rules.Entry.model_fields) == set(file["institutions"]["items"]["properties"])
     assert set(rules.ClosureEntry.model_fields) == set(file["closures"]["items"]["properties"])
     assert set(rules.Match.model_fields) == keys("match")
-    assert set(rules.Directions.model_fields) == keys("allowances")
+    assert set(rules.TypeAllowances.model_fields) == keys("allowances")
     assert set(WebConfigFile.model_fields) == set(web)
     assert set(Tls.model_fields) == set(web["tls_server_config"]["properties"])
     assert set(Http.model_fields) == set(web["http_server_config"]["properties"])

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from nexhealth_exporter import cli, rules, webconfig
-from nexhealth_exporter.backtest.observations import Seen
+from nexhealth_exporter.backtest.observations import Observation
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.model import Reason
 from nexhealth_exporter.plan import Pace, Scope, plan
@@ -86,7 +86,7 @@ def test_every_query_can_be_parsed(example: Example) -> None:
 
 @pytest.mark.parametrize("example", examples("json"), ids=str)
 def test_every_observation_can_be_read(example: Example) -> None:
-    msgspec.json.decode(example.text, type=Seen)
+    msgspec.json.decode(example.text, type=Observation)
 
 
 def commands() -> list[str]:
@@ -101,7 +101,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_understood(command: str) -> None:
-    cli.understood(shlex.split(command, comments=True)[1:])
+    cli.parse_arguments(shlex.split(command, comments=True)[1:])
 
 
 def test_every_variable_that_a_page_names_exists() -> None:

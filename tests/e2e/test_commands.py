@@ -145,7 +145,7 @@ async def test_the_demo_takes_another_port_only_where_its_own_is_in_use(tmp_path
     code, said = await finished("demo", *flags, seconds=90)
 
     assert code == 1
-    assert "192.0.2.1:9 cannot be listened on" in said
+    assert "cannot listen on 192.0.2.1:9" in said
     assert "in use" not in said
     assert not history.exists()
 
@@ -306,7 +306,7 @@ async def test_check_tells_allowances_that_let_a_page_come_first(tmp_path: Path)
         env = settings(simulator, CONFIG_FILE=str(config))
         code, said = await finished("check", env=env)
 
-    assert (code, "line 2 a page after 1 h: no page comes before" in said) == (0, True), said
+    assert (code, "line 2 pages after 1 h; the page is delayed" in said) == (0, True), said
 
 
 async def test_an_entry_that_matches_nothing_moves_no_terminal(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
-from nexhealth_exporter.exposition.text import clean
+from nexhealth_exporter.exposition.text import encodable
 from nexhealth_exporter.fleet import Fleet, Policy, Round
 from nexhealth_exporter.model import (
     Institution,
@@ -58,7 +58,7 @@ SYNCS = st.lists(
         ),
     ),
     max_size=3,
-    unique_by=lambda sync: clean(sync.name),
+    unique_by=lambda sync: encodable(sync.name),
 ).map(tuple)
 ORDINARY = {"office": (Sync("Main", IntegrationType.SERVER, "Dentrix", NOW - 60, NOW - 90),)}
 """Tried first: whoever forgets one of the two ways to draw a metric need not wait for a search."""
@@ -66,7 +66,7 @@ WAITS = st.sampled_from([0.0, 0.3, 61.0, 3600.0, 12 * 3600.0, 3 * DAY, 140 * DAY
 
 
 @given(
-    offices=st.dictionaries(NAMES.map(clean), SYNCS, max_size=4),
+    offices=st.dictionaries(NAMES.map(encodable), SYNCS, max_size=4),
     salt=st.integers(0, 44),
     wait=WAITS,
     block_size=st.integers(1, 3),

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from nexhealth_exporter.cli.memory import Memory
+from nexhealth_exporter.cli.persistence import Persistence
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet, Kept
 from nexhealth_exporter.simulator import Simulator, plain_offices
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import StateFile
 from tests.e2e.processes import PROGRAM, free_port, get, running, until
 from tests.faults.truth import Seen
 from tests.state.test_state import DAY, lived, watching
@@ -22,14 +22,14 @@ from tests.state.test_state import DAY, lived, watching
 NAMES = [f"office-{number}" for number in range(40)]
 
 
-Opened = Callable[[Path, OwnMetrics], Memory]
+Opened = Callable[[Path, OwnMetrics], Persistence]
 
 
 @pytest.fixture
 def opened() -> Iterator[Opened]:
     """Opens memories, and closes each in the end."""
     with ExitStack() as stack:
-        yield lambda path, own: stack.enter_context(closing(Memory(path, own)))
+        yield lambda path, own: stack.enter_context(closing(Persistence(path, own)))
 
 
 @contextmanager
@@ -52,23 +52,23 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(
 ) -> None:
     path, own = tmp_path / "state.db", OwnMetrics("test")
     start = time.time() // DAY * DAY - 3 * DAY
-    memory = opened(path, own)
+    persistence = opened(path, own)
     assert told(own, "state_ok") == 1
     fleet = lived(watching(Fleet(), NAMES), NAMES, start, 1)
 
     with no_room(8192):
-        memory.save(fleet)
+        persistence.save(fleet)
         assert told(own, "state_ok") == 0
         assert told(own, "state_last_save_timestamp_seconds") is None
         assert "the state was not saved" in caplog.text
         fleet = lived(fleet, NAMES, start + DAY, 1)
-        memory.save(fleet)
+        persistence.save(fleet)
         assert told(own, "state_ok") == 0
 
-    memory.save(fleet)
+    persistence.save(fleet)
     assert told(own, "state_ok") == 1
     assert told(own, "state_last_save_timestamp_seconds") == pytest.approx(time.time(), abs=60)
-    with closing(State(path)) as state:
+    with closing(StateFile(path)) as state:
         kept = state.fleet().remembered
     assert {name: memory["Main é"].learned for name, memory in kept.items()} == {
         name: memory["Main é"].learned for name, memory in fleet.memory()
@@ -105,9 +105,9 @@ def test_a_read_only_disk_is_told_and_stops_nothing(
             with nobody(), pytest.raises(PermissionError):
                 (folder / "file").touch()
             with nobody():
-                memory = opened(path, own)
+                persistence = opened(path, own)
                 assert told(own, "state_ok") == 0
-                memory.save(fleet)
+                persistence.save(fleet)
                 assert told(own, "state_ok") == 0
         finally:
             folder.chmod(0o755)
@@ -129,10 +129,10 @@ def test_a_file_that_cannot_be_opened_is_told_and_stops_nothing(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     own = OwnMetrics("test")
-    memory = opened(NOWHERE[where](tmp_path), own)
+    persistence = opened(NOWHERE[where](tmp_path), own)
     assert told(own, "state_ok") == 0
     assert "kept in memory only" in caplog.text
-    memory.save(Fleet())
+    persistence.save(Fleet())
     assert told(own, "state_ok") == 0
 
 
@@ -175,10 +175,10 @@ def test_a_fault_in_saving_ends_nothing_and_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, opened: Opened
 ) -> None:
     own = OwnMetrics("test")
-    memory = opened(tmp_path / "state.db", own)
-    memory.save(FaultyFleet())
+    persistence = opened(tmp_path / "state.db", own)
+    persistence.save(FaultyFleet())
 
     assert "LookupError: a fault of ours" in caplog.text
     assert told(own, "state_ok") == 0
-    memory.save(Fleet())
+    persistence.save(Fleet())
     assert told(own, "state_ok") == 1

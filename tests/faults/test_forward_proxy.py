@@ -106,7 +106,7 @@ async def test_a_proxy_that_refuses_or_is_down_is_told_apart_from_the_api(tmp_pa
             assert await down.ended(60) == 1
     said = refused.said + down.said
 
-    assert f"The proxy gives no way to {HOST}: HTTP 407." in refused.said
+    assert f"The proxy refused to connect to {HOST}: HTTP 407." in refused.said
     assert "No connection to localhost: " in down.said
     assert "wrong-word" not in said
     assert "Traceback" not in said

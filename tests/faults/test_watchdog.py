@@ -259,7 +259,7 @@ CONFIGURED: dict[str, tuple[str, dict[str, Any] | None, bool]] = {
     ),
     "here, plain": ("127.0.0.1", None, False),
 }
-OPENLY = "listening beyond this machine"
+OPENLY = "other machines can reach this port"
 APIS = {"http://127.0.0.1:9": False, "http://api.invalid": True, "https://api.invalid": False}
 
 

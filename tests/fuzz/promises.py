@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl
 from nexhealth_exporter import rules, webconfig
 from nexhealth_exporter.backtest import Replay, answer, batches
 from nexhealth_exporter.backtest.observations import opened
-from nexhealth_exporter.backtest.prometheus import Points, told
+from nexhealth_exporter.backtest.prometheus import Points, series_in
 from nexhealth_exporter.errors import ConfigError, PollError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
@@ -198,9 +198,6 @@ def _watched(offices: Iterable[Institution]) -> Inventory:
     return Inventory({office.subdomain: office for office in offices})
 
 
-_PAGES = html.environment()
-
-
 def is_shown(fleet: Fleet, now: float = NOW + 60) -> None:
     """The metrics, the JSON and the pages can be drawn, and are what they should be."""
     page = Page(OwnMetrics("1.0"))
@@ -217,7 +214,6 @@ def is_shown(fleet: Fleet, now: float = NOW + 60) -> None:
     for standing in fleet:
         json.dumps(facts_of_institution(standing), allow_nan=False)
         shown = html.render(
-            _PAGES,
             "institution.html",
             root="./",
             static_version="1",
@@ -313,7 +309,7 @@ def observations_are_replayed_or_refused_with_the_line(data: bytes) -> None:
 
 def history_is_read_or_refused(data: bytes) -> None:
     try:
-        points = Points(told(200, data))
+        points = Points(series_in(200, data))
     except ConfigError as error:
         _is_plain(str(error))
         return

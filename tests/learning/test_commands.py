@@ -16,7 +16,7 @@ from nexhealth_exporter import rules
 from nexhealth_exporter.cli import main
 from nexhealth_exporter.model import Institution, IntegrationType, Severity, Source
 from nexhealth_exporter.simulator import Simulator, plain_offices
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import StateFile
 from tests.e2e.processes import PROGRAM, binary, free_port, get, prometheus, running, until
 from tests.learning.conftest import Office, now_and_then
 
@@ -80,7 +80,7 @@ def test_hours_of_who_moves_now_and_then_can_be_pasted(
 ) -> None:
     smiles, first = Office(IntegrationType.CLOUD), date(2026, 2, 23)
     smiles.live(first, 42, now_and_then(moves))
-    state = State(tmp_path / "state.db")
+    state = StateFile(tmp_path / "state.db")
     state.save(smiles.fleet)
     state.close()
     assert main(["schedules", "smiles", "--state-file", str(tmp_path / "state.db")]) == 0
@@ -179,7 +179,7 @@ def test_older_observations_do_not_undo_what_is_known_from_later_on(
     learned(recently - 30 * DAY, 42)
     known = shown()
     assert learned(recently - 30 * DAY, 20)[1:] == [
-        "1 more are left as they are: the file knows them from later on."
+        "1 more are left as they are: the file has newer data about them."
     ]
     assert shown() == known
 
@@ -194,7 +194,7 @@ def test_older_observations_do_not_undo_what_is_known_from_later_on(
     ("words", "sentence"),
     [
         (["schedules", "smiles"], "names no file"),
-        (["learn", "--observations", "seen"], "nowhere to learn to"),
+        (["learn", "--observations", "seen"], "no file to save patterns to"),
         (["learn", "--observations", os.devnull, "--state-file", "{}"], "no observation to learn"),
         (["learn", "--observations", "/nowhere", "--state-file", "{}"], "/nowhere cannot be read"),
         (

@@ -79,7 +79,7 @@ async def test_the_time_limit_runs_from_the_first_turn_and_is_not_prolonged() ->
     async def ask_on_and_on() -> None:
         await asyncio.sleep(0.3)
         limit.start()
-        async with limit.kept():
+        async with limit.enforced():
             for _ in range(10):
                 limit.start()
                 await asyncio.sleep(0.1)

@@ -122,7 +122,7 @@ def test_a_token_is_paid_for_when_a_question_meets_it_after_its_life(
 def test_the_interval_really_kept_is_what_counts() -> None:
     made = plan(replace(DEFAULT, scope=Scope.FLEET), 100)
 
-    assert made.kept(600.0).projected == pytest.approx(made.projected - MONTH / 600)
+    assert made.at_interval(600.0).projected == pytest.approx(made.projected - MONTH / 600)
 
 
 def test_a_round_has_room_for_those_that_take_turns() -> None:

@@ -239,8 +239,8 @@ institutions:
   - {match: {}, allowance: {server: {warning: 1h, critical: 4h}, cloud: {warning: 2h}}}
 """
 TOLD = (
-    "rules.yaml:4: allowance.server.read has a ticket after 2 h to 3 h, line 3 a page after 1 h: "
-    "no page comes before its ticket, so it waits."
+    "rules.yaml:4: allowance.server.read warns after 2 h to 3 h, but line 3 pages after 1 h; "
+    "the page is delayed until the warning."
 )
 
 

@@ -6,8 +6,8 @@ from pathlib import Path, PosixPath
 import pytest
 
 from nexhealth_exporter.cli.exporter import LOOK_SECONDS, Exporter
-from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.cli.parts import connect, read_files
+from nexhealth_exporter.cli.persistence import Persistence
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.settings import ApiKey, Settings, load
 from tests.compressed import compressed
@@ -35,7 +35,7 @@ def exporter_of(settings: Settings, own: OwnMetrics, api_key: ApiKey) -> Exporte
         api_key=api_key,
         own=own,
         api=connect(settings, api_key, own),
-        memory=Memory(None, own),
+        persistence=Persistence(None, own),
     )
 
 

@@ -27,7 +27,7 @@ from nexhealth_exporter.fleet import Disturbance, Fleet
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
-from nexhealth_exporter.state import _TABLES, SCHEMA, State, remembered
+from nexhealth_exporter.state import _TABLES, SCHEMA, StateFile, remembered
 
 DAY, STEP = 86400.0, 600.0
 POLICY = policy(Rules(), Defaults("America/New_York", "US", DAY, 30 * DAY))
@@ -54,14 +54,14 @@ def lived(fleet: Fleet, names: list[str], start: float, days: float) -> Fleet:
     return fleet
 
 
-Opened = Callable[[Path], State]
+Opened = Callable[[Path], StateFile]
 
 
 @pytest.fixture
 def opened() -> Iterator[Opened]:
     """Opens states, and closes each in the end."""
     with ExitStack() as stack:
-        yield lambda path: stack.enter_context(closing(State(path)))
+        yield lambda path: stack.enter_context(closing(StateFile(path)))
 
 
 @pytest.fixture
@@ -452,9 +452,9 @@ def test_months_without_any_look_or_a_clock_that_is_ahead_forget_nobody(
 SAVING = """
 import sys
 from pathlib import Path
-from tests.state.test_state import Fleet, State, lived, time, watching
+from tests.state.test_state import Fleet, StateFile, lived, time, watching
 names = [f"office-{n}" for n in range(30)]
-state, start = State(Path(sys.argv[1])), time.time() // 86400 * 86400 - 20 * 86400
+state, start = StateFile(Path(sys.argv[1])), time.time() // 86400 * 86400 - 20 * 86400
 fleet = watching(state.fleet(), names)
 for number in range(2000):
     fleet = lived(fleet, names, start + number * 6000, 0.05)

@@ -9,9 +9,9 @@ from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
 from nexhealth_exporter.model import IntegrationType, Location, Sync
 from nexhealth_exporter.report import Condition, Row, overdue_rows, rows, summarise, why
+from nexhealth_exporter.report.formatting import duration, rfc3339, when
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
 from nexhealth_exporter.report.story import FAILURES, brief
-from nexhealth_exporter.report.words import duration, rfc3339, when
 from tests.expectation.conftest import at
 from tests.fleet.conftest import CLOUD, DAY, SERVER, World, marked, office
 

@@ -1,7 +1,7 @@
-"""Recorded observations through the core: what would have been alerted, and by simpler ways."""
+"""Replays recorded observations: what would have alerted, here and by simpler baselines."""
 
 from nexhealth_exporter.backtest.answer import Answer, answer
-from nexhealth_exporter.backtest.observations import Batch, Seen, batches
-from nexhealth_exporter.backtest.replay import Alert, Lasted, Replay
+from nexhealth_exporter.backtest.observations import Batch, Observation, batches
+from nexhealth_exporter.backtest.replay import Alert, Incident, Replay
 
-__all__ = ["Alert", "Answer", "Batch", "Lasted", "Replay", "Seen", "answer", "batches"]
+__all__ = ["Alert", "Answer", "Batch", "Incident", "Observation", "Replay", "answer", "batches"]

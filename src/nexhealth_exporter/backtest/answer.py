@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from nexhealth_exporter.backtest.replay import Alert, Lasted, Replay
-from nexhealth_exporter.backtest.simpler import Tally
+from nexhealth_exporter.backtest.baselines import Tally
+from nexhealth_exporter.backtest.replay import Alert, Incident, Replay
 from nexhealth_exporter.model import IntegrationType, Severity
-from nexhealth_exporter.report.words import rfc3339
+from nexhealth_exporter.report.formatting import rfc3339
 
 MONTH = 30 * 86400.0
 
@@ -22,17 +22,17 @@ WAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result. Instants are POSIX seconds; `rates` are alerts per office and month."""
+    """The result. Instants are POSIX seconds; `rates` are alerts per office and 30 days."""
 
     alerts: list[Alert]
-    incidents: list[Lasted]
+    incidents: list[Incident]
     syncs: dict[IntegrationType, int]
     start: float
     end: float
     rates: dict[IntegrationType, dict[str, float]]
 
     def as_json(self) -> dict[str, Any]:
-        """One object of plain values."""
+        """The result as JSON values."""
         return {
             "alerts": [_alert(alert) for alert in self.alerts],
             "incidents": [
@@ -59,13 +59,13 @@ class Answer:
 
 
 def answer(replay: Replay, since: float | None) -> Answer:
-    """What the replay found; `since` limits what is reported."""
+    """The result of a replay; `since` (POSIX seconds) limits what is reported."""
     first, end = replay.first or 0.0, replay.last or 0.0
     start = first if since is None else max(first, since)
     alerts = [alert for alert in replay.alerts if alert.fired_at >= start]
     tallies: dict[IntegrationType, Tally] = {}
-    for kind, simpler in replay.observed:
-        tallies.setdefault(kind, Tally()).add(simpler)
+    for kind, baselines in replay.observed:
+        tallies.setdefault(kind, Tally()).add(baselines)
     return Answer(
         alerts=alerts,
         incidents=[i for i in replay.incidents if i.end is None or i.end >= start],
@@ -95,7 +95,7 @@ def _rates(kind: IntegrationType, tally: Tally, alerts: list[Alert]) -> dict[str
 
 
 def _of_syncs(alerts: list[Alert], kind: IntegrationType, severity: Severity) -> int:
-    """Alerts as they reach people: one for both directions while either lasts."""
+    """Number of alerts as people get them: one while either direction alerts."""
     number = 0
     until: dict[tuple[str, str], float] = {}
     for alert in alerts:

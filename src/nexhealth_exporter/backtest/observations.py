@@ -1,4 +1,4 @@
-"""Observations as JSON lines: one sync at one instant each, ordered by time."""
+"""Observations as JSON lines: each is one sync at one instant, ordered by time."""
 
 import io
 import zlib
@@ -17,20 +17,20 @@ from nexhealth_exporter.expectation.expectation import EARLIEST, LATEST
 GZIP = b"\x1f\x8b"
 
 BATCH_SECONDS = 30.0
-"""Polls of different institutions that lie so close together change the fleet together."""
+"""Seconds; observations of different institutions that lie closer together form one batch."""
 
 
 LONGEST_LINE = 1 << 20
-"""Bytes of a line with its end: one that never ends, as of a device, would fill the memory."""
+"""Bytes of a line with its newline; an endless one, as from a device, would fill the memory."""
 
 # Its stub takes the class for an instance.
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
 _DAMAGED = (OSError, EOFError, zlib.error, _ISAL_ERROR)
-"""What reading a file that is cut short or spoilt raises."""
+"""What reading a truncated or corrupt file can raise."""
 
 
-class Seen(msgspec.Struct, gc=False):
-    """One line. Instants are as written; `moment` reads them."""
+class Observation(msgspec.Struct, gc=False):
+    """One line. Instants are text as in the file; `instant` parses them."""
 
     at: str
     institution: str
@@ -44,13 +44,13 @@ class Seen(msgspec.Struct, gc=False):
 
 
 class Batch(NamedTuple):
-    """Observations that lie close together, no institution at two instants; `at` in POSIX."""
+    """Observations close in time, each institution at one instant only, with POSIX seconds."""
 
-    rows: list[tuple[float, Seen]]
+    rows: list[tuple[float, Observation]]
 
 
 def opened(raw: io.BufferedReader) -> IO[bytes]:
-    """The lines of a file or a pipe, gzipped or not."""
+    """The lines of a file or a pipe, decompressed if it is gzipped."""
     if raw.peek(len(GZIP)).startswith(GZIP):
         unpacked = igzip.IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
         return io.BufferedReader(unpacked, 1 << 20)
@@ -58,11 +58,8 @@ def opened(raw: io.BufferedReader) -> IO[bytes]:
 
 
 def batches(file: IO[bytes], name: str) -> Iterator[Batch]:
-    """The observations in their order.
-
-    Raises ConfigError with the number of the line that cannot be used.
-    """
-    rows: list[tuple[float, Seen]] = []
+    """The observations in order. Raises ConfigError with the number of an invalid line."""
+    rows: list[tuple[float, Observation]] = []
     instants: dict[str, float] = {}
     first = 0.0
     for at, seen in _read(file, name):
@@ -77,8 +74,8 @@ def batches(file: IO[bytes], name: str) -> Iterator[Batch]:
         yield Batch(rows)
 
 
-def _read(file: IO[bytes], name: str) -> Iterator[tuple[float, Seen]]:
-    decode = msgspec.json.Decoder(Seen).decode
+def _read(file: IO[bytes], name: str) -> Iterator[tuple[float, Observation]]:
+    decode = msgspec.json.Decoder(Observation).decode
     text: str | None = None
     at, number = float("-inf"), 0
     try:
@@ -86,7 +83,7 @@ def _read(file: IO[bytes], name: str) -> Iterator[tuple[float, Seen]]:
             if len(line) > LONGEST_LINE:
                 raise ConfigError(f"{name}:{number}: the line is longer than 1 MiB.")
             if number == 1:
-                line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - as Windows begins a text
+                line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - as written on Windows
             if not line.strip():
                 continue
             seen = decode(line)
@@ -106,13 +103,13 @@ def _read(file: IO[bytes], name: str) -> Iterator[tuple[float, Seen]]:
 
 
 def _observed_at(text: str) -> float:
-    at = moment(text)
+    at = instant(text)
     if not EARLIEST <= at < LATEST:
         raise ValueError(f"{text} lies outside the years 1970 to 2099")
     return at
 
 
-def moment(text: str) -> float:
+def instant(text: str) -> float:
     """POSIX seconds of an RFC 3339 instant; without an offset it is UTC. Raises ValueError."""
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:

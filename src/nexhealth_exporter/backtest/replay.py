@@ -1,10 +1,10 @@
-"""Observations through the same fleet as the live exporter's, and the alerts that follow."""
+"""Feeds observations to the same `Fleet` as the live exporter uses, and collects its alerts."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from nexhealth_exporter.backtest.observations import Batch, Seen, moment
-from nexhealth_exporter.backtest.simpler import DEFAULT_PLACE, Place, Simpler
+from nexhealth_exporter.backtest.baselines import DEFAULT_PLACE, Baselines, Place
+from nexhealth_exporter.backtest.observations import Batch, Observation, instant
 from nexhealth_exporter.expectation.incident import is_held_back
 from nexhealth_exporter.expectation.judgement import BOTH
 from nexhealth_exporter.expectation.zone import is_zone
@@ -22,10 +22,10 @@ from nexhealth_exporter.model import (
 )
 
 MISSING_STEPS = 3
-"""A sync that its institution's observations leave out for so many steps has vanished."""
+"""A sync that is missing from so many steps of its institution has vanished."""
 
 _UNOBSERVED = "unobserved"
-"""Why an institution's latest poll failed, so to speak."""
+"""The failure of an institution that has not been observed for too long."""
 
 _KINDS = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
 _COLOURS = {"green": True, "red": False}
@@ -33,7 +33,7 @@ _COLOURS = {"green": True, "red": False}
 
 @dataclass(slots=True)
 class Alert:
-    """One alert of one direction; instants are those of observations."""
+    """One alert for one direction; its instants are those of observations."""
 
     institution: str
     sync: str
@@ -45,11 +45,11 @@ class Alert:
 
 
 _Active = dict[tuple[str, Operation, Severity], Alert]
-"""The alerts of one institution that last, by sync, direction and severity."""
+"""The firing alerts of one institution, by sync, direction and severity."""
 
 
 @dataclass(slots=True)
-class Lasted:
+class Incident:
     """A fleet incident; `end` is None while it lasts."""
 
     integration_type: IntegrationType
@@ -58,36 +58,36 @@ class Lasted:
 
 
 @dataclass(slots=True)
-class _Told:
-    """A sync as last observed, in that step of its institution.
+class _ObservedSync:
+    """A sync as last observed, and in which step of its institution.
 
-    `sync` is made anew only when something in it changed.
+    `sync` is replaced only if something in it has changed.
     """
 
-    seen: Seen
+    seen: Observation
     sync: Sync
     at: float
     step: int
-    simpler: Simpler
+    baselines: Baselines
 
 
 @dataclass(slots=True)
 class _Office:
-    """An institution as its observations tell it.
+    """An institution, as known from its observations.
 
-    Its syncs may be observed at one instant, or one after the other: a step ends when one of
-    those that it has brought is observed again.
+    Its syncs may be observed at the same instant or one after the other: a new step begins when a
+    sync is observed again.
     """
 
     institution: Institution
     is_watched: bool
-    syncs: dict[str, _Told] = field(default_factory=dict)
+    syncs: dict[str, _ObservedSync] = field(default_factory=dict)
     zones: dict[str, str | None] = field(default_factory=dict)
     step: int = 0
 
 
 class Replay:
-    """Feeds observations to a fleet, up to the present one only, and collects what is alerted."""
+    """Feeds observations to a fleet, without looking ahead, and collects the alerts."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Replay:
     ) -> None:
         self.fleet = Fleet()
         self.alerts: list[Alert] = []
-        self.incidents: list[Lasted] = []
+        self.incidents: list[Incident] = []
         self.first: float | None = None
         self.last: float | None = None
         self._policy = policy
@@ -107,10 +107,10 @@ class Replay:
         # When each institution was observed last, the longest waiting first.
         self._looked_at: dict[str, float] = {}
         self._active: dict[str, _Active] = {}
-        self._lasting: dict[IntegrationType, Lasted] = {}
+        self._lasting: dict[IntegrationType, Incident] = {}
 
     def feed(self, batch: Batch, *, is_reported: bool = True) -> None:
-        """Take the next observations; only what is reported is compared with simpler ways."""
+        """Process the next observations; baselines see only those that are to be reported."""
         polls = self._polls(batch, is_reported=is_reported)
         if self.first is None:
             self.first = batch.rows[0][0]
@@ -125,11 +125,11 @@ class Replay:
                 self._follow(standing, poll.at)
 
     @property
-    def observed(self) -> Iterator[tuple[IntegrationType, Simpler]]:
-        """Each watched sync's type and what the simpler ways made of it."""
+    def observed(self) -> Iterator[tuple[IntegrationType, Baselines]]:
+        """The type and the baselines of each watched sync."""
         for office in self._offices.values():
-            for told in office.syncs.values() if office.is_watched else ():
-                yield told.sync.integration_type or IntegrationType.UNKNOWN, told.simpler
+            for observed in office.syncs.values() if office.is_watched else ():
+                yield observed.sync.integration_type or IntegrationType.UNKNOWN, observed.baselines
 
     def _polls(self, batch: Batch, *, is_reported: bool) -> list[Poll]:
         touched: dict[str, float] = {}
@@ -140,17 +140,19 @@ class Replay:
             if office is None or office.zones.get(seen.sync, seen) != seen.timezone:
                 office = self._met(office, seen)
                 has_changed = True
-            told = office.syncs.get(seen.sync)
-            if told is None:
+            observed = office.syncs.get(seen.sync)
+            if observed is None:
                 made = _sync(seen, office.zones)
-                told = _Told(seen, made, at, office.step, self._simpler(seen, made, at))
-                office.syncs[seen.sync] = told
-            elif _differs(told.seen, seen):
-                told.sync, told.seen = _sync(seen, office.zones), seen
-            office.step += told.step == office.step and told.at < at
-            told.at, told.step = at, office.step
+                observed = _ObservedSync(
+                    seen, made, at, office.step, self._baselines(seen, made, at)
+                )
+                office.syncs[seen.sync] = observed
+            elif _differs(observed.seen, seen):
+                observed.sync, observed.seen = _sync(seen, office.zones), seen
+            office.step += observed.step == office.step and observed.at < at
+            observed.at, observed.step = at, office.step
             if is_reported:
-                told.simpler.observe(at, told.sync)
+                observed.baselines.observe(at, observed.sync)
             touched[seen.institution] = at
         if has_changed:
             inventory = Inventory(
@@ -159,13 +161,13 @@ class Replay:
             self.fleet = self.fleet.watching(inventory, self._policy)
         return [Poll(name, at, _present(offices[name])) for name, at in touched.items()]
 
-    def _simpler(self, seen: Seen, made: Sync, at: float) -> Simpler:
-        """The simpler ways for a new sync; they know no configured zone."""
+    def _baselines(self, seen: Observation, made: Sync, at: float) -> Baselines:
+        """The baselines for a new sync; they ignore configured zones."""
         zone = seen.timezone if seen.timezone is not None else ""
         place = self._default._replace(timezone=zone) if is_zone(zone) else self._default
-        return Simpler(place, made.integration_type, at)
+        return Baselines(place, made.integration_type, at)
 
-    def _met(self, office: _Office | None, seen: Seen) -> _Office:
+    def _met(self, office: _Office | None, seen: Observation) -> _Office:
         zones = {**(office.zones if office else {}), seen.sync: seen.timezone}
         locations = tuple(Location(i, zone) for i, zone in enumerate(zones.values(), 1))
         institution = Institution(seen.institution, locations=locations)
@@ -176,7 +178,7 @@ class Replay:
         return office
 
     def _unseen(self, polls: Iterable[Poll], at: float) -> list[Poll]:
-        """Those not observed for so long that the live exporter would show them no more."""
+        """Failed polls of institutions that the live exporter would not show any more."""
         for poll in polls:
             self._looked_at.pop(poll.subdomain, None)
             self._looked_at[poll.subdomain] = poll.at
@@ -192,19 +194,19 @@ class Replay:
     def _follow_incidents(self, at: float) -> None:
         for kind, start in self.fleet.incidents.items():
             if kind not in self._lasting:
-                self._lasting[kind] = Lasted(kind, start)
+                self._lasting[kind] = Incident(kind, start)
                 self.incidents.append(self._lasting[kind])
         for kind in self._lasting.keys() - self.fleet.incidents.keys():
             self._lasting.pop(kind).end = at
 
     def _follow(self, standing: Standing, at: float) -> None:
-        """Open and close the alerts of those syncs of an institution that were observed at `at`."""
+        """Open and close alerts of the syncs of an institution that were observed at `at`."""
         subdomain = standing.institution.subdomain
         active = self._active.setdefault(subdomain, {})
         self._close_vanished(standing, active, at)
-        told = self._offices[subdomain].syncs
+        observed = self._offices[subdomain].syncs
         for sync in standing.syncs or ():
-            if told[sync.sync.name].at != at:
+            if observed[sync.sync.name].at != at:
                 continue
             begun = self.fleet.incidents.get(sync.integration_type)
             for operation, judgement in zip(WAYS, sync.judgements, strict=True):
@@ -220,13 +222,13 @@ class Replay:
                         self.alerts.append(active[key])
 
     def _close_vanished(self, standing: Standing, active: _Active, at: float) -> None:
-        """Close the alerts of syncs that the institution does not have any more."""
+        """Close the alerts of syncs that the institution no longer has."""
         names = {sync.sync.name for sync in standing.syncs or ()} if active else set()
         for key in [key for key in active if key[0] not in names]:
             active.pop(key).resolved_at = at
 
 
-def _differs(one: Seen, other: Seen) -> bool:
+def _differs(one: Observation, other: Observation) -> bool:
     return (
         one.read_at != other.read_at
         or one.write_at != other.write_at
@@ -236,7 +238,7 @@ def _differs(one: Seen, other: Seen) -> bool:
     )
 
 
-def _sync(seen: Seen, zones: Iterable[str]) -> Sync:
+def _sync(seen: Observation, zones: Iterable[str]) -> Sync:
     place = list(zones).index(seen.sync) + 1
     return Sync(
         name=seen.sync,
@@ -250,14 +252,14 @@ def _sync(seen: Seen, zones: Iterable[str]) -> Sync:
 
 
 def _mark(text: str | None) -> float | None:
-    """The mark as POSIX seconds; None if it is missing or cannot be read, as of the API."""
+    """The mark in POSIX seconds; None if it is missing or unreadable, as in API answers."""
     try:
-        return None if text is None else moment(text)
+        return None if text is None else instant(text)
     except ValueError:
         return None
 
 
 def _present(office: _Office) -> tuple[Sync, ...]:
-    """The syncs of an institution at this look: those told, and those only just left out."""
+    """The syncs of an institution now, including those that were missing only just now."""
     all_told = office.syncs.values()
     return tuple(t.sync for t in all_told if office.step - t.step < MISSING_STEPS)

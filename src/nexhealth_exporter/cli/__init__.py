@@ -1,4 +1,4 @@
-"""The commands. Each is a coroutine that wires what it needs; only here are settings read."""
+"""The commands, which wire everything together; settings are read only here."""
 
 import argparse
 import errno
@@ -34,7 +34,7 @@ DEMO_SETTINGS: Mapping[str, Any] = {
     "api_calls_budget": 25_000_000,
     "log_level": "warning",
 }
-"""What differs in the demo from the settings' own defaults: simulated calls cost nothing."""
+"""Defaults of the demo that differ from those of the settings: simulated calls cost nothing."""
 
 DEMO_HELP: Mapping[str, str | None] = {
     **{name: str(value) for name, value in DEMO_SETTINGS.items()},
@@ -45,19 +45,19 @@ DEMO_HELP: Mapping[str, str | None] = {
 _STDOUT, _STDERR = 1, 2
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""Why a file takes no more."""
+"""Errors that mean that a disk, a quota or a file is full."""
 
 INTERRUPTED = 130
-"""What a shell gives for a program that Ctrl-C ended."""
+"""The exit code that shells use for a program ended by Ctrl-C."""
 
-WITH_WORDS = frozenset({"backtest", "learn", "schedules"})
-"""Commands with words of their own beside the settings; their modules tell them."""
+WITH_ARGUMENTS = frozenset({"backtest", "learn", "schedules"})
+"""Commands with arguments of their own besides settings, defined in their modules."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command of that command line; the exit code."""
+    """Run the command of that command line; returns the exit code."""
     _mend_streams()
-    arguments = understood(list(sys.argv[1:] if argv is None else argv))
+    arguments = parse_arguments(list(sys.argv[1:] if argv is None else argv))
     try:
         return _run(arguments)
     except KeyboardInterrupt:
@@ -76,14 +76,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(*sentences: str) -> None:
-    """Tell the operator what is wrong."""
+    """Print to stderr what is wrong."""
     for sentence in sentences:
         print(f"nexhealth-exporter: {sentence}", file=sys.stderr)
 
 
 def _mend_streams() -> None:
-    """Have neither a closed stream nor a character that it cannot write end the program."""
-    # A socket with the number of a closed one would abort the event loop.
+    """Prepare stdout and stderr: neither a closed one nor an unencodable character may crash us."""
+    # Otherwise a socket would get the number of a closed stream, which aborts the event loop.
     while (opened := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(opened)
@@ -94,14 +94,14 @@ def _mend_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def understood(words: list[str]) -> argparse.Namespace:
-    """What a command line asks for. Raises SystemExit, after a sentence, if it makes no sense."""
+def parse_arguments(words: list[str]) -> argparse.Namespace:
+    """The parsed command line. Raises SystemExit, with a message, if it is invalid."""
     words = _with_command(words)
     return _parser(words[0]).parse_args(words)
 
 
 def _with_command(words: list[str]) -> list[str]:
-    """Without a command the exporter serves."""
+    """The same words; `serve` is added if they name no command."""
     first = next(iter(words), "")
     if first in COMMANDS or first in {"-h", "--help", "--version"}:
         return words
@@ -111,7 +111,7 @@ def _with_command(words: list[str]) -> list[str]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Exits with 1 on a wrong command line: 2 is what `status` says of an overdue sync."""
+    """Exits with 1 on an invalid command line, because 2 means an overdue sync in `status`."""
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and what is wrong."""
@@ -120,7 +120,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:
-    """A whole number within these limits, for a flag."""
+    """The type of a flag that takes a whole number within these limits."""
 
     def number(text: str) -> int:
         if not text.isdecimal() or not least <= int(text) <= most:
@@ -131,14 +131,14 @@ def _between(least: int, most: int) -> Callable[[str], int]:
 
 
 def _target(text: str) -> str:
-    """What a label may hold unescaped, for a flag."""
+    """The type of a flag that takes host:port, which needs no escaping in a label."""
     if not re.fullmatch(r"[\w.:\[\]-]+:[0-9]+", text, re.ASCII):
         raise argparse.ArgumentTypeError("must be host:port, such as localhost:10639")
     return text
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:
-    # Only the chosen command tells its words and settings: making all of them takes long.
+    # Only the chosen command gets its arguments and settings: to add them to all takes long.
     parser = _Parser(
         prog="nexhealth-exporter",
         description="Report whether the NexHealth syncs of medical and dental offices still run. "
@@ -178,7 +178,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
                 help="a table for people (the default), or `syncs` of /api/v1/syncs as JSON, "
                 "without links",
             )
-        if name in WITH_WORDS:
+        if name in WITH_ARGUMENTS:
             module = import_module(f"nexhealth_exporter.cli.{name}")
             module.add_arguments(command)
         settings.add_arguments(command, DEMO_HELP if name == "demo" else None)
@@ -240,7 +240,7 @@ def _demo_arguments(command: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     command = _imported(arguments)
-    # What was imported until here stays, and need not be searched for garbage again.
+    # What was imported so far stays, so garbage collection need not look at it.
     gc.freeze()
     gc.enable()
     from nexhealth_exporter.cli.running import readable
@@ -248,12 +248,12 @@ def _run(arguments: argparse.Namespace) -> int:
     code = 0
     with readable():
         code = command()
-    return code  # noqa: RET504 - it stands though the pipe was closed
+    return code  # noqa: RET504 - reached also if the pipe was closed
 
 
 def _imported(arguments: argparse.Namespace) -> Callable[[], int]:
     """The command, ready to be run."""
-    # Imported late: --help and a wrong setting should not wait for what they do not need.
+    # Imported late, so that --help and an invalid setting are answered fast.
     from nexhealth_exporter.cli.running import run
 
     if arguments.command == "simulate":
@@ -273,11 +273,11 @@ def _imported(arguments: argparse.Namespace) -> Callable[[], int]:
         from nexhealth_exporter.cli.status import status
 
         return lambda: run(status(given, arguments.format))
-    if arguments.command in WITH_WORDS:
+    if arguments.command in WITH_ARGUMENTS:
         module = import_module(f"nexhealth_exporter.cli.{arguments.command}")
         command: Callable[[Any, Any], int] = getattr(module, arguments.command)
         return lambda: command(given, arguments)
-    # There is nothing to reload yet, and files that change are met all the same.
+    # There is nothing to reload yet, and changed files are noticed anyway.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from nexhealth_exporter.cli.serve import serve
 

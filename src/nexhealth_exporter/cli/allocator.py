@@ -1,7 +1,7 @@
-"""The C library's allocator, told to give memory back to the system, if it is one that can be told.
+"""Makes the C library's allocator return memory to the system; does nothing outside glibc.
 
-By itself glibc keeps what lies between other things, and once a large buffer was freed it lays the
-next ones, up to that size, among what stays.
+By default glibc keeps free memory that lies between used blocks, and once a large buffer was freed,
+it places buffers up to that size among long-lived blocks.
 """
 
 import ctypes
@@ -9,19 +9,19 @@ from collections.abc import Callable
 from functools import cache
 
 LARGE = 256 * 1024
-"""Bytes. Answers and pages are larger, what stays is smaller."""
+"""Bytes. Answers and pages are larger, long-lived blocks are smaller."""
 
 _M_MMAP_THRESHOLD = -3
 """A parameter of mallopt(3)."""
 
 
 def keep_large_buffers_apart() -> None:
-    """Have large buffers lie in pages of their own, which go back when they are freed."""
+    """Allocate large buffers with mmap, so that they are returned as soon as they are freed."""
     _function("mallopt")(_M_MMAP_THRESHOLD, LARGE)
 
 
 def give_back() -> None:
-    """Give back what is free, wherever it lies. It takes less than a millisecond."""
+    """Return all free memory to the system. Takes less than a millisecond."""
     _function("malloc_trim")(0)
 
 
@@ -32,4 +32,4 @@ def _function(name: str) -> Callable[..., object]:
 
 
 def _nothing(*_: int) -> None:
-    """In place of what this C library does not have."""
+    """Stands in for a function that this C library lacks."""

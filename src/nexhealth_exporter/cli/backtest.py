@@ -1,4 +1,4 @@
-"""`backtest`: what would have been alerted over recorded observations."""
+"""`backtest`: what would have alerted on recorded observations."""
 
 import argparse
 import asyncio
@@ -17,9 +17,9 @@ from rich.table import Table
 
 from nexhealth_exporter.backtest import Answer, Batch, Replay, answer, batches
 from nexhealth_exporter.backtest.answer import WAYS
-from nexhealth_exporter.backtest.observations import moment, opened
+from nexhealth_exporter.backtest.baselines import Place
+from nexhealth_exporter.backtest.observations import instant, opened
 from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
-from nexhealth_exporter.backtest.simpler import Place
 from nexhealth_exporter.cli.parts import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.settings import Settings, variable
@@ -27,7 +27,7 @@ from nexhealth_exporter.settings.values import url
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The words of this command apart from settings."""
+    """Add the arguments of this command other than settings."""
     source = command.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "file", nargs="?", metavar="FILE", help="observations as JSON lines, gzipped or not"
@@ -48,7 +48,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def add_prometheus(command: argparse._MutuallyExclusiveGroup, what: str) -> None:
-    """The flag that names a Prometheus; without an address it is that of the settings."""
+    """Add the flag that names a Prometheus; without a value it is that of the settings."""
     command.add_argument(
         "--prometheus",
         metavar="URL",
@@ -69,7 +69,7 @@ def _address(text: str) -> str:
 
 
 def prometheus_of(settings: Settings, given: str) -> str:
-    """The address of the flag, or of the settings. Raises ConfigError if neither has one."""
+    """The address from the flag or else the settings. Raises ConfigError if there is none."""
     address = given or settings.prometheus_url
     if not address:
         raise ConfigError(f"--prometheus needs an address, or {variable('prometheus_url')}.")
@@ -77,7 +77,7 @@ def prometheus_of(settings: Settings, given: str) -> str:
 
 
 def backtest(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Replay a file and print the answer; 0. Raises ConfigError for what cannot be read."""
+    """Replay observations and print the result; 0. Raises ConfigError for unusable ones."""
     rules = read_files(settings).rules
     place = Place(settings.default_timezone, settings.default_country)
     replay = Replay(policy_of(settings, rules), watches(settings, rules), place)
@@ -133,7 +133,7 @@ def from_file(path: Path, doing: str) -> Iterator[Batch]:
 
 @contextmanager
 def _bar(doing: str, total: float) -> Iterator[Callable[[float], None]]:
-    """A progress bar, on a terminal only; it is told how much of the total is done."""
+    """A progress bar, on a terminal only; yields a function that takes how much is done."""
     is_hidden = not sys.stderr.isatty()
     with Progress(console=Console(stderr=True), disable=is_hidden, transient=True) as bar:
         task = bar.add_task(doing, total=max(total, 1))
@@ -144,7 +144,7 @@ def _since(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return moment(text)
+        return instant(text)
     except ValueError:
         raise ConfigError(f"--from {text} is not a time such as 2026-03-02T00:00:00Z.") from None
 

@@ -1,14 +1,9 @@
 """`check`: whether the configuration and the credentials work, and what would be polled."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from msgspec.structs import replace as altered
-
-from nexhealth_exporter.cli.memory import looked_up
 from nexhealth_exporter.cli.parts import (
     connect,
     log,
@@ -18,8 +13,9 @@ from nexhealth_exporter.cli.parts import (
     shown_proxy,
     watches,
 )
+from nexhealth_exporter.cli.persistence import read_learned
+from nexhealth_exporter.cli.upcoming import print_schedules
 from nexhealth_exporter.errors import PollError
-from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet, SyncStanding
 from nexhealth_exporter.model import (
@@ -28,19 +24,14 @@ from nexhealth_exporter.model import (
     Inventory,
     Operation,
     Poll,
-    Source,
     Sync,
 )
 from nexhealth_exporter.nexhealth import NexHealth
 from nexhealth_exporter.nexhealth.text import clean
 from nexhealth_exporter.plan import Pace, Plan, Scope, plan
-from nexhealth_exporter.policy import expectation_of
 from nexhealth_exporter.poller import FLEET_REFUSED
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ApiKey, Settings
-
-DAYS = 7
-DAY = 86400.0
 
 Answer = Mapping[str, tuple[Sync, ...]]
 
@@ -50,7 +41,7 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
     rules = read_files(settings).rules
     if is_offline:
         print("Configuration: ok.\nCredentials: not tried.")
-        _print_schedules(_of_rules(rules, settings, None), time.time())
+        print_schedules(settings, rules, None, time.time())
         return 0
     key = ApiKey(settings)
     key()
@@ -64,7 +55,7 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
             inventory = await api.inventory()
         except PollError as error:
             print(f"Credentials: {settings.api_url} gives no inventory. {error}")
-            _print_schedules(_of_rules(rules, settings, None), now)
+            print_schedules(settings, rules, None, now)
             return 1
         print(f"Credentials: ok, the key sees {len(inventory)} institutions.")
         found = await _fleet_call(api, inventory)
@@ -75,11 +66,11 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
     code = _left_over(settings, rules, inventory)
     _print_unmatched(rules, inventory, found.answer)
     if found.answer is None:
-        _print_schedules(_of_rules(rules, settings, None), now)
+        print_schedules(settings, rules, None, now)
         return code
     fleet = _fleet(settings, rules, watched, found.answer, now)
     _print_without_deadline(fleet)
-    _print_schedules([*_in_use(fleet), *_of_rules(rules, settings, fleet)], now)
+    print_schedules(settings, rules, fleet, now)
     return code
 
 
@@ -93,7 +84,7 @@ def _left_over(settings: Settings, rules: Rules, inventory: Inventory) -> int:
 
 
 class _Found(NamedTuple):
-    """The fleet call's answer, None without one; refused is told apart from failed."""
+    """The answer to the fleet call, None if it was refused or failed."""
 
     answer: Answer | None
     is_refused: bool = False
@@ -182,14 +173,14 @@ def _fleet(
     settings: Settings, rules: Rules, watched: Sequence[Institution], answer: Answer, now: float
 ) -> Fleet:
     policy = policy_of(settings, rules)
-    fleet = looked_up(settings.state_file).watching(
+    fleet = read_learned(settings.state_file).watching(
         Inventory({i.subdomain: i for i in watched}), policy
     )
     return fleet.after((Poll(s, now, syncs) for s, syncs in answer.items()), policy)
 
 
 def _print_without_deadline(fleet: Fleet) -> None:
-    """Name the syncs of which an allowance cannot run out: such a silence would never be told."""
+    """Print the syncs with an allowance that cannot run out: their silence would never alert."""
     silent = [
         f"{standing.institution.subdomain} / {sync.sync.name}: {', '.join(endless)}"
         for standing, sync in fleet.syncs()
@@ -207,77 +198,3 @@ def _endless(sync: SyncStanding) -> Iterator[str]:
         for severity in judgement.basis.severities:
             if severity not in judgement.deadline:
                 yield f"{operation.value} {severity.value}"
-
-
-class _Shown(NamedTuple):
-    """A schedule to print, and for which types of syncs it was made."""
-
-    expectation: Expectation
-    kinds: str
-
-
-def _in_use(fleet: Fleet) -> Iterator[_Shown]:
-    """The configured expectations of the fleet."""
-    kinds: dict[Expectation, set[str]] = {}
-    for _, sync in fleet.syncs():
-        if sync.expectation.source is Source.CONFIGURED:
-            kinds.setdefault(sync.expectation, set()).add(sync.integration_type.value)
-    for expectation, found in kinds.items():
-        yield _Shown(expectation, ", ".join(sorted(found)))
-
-
-def _of_rules(rules: Rules, settings: Settings, fleet: Fleet | None) -> Iterator[_Shown]:
-    """Every schedule that no sync has, in the default zone: it can be looked at all the same.
-
-    Without a fleet nobody knows which syncs there are.
-    """
-    used = {sync.expectation.schedule for _, sync in fleet.syncs()} if fleet else set()
-    why = "used by no sync" if fleet else "the default zone, since syncs are not known"
-    for name, schedule in rules.schedules.items():
-        if name not in used:
-            zone, country = settings.default_timezone, settings.default_country
-            kind = IntegrationType.CLOUD
-            yield _Shown(expectation_of(schedule, zone, kind, country), why)
-
-
-def _print_schedules(shown: Iterable[_Shown], now: float) -> None:
-    printed: dict[tuple[str, str, tuple[str, ...]], set[str]] = {}
-    for expectation, kinds in shown:
-        zone = ZoneInfo(expectation.timezone)
-        lines = tuple(_line(segment, zone) for segment in _segments(expectation, now))
-        key = expectation.schedule, expectation.timezone, lines
-        printed.setdefault(key, set()).add(kinds)
-    if not printed:
-        print("\nSchedules: none is configured, so hours are learned.")
-        return
-    print(f"\nSchedules, the next {DAYS} days in local time and UTC:")
-    for (schedule, timezone, lines), found in printed.items():
-        print(f"\nSchedule {schedule}, {timezone} ({', '.join(sorted(found))}):")
-        for line in lines:
-            print(f"  {line}")
-
-
-def _segments(expectation: Expectation, now: float) -> Iterator[Segment]:
-    at, end = now, now + DAYS * DAY
-    while at < end:
-        segment = expectation.at(at)
-        yield altered(segment, start=max(segment.start, now), end=min(segment.end, end))
-        at = segment.end
-
-
-def _line(segment: Segment, zone: ZoneInfo) -> str:
-    local = f"{_moment(segment.start, zone)} to {_moment(segment.end, zone)}"
-    utc = f"{_moment(segment.start, UTC)} to {_moment(segment.end, UTC)} UTC"
-    return f"{local}  {utc}  {_word(segment)}"
-
-
-def _moment(at: float, zone: tzinfo) -> str:
-    return f"{datetime.fromtimestamp(at, zone):%a %d %b %H:%M}"
-
-
-def _word(segment: Segment) -> str:
-    if segment.value == 1:
-        return "expected to run"
-    if segment.is_open:
-        return f"counts {segment.value:.0%}"
-    return f"rests: {segment.reason}"

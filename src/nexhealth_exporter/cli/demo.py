@@ -1,4 +1,4 @@
-"""`demo`: the simulated NexHealth, and the exporter on it, in one go."""
+"""`demo`: a simulated NexHealth and an exporter that polls it, in one process."""
 
 import argparse
 import asyncio
@@ -26,15 +26,15 @@ from nexhealth_exporter.simulator import Simulator
 from nexhealth_exporter.simulator.demo import Demo
 from nexhealth_exporter.simulator.demo import demo as demo_fleet
 from nexhealth_exporter.simulator.record import write_observations
-from nexhealth_exporter.state import State
+from nexhealth_exporter.state import StateFile
 from nexhealth_exporter.web.server import serving
 
 DAY = 86400.0
 WATCHED = 28 * DAY
-"""So long was watched before the demo begins: enough for a pattern, and made within seconds."""
+"""Seconds of the past to learn from: enough for a pattern, and simulated within seconds."""
 
 LOOKS = 1800.0
-"""The past is looked at once in each slot of a pattern: oftener would teach the same hours."""
+"""Seconds between observations of the past: one per slot of a pattern is enough."""
 
 
 async def demo(arguments: argparse.Namespace) -> int:
@@ -52,9 +52,9 @@ async def demo(arguments: argparse.Namespace) -> int:
 
 
 async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo) -> None:
-    """Fill the state file with what an exporter would know that has watched for weeks."""
+    """Fill the state file with what an exporter would have learned in weeks."""
     if arguments.history is not None:
-        with _writing(arguments.history):  # tried before weeks are simulated and learned
+        with _writing(arguments.history):  # fails before weeks are simulated and learned
             arguments.history.mkdir(parents=True, exist_ok=True)
     rules = read_files(given).rules
     until = time.time()
@@ -66,12 +66,12 @@ async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo)
         policy = policy_of(given, rules)
         known = await _write_history(arguments, policy, fleet, known, until)
     if given.state_file is not None:
-        with closing(State(given.state_file)) as state:
+        with closing(StateFile(given.state_file)) as state:
             state.save(known)
 
 
 def _learned(given: Settings, rules: Rules, fleet: Demo, until: float) -> Fleet:
-    """What the weeks before taught, learned as `learn` does."""
+    """What is learned from the weeks before `until`, as by `learn`."""
     with TemporaryDirectory(prefix="nexhealth-demo-") as folder:
         past = Path(folder) / "past.jsonl"
         start = (until - WATCHED) // LOOKS * LOOKS
@@ -124,9 +124,9 @@ async def _settings(
 
 
 async def _free(address: ListenAddress) -> ListenAddress:
-    """The address, with any free port if its own is in use.
+    """The address, with port 0 (any free port) if its own is in use.
 
-    Raises ConfigError if it can never be listened on, before weeks are simulated and learned.
+    Raises ConfigError if nothing can listen there, before weeks are simulated and learned.
     """
     try:
         async with serving(web.Application(), address.host, address.port):

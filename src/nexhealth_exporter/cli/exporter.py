@@ -1,4 +1,4 @@
-"""A running exporter, put together from its parts, and the files that it follows."""
+"""A running exporter, assembled from its parts, and the files that it reloads."""
 
 import asyncio
 import gc
@@ -11,17 +11,15 @@ from contextlib import asynccontextmanager
 from nexhealth_exporter import __version__, logs, webconfig
 from nexhealth_exporter.cli.allocator import give_back
 from nexhealth_exporter.cli.exposure import warn_of_open_port
-from nexhealth_exporter.cli.memory import Memory
 from nexhealth_exporter.cli.parts import Files, connect, pace_of, policy_of, read_files, watches
-from nexhealth_exporter.cli.running import apart
-from nexhealth_exporter.errors import ConfigError, ExporterError
+from nexhealth_exporter.cli.past import learned_past
+from nexhealth_exporter.cli.persistence import Persistence
+from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
-from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.nexhealth import NexHealth
 from nexhealth_exporter.plan import shard_of
 from nexhealth_exporter.poller import Poller
-from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ApiKey, Exposition, Settings, masked
 from nexhealth_exporter.watch import Fingerprint, fingerprint
 from nexhealth_exporter.web.app import build
@@ -32,40 +30,20 @@ from nexhealth_exporter.webconfig import WebConfig
 logger = logging.getLogger(__name__)
 
 REVISION_VARIABLE = "NEXHEALTH_REVISION"
-"""Set by the image's build, not by operators: hence not a setting."""
+"""Set when the image is built, not by operators, and so not a setting."""
 
 LOOK_SECONDS = 30.0
-"""How often files are looked at: mounted ConfigMaps and Secrets send no signal."""
-
-LEARN_AGAIN_SECONDS, LONGEST_LEARN_AGAIN_SECONDS = 5.0, 600.0
-"""A Prometheus that does not tell the past may be starting too: asked again, ever less often."""
+"""How often files are checked for changes: mounted ConfigMaps and Secrets send no signal."""
 
 LONGEST_START_SECONDS = 60.0
-"""Ready after this time even if the first round has not ended: its metrics are worth a scrape."""
-
-
-async def past_of(settings: Settings, rules: Rules, url: str) -> Fleet:
-    """The fleet as it would be after the last six weeks, by the history of a Prometheus."""
-    # Imported late: few have such a past to read, and all wait for the start.
-    from nexhealth_exporter.backtest import Replay  # noqa: PLC0415
-    from nexhealth_exporter.backtest.prometheus import (  # noqa: PLC0415
-        HISTORY_SECONDS,
-        history,
-    )
-
-    end = time.time()
-    replay = Replay(policy_of(settings, rules), watches(settings, rules))
-    async for batch in history(url, end - HISTORY_SECONDS, end):
-        replay.feed(batch, is_reported=False)
-        await asyncio.sleep(0)  # where it can be told to stop
-    return replay.fleet
+"""Ready after this time even if the first round has not ended: what is known can be scraped."""
 
 
 class Exporter:
-    """A poller, the page drawn of it, and the files that both follow; made from settings.
+    """A poller, the pages that show its fleet, and the files that configure both.
 
-    What is in force is replaced whole by `reload`; a file that cannot be used changes nothing.
-    `seen` is what the files were before they were read.
+    `reload` replaces the configuration as a whole; a file that cannot be used changes nothing.
+    `seen` is the fingerprint of the files from before they were read.
     """
 
     def __init__(
@@ -77,17 +55,17 @@ class Exporter:
         api_key: ApiKey,
         own: OwnMetrics,
         api: NexHealth,
-        memory: Memory,
+        persistence: Persistence,
     ) -> None:
         self._settings = settings
         self._api_key = api_key
-        self._memory = memory
+        self._persistence = persistence
         self._own = own
         self._started_at = time.monotonic()
         self._fingerprint = seen
         self._tls_changed = asyncio.Event()
         self.files = files
-        learned, answers = memory.handed_over()
+        learned, answers = persistence.handed_over()
         self.poller = Poller(
             api,
             pace_of(settings),
@@ -102,7 +80,7 @@ class Exporter:
         self._web_seen = _of_web(files.web, seen)
 
     def view(self) -> View:
-        """What the HTTP server may know."""
+        """What the HTTP server can ask."""
         return View(
             fleet=lambda: self.poller.latest,
             now=time.time,
@@ -123,9 +101,9 @@ class Exporter:
         return "" if is_ours else f"; if it is watched, then by shard {number} of {shards}"
 
     def reload(self) -> bool:
-        """Read the files again; whether what they say is in force now.
+        """Read the files again; whether that succeeded. Never raises.
 
-        A fault of ours is logged with its traceback: it must not end what runs.
+        A bug here is logged with its traceback; it must not stop the exporter.
         """
         try:
             seen = _fingerprinted(self._settings)
@@ -146,7 +124,7 @@ class Exporter:
         return True
 
     def _take(self, files: Files, seen: Fingerprint) -> None:
-        # Whatever may meet a fault of ours is made first: all of it comes into force, or nothing.
+        # First do all that may fail, so that either everything comes into force or nothing.
         rules, web = files.rules, files.web
         policy = policy_of(self._settings, rules)
         is_watched = watches(self._settings, rules)
@@ -169,7 +147,7 @@ class Exporter:
                 found = await asyncio.to_thread(_fingerprinted, self._settings)
             except Exception:
                 if not is_blind:
-                    logger.exception("whether files have changed cannot be told")
+                    logger.exception("cannot check whether files have changed")
                 is_blind = True
                 continue
             is_blind = False
@@ -179,51 +157,31 @@ class Exporter:
                 self.reload()
 
     async def stay_small(self) -> None:
-        """Give back after each round what it took. Never ends."""
+        """Return unused memory to the system after each round. Never ends."""
         await self.poller.round_ended()
-        # What the start and the first round made stays: searching it for garbage again and again
-        # would stall the loop.
+        # What the start and the first round have made is long-lived: if each garbage collection
+        # searched it, the event loop would stall.
         gc.collect()
         gc.freeze()
         while True:
             give_back()
             await self.poller.round_ended()
 
-    async def keep_learning(self) -> None:
+    async def save_learned(self) -> None:
         """Save what is learned, once a minute and at the end. Never ends."""
-        await self._memory.keep(lambda: self.poller.latest)
+        await self._persistence.keep(lambda: self.poller.latest)
 
     async def learn_from_history(self) -> None:
-        """Take over the past from a Prometheus, if there is one and no state yet."""
+        """Learn from a Prometheus, if one is set and nothing has been learned yet. Never ends."""
         url = self._settings.prometheus_url
-        if url is None or not self._memory.is_empty:
-            await asyncio.Event().wait()
-            return
-        logger.info("learning from the history of Prometheus")
-        wait = LEARN_AGAIN_SECONDS
-        while not await self._learned_from(url):
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, LONGEST_LEARN_AGAIN_SECONDS)
+        if url is not None and self._persistence.is_empty:
+            past = await learned_past(self._settings, lambda: self.files.rules, url)
+            self.poller.recall(dict(past.memory()))
+            logger.info("learned from Prometheus", extra={"institutions": len(past.standings)})
         await asyncio.Event().wait()
 
-    async def _learned_from(self, url: str) -> bool:
-        """Whether a Prometheus told the past."""
-        try:
-            # In a thread, with a loop of its own: polls and scrapes must not wait for it.
-            past = await apart(lambda: past_of(self._settings, self.files.rules, url))
-        except ExporterError as error:
-            facts = {"error": str(error)}
-            logger.warning("nothing learned from Prometheus yet, asking again", extra=facts)
-            return False
-        except Exception:  # a fault of ours, which must not end what runs
-            logger.exception("nothing learned from Prometheus yet, asking again")
-            return False
-        self.poller.recall(dict(past.memory()))
-        logger.info("learned from Prometheus", extra={"institutions": len(past.standings)})
-        return True
-
     async def serve(self, ready: Callable[[int], None]) -> None:
-        """Listen, and listen anew when TLS changes; `ready` gets the port. Never ends."""
+        """Serve, and restart the server when TLS changes; `ready` gets the port. Never ends."""
         address = self._settings.listen_address
         port = address.port
         while True:
@@ -262,7 +220,7 @@ class Exporter:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Exporter]:
-    """An exporter whose client is connected. Raises ConfigError if it can never work."""
+    """An exporter with an open API client. Raises ConfigError if it can never work."""
     seen = _fingerprinted(settings)
     files = read_files(settings)
     api_key = ApiKey(settings)
@@ -272,18 +230,20 @@ async def opened(settings: Settings) -> AsyncIterator[Exporter]:
     own.sharded(settings.shard, settings.shards)
     own.budgeted(settings.api_calls_budget)
     own.reloaded(time.time())
-    memory = await asyncio.to_thread(Memory, settings.state_file, own)
+    persistence = await asyncio.to_thread(Persistence, settings.state_file, own)
     async with connect(settings, api_key, own) as api:
-        yield Exporter(settings, files, seen=seen, api_key=api_key, own=own, api=api, memory=memory)
+        yield Exporter(
+            settings, files, seen=seen, api_key=api_key, own=own, api=api, persistence=persistence
+        )
 
 
 def _fingerprinted(settings: Settings) -> Fingerprint:
-    """Of the files, and of those that they name now: one that is missing may come later."""
+    """The fingerprint of all files, including those that the web configuration names now."""
     web = settings.web_config_file
     files = (settings.config_file, settings.api_key_file, web, *webconfig.named(web))
     return fingerprint(path for path in files if path)
 
 
 def _of_web(web: WebConfig, seen: Fingerprint) -> Fingerprint:
-    """What its files were before it was read: those of later may not be what it holds."""
+    """The fingerprint of its files from before they were read, so that no change is missed."""
     return {path: seen.get(path) for path in web.files}

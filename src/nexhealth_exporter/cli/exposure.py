@@ -1,4 +1,4 @@
-"""Warnings of what others than this machine could read."""
+"""Warnings about secrets or pages that other machines could read."""
 
 import ipaddress
 import logging
@@ -11,23 +11,23 @@ logger = logging.getLogger(__name__)
 
 
 def warn_of_plain_key(settings: Settings) -> None:
-    """Warn if the key is sent where others are on the way."""
+    """Warn if the API key would be sent over a network in plain text."""
     api = urlsplit(settings.api_url)
     if api.scheme == "http" and _is_public(api.hostname):
-        logger.warning("API_URL is plain http: whoever is on the way can read the key; use https")
+        logger.warning("API_URL is plain http: the API key is sent unencrypted; use https")
 
 
 def warn_of_open_port(settings: Settings, web: WebConfig) -> None:
-    """Warn if others reach the port and nobody asks who they are, or hides what is said."""
+    """Warn if other machines can reach the port without authentication or without TLS."""
     if _is_public(settings.listen_address.host) and not (web.tls and web.asks_who):
         logger.warning(
-            "listening beyond this machine without TLS and passwords or client certificates; "
-            "let only Prometheus reach this port, or set WEB_CONFIG_FILE"
+            "other machines can reach this port without TLS and authentication: "
+            "let only Prometheus reach it, or set WEB_CONFIG_FILE"
         )
 
 
 def _is_public(host: str | None) -> bool:
-    """Whether others than this machine reach the host; an empty one is every address."""
+    """Whether the host is beyond this machine; None listens on every address."""
     try:
         return host is None or not ipaddress.ip_address(host).is_loopback
     except ValueError:

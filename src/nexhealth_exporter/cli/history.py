@@ -1,7 +1,7 @@
 """The past of the demo's fleet as OpenMetrics, one file a day, for `promtool` to load.
 
-Each step of the past is judged and drawn as it would have been then: the very marks that the
-simulated API would have told, the very fleet, the very page.
+Each step of the past is judged and drawn as it would have been then: from the marks that the
+simulated API would have reported, with the same fleet and the same page.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from nexhealth_exporter.simulator import Office, answers
 
 DAY = 86400.0
 STEP = 300.0
-"""Seconds from sample to sample: Prometheus looks back no further than that."""
+"""Seconds between samples: the lookback of Prometheus is no longer."""
 
 _LABELLED = re.compile(rb"^(\w+)\{(.*)$", re.MULTILINE)
 _BARE = re.compile(rb"^(\w+) (.*)$", re.MULTILINE)
 _COMMENT = re.compile(rb"^#.*\n", re.MULTILINE)
 
 _LEFT_OUT = ("last_read", "last_write")
-"""What no picture of the past needs, as it shows lag: it would be a sixth of the files."""
+"""Metrics that no dashboard of the past needs; they would be a sixth of the files."""
 
 NAMES = frozenset(
     family.name for family in table.OF_FLEET if not any(word in family.name for word in _LEFT_OUT)
@@ -47,16 +47,16 @@ async def write_history(
     days: int,
     target: str,
 ) -> tuple[list[Path], Fleet]:
-    """Write `days` days up to the instant `until`; the files, oldest first, and the fleet then.
+    """Write `days` days up to the instant `until`; returns the files, oldest first, and the fleet.
 
-    `known` remembers what was learned before. Samples carry the labels that a scrape of
-    `target` (host:port) would give them.
+    `known` remembers what was learned before. Samples have the labels that a scrape of `target`
+    (host:port) would add.
     """
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     past = _Past(tuple(offices), policy, known, target)
     files: list[Path] = []
     with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
-        bar = progress.add_task("Six weeks of history", total=days)
+        bar = progress.add_task(f"{days} days of history", total=days)
         for day in range(days, 0, -1):
             path = folder / f"nexhealth-{days - day + 1:02d}.om"
             with path.open("wb") as file:
@@ -69,7 +69,7 @@ async def write_history(
 
 
 class _Past:
-    """The fleet as it was, moved forwards step by step."""
+    """The fleet of the past, moved forwards step by step."""
 
     def __init__(
         self, offices: tuple[Office, ...], policy: Policy, known: Fleet, target: str
@@ -81,7 +81,7 @@ class _Past:
         self.fleet = Fleet(remembered=dict(known.memory()))
 
     async def pages(self, start: float, end: float) -> AsyncIterator[bytes]:
-        """The samples of each step from `start` until `end`, headings left out."""
+        """The samples of each step from `start` until `end`, without HELP and TYPE."""
         if not self.fleet.standings:
             self.fleet = self.fleet.watching(await self._inventory(), self._policy)
         for step in range(int((end - start) / STEP)):

@@ -1,4 +1,4 @@
-"""`learn`: fills the state with patterns, from a file or from the history of a Prometheus."""
+"""`learn`: fills the state file with patterns from a file or the history of a Prometheus."""
 
 import argparse
 import asyncio
@@ -15,11 +15,11 @@ from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.fleet import Fleet, Kept, Memory
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import Settings, variable
-from nexhealth_exporter.state import FORGOTTEN_AFTER, State
+from nexhealth_exporter.state import FORGOTTEN_AFTER, StateFile
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The words of this command apart from settings."""
+    """Add the arguments of this command other than settings."""
     source = command.add_mutually_exclusive_group(required=True)
     source.add_argument("--observations", metavar="FILE", help="JSON lines, gzipped or not")
     add_prometheus(source, "a Prometheus that scraped this")
@@ -28,9 +28,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def learn(settings: Settings, arguments: argparse.Namespace) -> int:
     """Replay the past into the state file; 0. Raises ConfigError or StateError."""
     if settings.state_file is None:
-        raise ConfigError(f"{variable('state_file')} is not set: there is nowhere to learn to.")
+        raise ConfigError(
+            f"{variable('state_file')} is not set: there is no file to save patterns to."
+        )
     rules = read_files(settings).rules
-    with closing(State(settings.state_file)) as state:
+    with closing(StateFile(settings.state_file)) as state:
         if arguments.observations is not None:
             fleet = from_observations(settings, rules, Path(arguments.observations))
         else:
@@ -43,7 +45,7 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
     learned, total = sum(kept.learned.pattern is not None for kept in known), len(known)
     print(f"{learned} of {total} syncs have a pattern now; {settings.state_file} keeps them.")
     if news.known_later:
-        print(f"{news.known_later} more are left as they are: the file knows them from later on.")
+        print(f"{news.known_later} more are left as they are: the file has newer data about them.")
     if news.too_old:
         print(f"{news.too_old} more were last seen too long ago to be kept.")
     return 0
@@ -58,7 +60,7 @@ class _News(NamedTuple):
 
 
 def _news(found: Fleet, before: Fleet, now: float) -> _News:
-    """Of what was found, what the state does not know better and would not forget at once."""
+    """What is worth saving: the state file knows nothing newer, and would not forget it at once."""
     syncs: dict[str, Memory] = {}
     known_later = too_old = 0
     for institution, memory in found.memory():
@@ -77,7 +79,7 @@ def _news(found: Fleet, before: Fleet, now: float) -> _News:
 
 
 def from_observations(settings: Settings, rules: Rules, path: Path) -> Fleet:
-    """The fleet as it would be after what the file holds. Raises ConfigError."""
+    """The fleet as it would be after the observations in that file. Raises ConfigError."""
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
     for batch in from_file(path, "learning"):
         replay.feed(batch, is_reported=False)

@@ -1,4 +1,4 @@
-"""What is made of the settings and of the operator's files, for whichever command needs it."""
+"""What commands build from the settings and the operator's files."""
 
 import os
 import time
@@ -17,33 +17,33 @@ from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.rules import load as load_rules
 from nexhealth_exporter.settings import ApiKey, LogLevel, Settings, proxy_to, without_password
-from nexhealth_exporter.watch import gives_once
+from nexhealth_exporter.watch import is_readable_once
 from nexhealth_exporter.webconfig import WebConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What the operator's files say; both are re-read while the exporter runs."""
+    """The parsed files of the operator; both are reloaded while the exporter runs."""
 
     rules: Rules
     web: WebConfig
 
 
 def read_files(settings: Settings, before: Files | None = None) -> Files:
-    """Read both files. Raises ConfigError with all that is wrong.
+    """Read both files. Raises ConfigError that lists everything that is wrong.
 
-    What is no file but a pipe, and was read `before`, still says what it said.
+    A pipe that was read `before` is not read again: its content stays in force.
     """
     problems: list[str] = []
     known = before or Files(Rules(), WebConfig())
     rules, web = known.rules, known.web
     try:
-        if before is None or not _gives_once(settings.config_file):
+        if before is None or not _is_readable_once(settings.config_file):
             rules = load_rules(settings.config_file)
     except ConfigError as error:
         problems.append(str(error))
     try:
-        if before is None or not _gives_once(settings.web_config_file):
+        if before is None or not _is_readable_once(settings.web_config_file):
             web = webconfig.load(settings.web_config_file)
     except ConfigError as error:
         problems.append(str(error))
@@ -52,8 +52,8 @@ def read_files(settings: Settings, before: Files | None = None) -> Files:
     return Files(rules, web)
 
 
-def _gives_once(path: Path | None) -> bool:
-    return path is not None and gives_once(path)
+def _is_readable_once(path: Path | None) -> bool:
+    return path is not None and is_readable_once(path)
 
 
 def policy_of(settings: Settings, rules: Rules) -> Policy:
@@ -70,7 +70,7 @@ def policy_of(settings: Settings, rules: Rules) -> Policy:
 
 
 def watches(settings: Settings, rules: Rules) -> Callable[[Institution], bool]:
-    """Which institutions this process polls: let pass, monitored, and of its shard."""
+    """Which institutions this process polls: included, monitored, and in its shard."""
 
     def is_watched(institution: Institution) -> bool:
         return (
@@ -83,7 +83,7 @@ def watches(settings: Settings, rules: Rules) -> Callable[[Institution], bool]:
 
 
 def pace_of(settings: Settings) -> Pace:
-    """How often may be asked, by this shard."""
+    """How often this shard may poll."""
     per_second, per_minute = settings.rates
     return Pace(
         scope=settings.poll_scope,
@@ -95,7 +95,7 @@ def pace_of(settings: Settings) -> Pace:
 
 
 def connect(settings: Settings, api_key: ApiKey, own: OwnMetrics) -> NexHealth:
-    """The client of the API, not opened yet. Raises ConfigError for a proxy that cannot be."""
+    """The API client, not opened yet. Raises ConfigError for a proxy that cannot be used."""
     return NexHealth(
         settings.api_url,
         api_key,
@@ -110,12 +110,12 @@ def connect(settings: Settings, api_key: ApiKey, own: OwnMetrics) -> NexHealth:
 
 
 def shown_proxy(settings: Settings) -> str | None:
-    """The proxy on the way to the API, without its password, if there is one."""
+    """The proxy for the API without its password; None for a direct connection."""
     proxy = proxy_to(settings.api_url, os.environ)
     return proxy and without_password(proxy)
 
 
 def log(settings: Settings, api_key: ApiKey) -> None:
-    """Log as set; a command that ends by itself is quiet about what goes well, unless asked."""
+    """Configure logging for a one-shot command: warnings only, unless a level is set."""
     level = settings.log_level if "log_level" in settings.model_fields_set else LogLevel.WARNING
     logs.configure(level, settings.log_format, secrets=lambda: api_key.known)

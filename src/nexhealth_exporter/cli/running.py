@@ -1,4 +1,4 @@
-"""Running a command on the event loop until it ends or is told to stop."""
+"""Running a command on the event loop until it ends or is stopped by a signal."""
 
 import asyncio
 import os
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 
 def run(command: Coroutine[Any, Any, int]) -> int:
-    """Run the command on uvloop; its exit code."""
+    """Run the command on uvloop; returns its exit code."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(command)
 
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Whoever reads what is printed meanwhile may have seen enough, as in `status | head`."""
+    """Ignore that the reader of stdout closes the pipe, as in `status | head`."""
     try:
         yield
         sys.stdout.flush()
@@ -32,19 +32,19 @@ def readable() -> Iterator[None]:
 
 
 def drop_output() -> None:
-    """Have what is printed and was not written yet go nowhere."""
+    """Discard output that has not been written yet."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def on_signal(number: signal.Signals, act: Callable[[], object]) -> None:
-    """Call `act` on the loop whenever that signal comes."""
+    """Call `act` on the event loop whenever that signal arrives."""
     asyncio.get_running_loop().add_signal_handler(number, act)
 
 
 async def until_stopped(*works: Callable[[], Awaitable[object]]) -> None:
-    """Do the works side by side until SIGTERM or SIGINT, then end them.
+    """Run all of them concurrently until SIGTERM or SIGINT, then cancel them.
 
-    What one of them raises ends all, and is raised.
+    If one of them raises, the others are cancelled and the error is raised.
     """
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -57,7 +57,7 @@ async def until_stopped(*works: Callable[[], Awaitable[object]]) -> None:
             for task in tasks:
                 task.cancel()
     except* ExporterError as group_of_errors:
-        # Sentences for the operator: one is as good as all that follow from it.
+        # For the operator the first sentence is enough: the others follow from it.
         failure = group_of_errors.exceptions[0]
     # Python before 3.11.4 wraps what is raised inside `except*` into a group again.
     if failure is not None:
@@ -65,7 +65,7 @@ async def until_stopped(*works: Callable[[], Awaitable[object]]) -> None:
 
 
 async def apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What the work brings, from a thread with a loop of its own; it ends with whoever waits."""
+    """Run a coroutine in a thread with its own event loop; cancelled together with the caller."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(work())
 
@@ -79,8 +79,8 @@ async def apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return await asyncio.to_thread(finish)
     except asyncio.CancelledError:
-        # The program waits for its threads, and this one may wait for minutes.
-        with suppress(RuntimeError):  # it has ended just now
+        # The program waits for its threads before it exits; this one might take minutes.
+        with suppress(RuntimeError):  # it has just ended
             loop.call_soon_threadsafe(task.cancel)
         raise
 

@@ -12,7 +12,7 @@ from nexhealth_exporter.expectation.slots import SLOTS
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
 from nexhealth_exporter.model import WAYS, IntegrationType, Severity, Source
 from nexhealth_exporter.nexhealth.text import clean, shortened
-from nexhealth_exporter.report.words import quoted, subdomain_glob
+from nexhealth_exporter.report.formatting import quoted, subdomain_glob
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.state import remembered
 
@@ -21,12 +21,12 @@ _HOURS = "".join(f"{hour:<6}" for hour in range(0, 24, 3))
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The words of this command apart from settings."""
+    """Add the arguments of this command other than settings."""
     command.add_argument("institution", help="the subdomain of the institution")
 
 
 def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Print what was learned of every sync; 0. Raises ConfigError if there is nothing."""
+    """Print what was learned about each sync; 0. Raises ConfigError if there is nothing."""
     institution: str = arguments.institution
     known = remembered(settings.state_file)
     if settings.state_file is None or not settings.state_file.exists():
@@ -59,9 +59,9 @@ def _chart(pattern: Pattern) -> Iterator[str]:
 def _yaml(
     institution: str, sync: str | None, pattern: Pattern, kind: IntegrationType
 ) -> Iterator[str]:
-    """The part of a configuration file that says the same, of one of several syncs maybe."""
+    """The part of a configuration file that says the same; `sync` is None if there is only one."""
     office = institution if sync is None else f"{institution}-{sync}"
-    # As a schedule may be called: what cannot be seen left out, not too long.
+    # Names of schedules must be printable and not too long.
     name = quoted(shortened("".join(filter(str.isprintable, f"{office}-learned"))))
     if sync is not None:
         yield "\n  # the entry holds for every sync of the institution, unless its match has an"
@@ -80,7 +80,7 @@ def _yaml(
     yield "  institutions:"
     yield f"    - match: {{subdomain: {subdomain_glob(institution)}}}"
     yield f"      schedule: {name}"
-    # Configured hours count fully, those that were learned of it only a little.
+    # Configured hours count fully, but these learned ones only in part.
     weights = [pattern.week.seldom or weight for weight in pattern.weights]
     told = ", ".join(
         f"{operation}: {{{_allowed(pattern, kind, way, weight)}}}"
@@ -93,7 +93,7 @@ def _yaml(
 
 
 def _allowed(pattern: Pattern, kind: IntegrationType, way: int, weight: int) -> str:
-    """The hours that may pass in silence over a night, by severity, where each counts fully."""
+    """Hours of silence to tolerate overnight, by severity, if each hour counts fully."""
     room = Room(pattern.stretch(way, kind, OVERNIGHT), pattern.patience(kind, OVERNIGHT))
     allowed = allowances(kind, WAYS[way], Source.LEARNED, {}, room)
     return ", ".join(f"{s}: {math.ceil(WHOLE * allowed[s] / weight / HOUR)}h" for s in Severity)

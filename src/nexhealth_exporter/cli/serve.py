@@ -43,7 +43,7 @@ async def run(exporter: Exporter, ready: Callable[[int], None]) -> None:
         exporter.poller.run,
         exporter.follow_files,
         exporter.stay_small,
-        exporter.keep_learning,
+        exporter.save_learned,
         exporter.learn_from_history,
         watch_loop,
     )

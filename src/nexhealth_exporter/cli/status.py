@@ -1,4 +1,4 @@
-"""`status`: one round, printed worst first."""
+"""`status`: polls once and prints every sync, worst first."""
 
 import json
 import sys
@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nexhealth_exporter import report
-from nexhealth_exporter.cli.memory import looked_up
 from nexhealth_exporter.cli.parts import connect, log, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.persistence import read_learned
 from nexhealth_exporter.cli.running import readable
 from nexhealth_exporter.errors import ExporterError
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -53,17 +53,17 @@ async def _polled(settings: Settings) -> Fleet:
             concurrency=settings.api_max_concurrency,
             meter=own,
             clock=time.time,
-            remembering=looked_up(settings.state_file),
+            remembering=read_learned(settings.state_file),
         )
         return await poller.once()
 
 
 def _print(found: list[report.Row]) -> None:
-    # Piped, a table is as wide as it needs: whoever reads it further wants no broken lines.
+    # In a pipe, lines are not wrapped, so that other programs can read them.
     console = Console(width=None if sys.stdout.isatty() else 1000)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in COLUMNS:
-        table.add_column(column, overflow="fold")  # never cut: an office is known by its name
+        table.add_column(column, overflow="fold")  # never truncated: names must stay whole
     for row in found:
         sync = row.sync
         cells = (
@@ -79,7 +79,7 @@ def _print(found: list[report.Row]) -> None:
     overdue = sum(row.is_overdue for row in found)
     blind = sum(row.is_blind for row in found)
     asides = f", {blind} could not be polled" if blind else ""
-    # Printed by us: Rich ends the program when a pipe is closed.
+    # Printed here, because Rich exits the program when a pipe is closed.
     with console.capture() as drawn:
         console.print(table)
         console.print(f"{syncs} syncs, {overdue} overdue{asides}")

@@ -1,4 +1,4 @@
-"""What Prometheus reads: every metric's name, labels and HELP, and the page that is drawn of them.
+"""What Prometheus reads: name, labels and HELP of every metric, and the page with their samples.
 
-The only package that knows Prometheus' words.
+The only package that knows Prometheus' terms.
 """

@@ -1,7 +1,7 @@
-"""Parts of a page, each compressed on its own, and put together to one gzip stream.
+"""Parts of a page, each compressed on its own, and joined to one gzip stream.
 
-A part that did not change is not compressed again. Every part ends on a byte and needs
-nothing of the parts before it, so any selection of them, in any order, is a whole stream.
+A part that has not changed is not compressed again. Every part ends on a byte boundary and refers
+to nothing in other parts, so any selection of them, in any order, is a valid stream.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,12 +10,12 @@ from typing import NamedTuple
 from isal import isal_zlib
 
 LARGEST = 256 * 1024
-"""Bytes that are handed on at once: one write of more would hold up the event loop."""
+"""Bytes per chunk: to write more at once would block the event loop."""
 
 _LEVEL = 1
 _RAW = -12
-"""Deflate without header and checksum, and with a window of 4 KiB: what a line repeats lies in the
-lines before it, and near ones are told in fewer bits."""
+"""Raw deflate, without header and checksum, with a window of 4 KiB: what a line repeats is just
+before it, and short distances take fewer bits."""
 
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LAST_BLOCK = b"\x03\x00"
@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 def part(text: bytes) -> Part:
-    """That text, compressed."""
+    """The compressed text."""
     if not text:
         return Part(b"", 0, 0)
     stream = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW)
@@ -39,7 +39,7 @@ def part(text: bytes) -> Part:
 
 
 def gzipped(parts: Iterable[Part]) -> Iterator[bytes]:
-    """The bytes of one gzip member that holds all the parts."""
+    """One gzip member with all the parts."""
     yield _HEADER
     crc = size = 0
     for deflated, its_crc, its_size in parts:
@@ -50,7 +50,7 @@ def gzipped(parts: Iterable[Part]) -> Iterator[bytes]:
 
 
 def plain(parts: Iterable[Part]) -> Iterator[bytes]:
-    """The text of all the parts. It is made anew: keeping it would cost ten times the memory."""
+    """The text of all parts, decompressed: to keep the text would take ten times the memory."""
     for deflated, _, _ in parts:
         yield isal_zlib.decompressobj(_RAW).decompress(deflated) if deflated else b""
 

@@ -1,4 +1,4 @@
-"""A histogram with one label. prometheus-client takes thirty times as long to write its lines."""
+"""A histogram with one label; prometheus-client takes thirty times as long to write one."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from nexhealth_exporter.exposition.text import heading, labels, lines, numbers
 
 
 class Histogram:
-    """Observed values by label, which are there from the start or from the first one on."""
+    """Observed values by label; `known` label values have a series from the start."""
 
     def __init__(self, family: Family, bounds: Sequence[float], known: Iterable[str]) -> None:
         self._family, self._bounds = family, bounds
@@ -18,14 +18,14 @@ class Histogram:
             self.of(label)
 
     def of(self, label: str) -> "Series":
-        """What is observed under that label."""
+        """The series with that label value."""
         if label not in self._series:
             pairs = labels(dict(zip(self._family.labels, (label,), strict=True)))
             self._series[label] = Series(pairs, self._bounds)
         return self._series[label]
 
     def text(self, names: frozenset[str]) -> bytes:
-        """The lines with these names, in both formats. No names means all of them."""
+        """The lines with these names, the same in both formats. No names means all of them."""
         wanted = [
             (head, value)
             for series in self._series.values()
@@ -40,7 +40,7 @@ class Histogram:
 
 
 class Series:
-    """The values under one label."""
+    """The values with one label value."""
 
     def __init__(self, pairs: bytes, bounds: Sequence[float]) -> None:
         self._bounds = bounds
@@ -55,11 +55,11 @@ class Series:
         """What follows the family's name in each line."""
 
     def observe(self, value: float) -> None:
-        """It was met once."""
+        """Count one value."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
     def values(self) -> list[float]:
-        """What each line says."""
+        """The value of each line, in the order of `heads`."""
         *_, total = reached = list(accumulate(self._counts))
         return [*reached, total, self._sum]

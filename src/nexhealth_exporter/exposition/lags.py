@@ -1,4 +1,4 @@
-"""Lags that grow with the clock: straight lines, side by side."""
+"""Lags, which grow with the clock, as straight lines in arrays."""
 
 import math
 from array import array
@@ -13,10 +13,10 @@ MS = 1000.0
 class Lags:
     """The lag and the unexpected lag of one direction, row by row; NaN without a mark.
 
-    The unexpected lag is a straight line, `base + rate * (now - origin)`. While nothing of the lag
-    was expected it is the same line, and so the same text. Reading the rows one by one as objects
-    would cost thrice as much. In whole milliseconds: the difference of two instants in seconds
-    would end in a dozen digits of noise, which cost more to compress than all the rest of the line.
+    The unexpected lag is a straight line, `base + rate * (now - origin)`. Where no downtime was
+    expected since the mark, it equals the lag, and so does its text. Rows as objects would take
+    three times as long. Values are whole milliseconds: the difference of two floats would end in a
+    dozen digits of noise, which take more to compress than the rest of the line.
     """
 
     def __init__(self, rows: int, origin: float) -> None:
@@ -25,7 +25,7 @@ class Lags:
         self._bases = array("d", [math.nan]) * rows
         self._rates = array("d", [0.0]) * rows
         self._is_apart = bytearray(rows)
-        """1 where the unexpected lag is another line than the lag."""
+        """1 where the unexpected lag differs from the lag."""
         self._without = rows
 
     @property
@@ -35,17 +35,17 @@ class Lags:
 
     @property
     def is_growing(self) -> bool:
-        """Whether any unexpected lag depends on the instant."""
+        """Whether any unexpected lag depends on the clock now."""
         return any(self._rates)
 
     def moved(self, at: int, mark: float | None) -> None:
-        """That row has another mark, and no line yet."""
+        """Give that row another mark; its unexpected lag is not known yet."""
         self._without += (mark is None) - math.isnan(self._marks[at])
         self._marks[at] = math.nan if mark is None else round(mark * MS)
         self._follows(at, math.nan, 0.0)
 
     def runs(self, at: int, running: Running) -> None:
-        """The unexpected lag of that row follows this line."""
+        """Give that row's unexpected lag this line."""
         since = running.at - self._origin
         self._follows(at, round((running.value - running.rate * since) * MS), running.rate)
 
@@ -59,7 +59,7 @@ class Lags:
         return numbers([0.0 if (lag := now - mark) <= 0.0 else lag / MS for mark in self._marks])
 
     def unexpected(self, now: float, lags: list[bytes]) -> list[bytes]:
-        """The part of them that expected downtime does not explain; `lags` are those of then."""
+        """The unexpected lags as text; `lags` are the result of `lags(now)`."""
         apart = list(compress(range(len(lags)), self._is_apart))
         since = (now - self._origin) * MS
         bases, rates = self._bases, self._rates

@@ -1,4 +1,4 @@
-"""The exporter's own metrics: what it did, how it is set up, how its process fares."""
+"""The exporter's own metrics: what it did, its configuration, its process."""
 
 import platform
 from collections.abc import Iterator
@@ -25,25 +25,25 @@ from nexhealth_exporter.plan import Plan
 ENDPOINTS = ("authenticates", "institutions", "locations", "sync_status")
 
 BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Seconds: from one institution's answer to that of a large fleet."""
+"""Seconds: from the answer about one institution to that about a large fleet."""
 
 _SUFFIXES = ("", "_total", "_bucket", "_count", "_sum")
-"""What samples of a counter and of a histogram have after the metric's name."""
+"""Suffixes of the samples of counters and histograms."""
 
 END = b"# EOF\n"
 """The last line of an OpenMetrics page."""
 
 
 class OwnMetrics:
-    """Counts and facts of this process, on a registry of its own.
+    """Counters and gauges of this process, in a registry of its own.
 
-    A fact that nobody has told gives no sample. Instants are POSIX seconds.
+    A gauge has no sample until its value is known. Instants are POSIX seconds.
     """
 
     def __init__(self, version: str, revision: str = "") -> None:
-        # Prometheus tells a restart by the value itself; a second series each would only cost.
+        # Prometheus recognises a restart by the value; a _created series for each would only cost.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        # Described by what they collect, all can be asked for by name.
+        # With auto_describe, name[] can select any of them.
         self._registry = CollectorRegistry(auto_describe=True)
         self._facts = _Facts()
         self._registry.register(self._facts)
@@ -61,12 +61,12 @@ class OwnMetrics:
         self._facts.tell(table.BUILD_INFO, 1, version, revision, python)
 
     def called(self, endpoint: str, code: str, seconds: float) -> None:
-        """One HTTP call ended, with that status or "none"."""
+        """An HTTP call ended; `code` is its status or "none"."""
         request, duration = self._of_call(endpoint, code)
         request.inc()
         duration.observe(seconds)
 
-    @cache  # noqa: B019 - it lives as long as the process; looking labels up takes long
+    @cache  # noqa: B019 - lives as long as the process; looking up labels is slow
     def _of_call(self, endpoint: str, code: str) -> tuple[Counter, Series]:
         return self._requests.labels(endpoint, code), self._durations.of(endpoint)
 
@@ -79,7 +79,7 @@ class OwnMetrics:
         self._rejected.inc(entries)
 
     def token_expires(self, at: float) -> None:
-        """The token at hand expires then."""
+        """The current token expires at that instant."""
         self._facts.tell(table.TOKEN_EXPIRY, at)
 
     def poll_failed(self, reason: str) -> None:
@@ -87,7 +87,7 @@ class OwnMetrics:
         self._failures.labels(reason).inc()
 
     def planned(self, plan: Plan) -> None:
-        """Rounds now follow this plan."""
+        """Rounds follow this plan from now on."""
         self._facts.tell(table.POLL_INTERVAL, plan.interval)
         self._facts.tell(table.CALLS_PROJECTED, plan.projected)
 
@@ -107,20 +107,20 @@ class OwnMetrics:
         self._facts.tell(table.STATE_OK, int(is_ok))
 
     def state_saved(self, at: float) -> None:
-        """The learned state was saved then."""
+        """The learned state was saved at that instant."""
         self._facts.tell(table.STATE_SAVED, at)
 
     def reloaded(self, at: float) -> None:
-        """The configuration was read and is in force."""
+        """The configuration was loaded at that instant and is in force."""
         self._facts.tell(table.RELOAD_OK, 1)
         self._facts.tell(table.RELOADED, at)
 
     def reload_failed(self) -> None:
-        """The configuration could not be used; the one before stays in force."""
+        """The configuration could not be loaded; the previous one stays in force."""
         self._facts.tell(table.RELOAD_OK, 0)
 
     def page(self, names: frozenset[str], *, openmetrics: bool) -> bytes:
-        """These metrics as text, without the end mark. No names means all of them."""
+        """These metrics as text, without `# EOF`. No names means all of them."""
         wanted = frozenset(name + suffix for name in names for suffix in _SUFFIXES)
         registry = self._registry.restricted_registry(wanted) if wanted else self._registry
         if openmetrics:
@@ -136,22 +136,22 @@ def _counter(registry: CollectorRegistry, family: Family) -> Counter:
 
 
 class _Facts(Collector):
-    """Gauges that have a sample only once somebody has told their value."""
+    """Gauges that have a sample only once they have a value."""
 
     def __init__(self) -> None:
-        self._told: dict[Family, tuple[tuple[str, ...], float]] = {}
+        self._values: dict[Family, tuple[tuple[str, ...], float]] = {}
 
     def tell(self, family: Family, value: float, *labels: str) -> None:
-        self._told[family] = (labels, value)
+        self._values[family] = (labels, value)
 
     def forget(self, family: Family) -> None:
-        self._told.pop(family, None)
+        self._values.pop(family, None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         for family in _GAUGES:
             metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
-            if family in self._told:
-                metric.add_metric(*self._told[family])
+            if family in self._values:
+                metric.add_metric(*self._values[family])
             yield metric
 
 

@@ -1,6 +1,6 @@
-"""The page that Prometheus reads, drawn of a fleet at an instant.
+"""The page that Prometheus reads, drawn from a fleet at an instant.
 
-What did not change since the page before is kept compressed; what depends on the clock is
+What has not changed since the previous page is kept compressed; what depends on the clock is
 computed anew. The event loop gets its turn after every millisecond of work.
 """
 
@@ -20,13 +20,13 @@ from nexhealth_exporter.exposition.text import heading
 from nexhealth_exporter.fleet import Fleet, Standing
 
 BLOCK_SIZE = 512
-"""Institutions whose lines are kept together: of more, more is redrawn for each change."""
+"""Institutions per block; with larger blocks, each change redraws more."""
 
 GRID = 8
 """The instant of a page is rounded down to an eighth of a second.
 
-Eighths are exact in binary, so lags have few digits; and scrapes that come together have
-the same instant, and so the same page.
+Eighths are exact in binary, so lags have few digits; and scrapes at about the same time get the
+same instant, and so the same page.
 """
 
 SLICE_SECONDS = 0.001
@@ -36,7 +36,7 @@ Drawing = dict[str, list[Part]]
 
 
 class Page:
-    """What `/metrics` answers. `block_size` is how many institutions are drawn together."""
+    """Draws `/metrics`. `block_size` is the number of institutions per block."""
 
     def __init__(self, own: OwnMetrics, *, block_size: int = BLOCK_SIZE) -> None:
         self._own = own
@@ -44,34 +44,34 @@ class Page:
         self._headings = {family.name: part(heading(family)) for family in table.OF_FLEET}
         self._blocks: list[Block] = []
         self._drawn: Callable[[], Fleet | None] = _nothing
-        """Gives the fleet that was drawn last, if it was to the end and still exists."""
+        """Gives the fleet of the last page, if that was finished and the fleet still exists."""
         self._lock = asyncio.Lock()
-        self._under_way: dict[Hashable, _Shared] = {}
+        self._shared: dict[Hashable, _Shared] = {}
 
     async def write(
         self, fleet: Fleet, now: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
     ) -> Sequence[bytes]:
         """The page as chunks of at most 256 KiB; together one gzip stream if `gzip`.
 
-        `names` are the metrics that are wanted; an empty set means all of them. Scrapes of one
-        instant that overlap and want the same get the same, also when a poll came between.
+        `names` are the metrics that are wanted; an empty set means all of them. Overlapping scrapes
+        for the same instant, names and format share one page, even if a poll came in between.
         """
         instant = math.floor(now * GRID) / GRID
         wanted = (instant, openmetrics, names, gzip)
-        shared = self._under_way.get(wanted)
+        shared = self._shared.get(wanted)
         if shared is None:
             written = self._write(fleet, instant, openmetrics=openmetrics, names=names, gzip=gzip)
-            shared = self._under_way[wanted] = _Shared(asyncio.create_task(written))
+            shared = self._shared[wanted] = _Shared(asyncio.create_task(written))
         shared.waiting += 1
         try:
-            # Whoever goes away before the end must not take it from the others.
+            # A client that disconnects must not cancel the page for the others.
             return await asyncio.shield(shared.task)
         finally:
             shared.waiting -= 1
             if not shared.waiting:
-                # But when all have gone, it is drawn for nobody, and others would wait for that.
+                # But if none is left, nobody wants it, and it would delay other pages.
                 shared.task.cancel()
-                del self._under_way[wanted]
+                del self._shared[wanted]
 
     async def _write(
         self, fleet: Fleet, instant: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
@@ -81,29 +81,30 @@ class Page:
         parts.append(part(self._own.page(names, openmetrics=openmetrics)))
         if openmetrics:
             parts.append(part(END))
-        packer, turns = Packer(), _Turns()
+        packer, time_slice = Packer(), _TimeSlice()
         for data in gzipped(parts) if gzip else plain(parts):
             packer.add(data)
-            if turns.is_over:
-                await turns.pass_on()
+            if time_slice.is_over:
+                await time_slice.yield_to_loop()
         return packer.chunks()
 
     async def _draw(self, fleet: Fleet, instant: float) -> Drawing:
-        # One at a time: what overlapping scrapes have in common is then drawn by the first.
+        # One at a time: the first draws what overlapping scrapes have in common.
         async with self._lock:
-            turns = _Turns()
+            time_slice = _TimeSlice()
             groups = self._groups(fleet, instant)
             for block, group in zip(self._blocks, groups, strict=True):
                 for _ in block.steps(group, instant):
-                    if turns.is_over:
-                        await turns.pass_on()
+                    if time_slice.is_over:
+                        await time_slice.yield_to_loop()
             self._drawn = ref(fleet)
             return self._gathered(fleet)
 
     def _groups(self, fleet: Fleet, instant: float) -> Sequence[Sequence[Standing] | None]:
-        """The institutions of each block, None where nobody need be looked at.
+        """The institutions of each block; None for all blocks if none of them needs its own.
 
-        Fetching thousands of them from all over the memory takes a tenth of a page of kept values.
+        To go through thousands of standings, scattered over memory, takes a tenth of the time of a
+        page.
         """
         if self._drawn() is fleet and all(block.holds(instant) for block in self._blocks):
             return [None] * len(self._blocks)
@@ -130,14 +131,14 @@ def _nothing() -> None:
 
 @dataclass(slots=True)
 class _Shared:
-    """A page that is being drawn, and how many wait for it."""
+    """A page that is being drawn, and the number of requests that wait for it."""
 
     task: asyncio.Task[Sequence[bytes]]
     waiting: int = 0
 
 
-class _Turns:
-    """Slices of work between which the event loop does what else is due."""
+class _TimeSlice:
+    """A slice of work, after which the event loop gets its turn."""
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
@@ -146,6 +147,6 @@ class _Turns:
     def is_over(self) -> bool:
         return time.perf_counter() - self._began > SLICE_SECONDS
 
-    async def pass_on(self) -> None:
+    async def yield_to_loop(self) -> None:
         await asyncio.sleep(0)
         self._began = time.perf_counter()

@@ -1,8 +1,8 @@
-"""The metrics of a fleet in prometheus-client's own words: what the page must equal.
+"""The metrics of a fleet as prometheus-client writes them: the fast page must equal this one.
 
-It asks the core for every sample one by one and lets prometheus-client write them. That takes
-hundreds of times as long; `EXPOSITION=reference` serves it, to find out whether a doubtful sample
-comes from the core or from what the page keeps between scrapes.
+Each sample is taken from the core one by one and written by prometheus-client, which takes
+hundreds of times as long. `EXPOSITION=reference` serves this page, to find out whether a doubtful
+sample comes from the core or from what the fast page keeps between scrapes.
 """
 
 import math
@@ -19,13 +19,13 @@ from nexhealth_exporter.exposition.deflate import Packer, gzipped, part
 from nexhealth_exporter.exposition.own import END, OwnMetrics
 from nexhealth_exporter.exposition.page import GRID
 from nexhealth_exporter.exposition.table import Family
-from nexhealth_exporter.exposition.text import clean
+from nexhealth_exporter.exposition.text import encodable
 from nexhealth_exporter.fleet import Fleet, Standing, SyncStanding
 from nexhealth_exporter.model import Operation
 
 
 class Reference(Collector):
-    """Every sample of the fleet at the instant `now`, asked of the core one by one."""
+    """Every sample of the fleet at the instant `now`, taken from the core one by one."""
 
     def __init__(self, fleet: Fleet, now: float) -> None:
         self._fleet, self._now = fleet, now
@@ -56,7 +56,7 @@ class Reference(Collector):
 
     def _say(self, family: Family, value: float | None, *labels: str) -> None:
         if value is not None:
-            cleaned = [clean(label) for label in labels]
+            cleaned = [encodable(label) for label in labels]
             self._gauges[family.name].add_metric(cleaned, float(value))
 
     def _of_fleet(self) -> None:
@@ -121,7 +121,7 @@ class Reference(Collector):
 
 
 class ReferencePage:
-    """What `/metrics` answers, as prometheus-client would: slow, and nothing is kept."""
+    """Draws `/metrics` with prometheus-client: slow, and keeps nothing between pages."""
 
     def __init__(self, own: OwnMetrics) -> None:
         self._own = own
@@ -129,7 +129,7 @@ class ReferencePage:
     async def write(
         self, fleet: Fleet, now: float, *, openmetrics: bool, names: frozenset[str], gzip: bool
     ) -> Sequence[bytes]:
-        """The page as chunks, as `Page` gives it. The event loop waits meanwhile."""
+        """The page in chunks, as from `Page`; blocks the event loop meanwhile."""
         registry = Reference(fleet, math.floor(now * GRID) / GRID).registry()
         wanted = registry.restricted_registry(names) if names else registry
         if openmetrics:

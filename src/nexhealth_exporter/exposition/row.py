@@ -1,6 +1,6 @@
-"""What the lines of one institution, and of one sync, say: label pairs and values.
+"""Label pairs and values of the lines about one institution and about one sync.
 
-A column reads from each standing what does not depend on the clock; None gives no line.
+Only what does not depend on the clock; a value of None gives no line.
 """
 
 import math
@@ -26,11 +26,11 @@ Cell = float | bytes | None
 
 
 class Column(msgspec.Struct, frozen=True, eq=False):
-    """Lines of one family that differ only in whose they are.
+    """The lines of one family that differ only in the sync or institution they are about.
 
-    `tail` follows their label pairs; when it does not close them, cells hold the line's end.
-    `path` is the attribute of a sync's standing that is the value, if one is. `is_real` is True
-    for real numbers, which are kept side by side in an array; booleans, counts and texts are not.
+    `tail` follows their label pairs; if it leaves the brace open, cells hold the rest of the line.
+    `path` is the attribute of `SyncStanding` that holds the value, if one does. `is_real` is True
+    for real numbers, which are kept in an array; booleans, counts and texts are not.
     """
 
     family: Family
@@ -63,9 +63,9 @@ SYNC_COLUMNS = (
     *(Column(table.UP[op], path=f"sync.{op}_up") for op in Operation),
     SYNC_INFO,
 )
-OFFICE_INFO = Column(table.INSTITUTION_INFO, OPEN)
-OFFICE_COLUMNS = (
-    OFFICE_INFO,
+INSTITUTION_INFO = Column(table.INSTITUTION_INFO, OPEN)
+INSTITUTION_COLUMNS = (
+    INSTITUTION_INFO,
     Column(table.POLL_SUCCESS),
     Column(table.LAST_POLL, is_real=True),
     Column(table.INSTITUTION_SYNCS),
@@ -74,14 +74,15 @@ OFFICE_COLUMNS = (
 _NONE = math.inf
 """Stands for None in an array: it is not written either."""
 
-_told = attrgetter(*(column.path for column in SYNC_COLUMNS if column.path))
+_values_of = attrgetter(*(column.path for column in SYNC_COLUMNS if column.path))
 
 
 class Rows:
-    """Lines side by side: whose they are, and what each column says of them.
+    """A table: the label pairs of each row, and one cell per row and column.
 
-    Values are kept, not what they were read from: that would be a second fleet. Numbers lie in
-    arrays: those of a fleet are all over its memory, and fetching them takes as long as writing.
+    Values are kept, not the standings that they were read from: that would be a second fleet.
+    Numbers lie in arrays: those of a fleet are scattered over memory, and fetching them takes as
+    long as writing them.
     """
 
     def __init__(self, columns: Iterable[Column], pairs: list[bytes]) -> None:
@@ -92,7 +93,7 @@ class Rows:
         }
 
     def put(self, at: int, values: Iterable[Cell]) -> set[Column]:
-        """Say this in that row, column by column; the columns that said something else."""
+        """Set that row, column by column; returns the columns in which it has changed."""
         changed = set()
         for (column, cells), value in zip(self._cells.items(), values, strict=True):
             cell = _NONE if value is None and column.is_real else value
@@ -102,21 +103,21 @@ class Rows:
         return changed
 
     def cell(self, column: Column, at: int) -> Any:  # noqa: ANN401 - as the column has it
-        """What that row says."""
+        """One cell."""
         return self._cells[column][at]
 
-    def said(self, column: Column) -> list[Any]:
-        """What all rows say."""
+    def column(self, column: Column) -> list[Any]:
+        """The cells of all rows."""
         return list(self._cells[column])
 
 
 def sync_cells(standing: SyncStanding) -> tuple[Cell, ...]:
-    """What SYNC_COLUMNS say of a sync."""
-    return (*_told(standing), _described(standing))
+    """The cells of SYNC_COLUMNS for a sync."""
+    return (*_values_of(standing), _described(standing))
 
 
-def office_cells(standing: Standing, info: bytes) -> tuple[Cell, ...]:
-    """What OFFICE_COLUMNS say of an institution, the first `info`."""
+def institution_cells(standing: Standing, info: bytes) -> tuple[Cell, ...]:
+    """The cells of INSTITUTION_COLUMNS for an institution, of which `info` is the first."""
     return (
         info,
         None if standing.last_poll is None else int(standing.failure is None),
@@ -125,23 +126,23 @@ def office_cells(standing: Standing, info: bytes) -> tuple[Cell, ...]:
     )
 
 
-def office_pairs(institution: Institution) -> bytes:
-    """The open label pairs of an institution."""
+def institution_pairs(institution: Institution) -> bytes:
+    """The label pairs of an institution, with the brace left open."""
     return b"{" + labels({"institution": institution.subdomain})
 
 
-def sync_pairs(office: bytes, name: str, kind: IntegrationType) -> bytes:
-    """The open label pairs of a sync."""
-    return office + b"," + labels({"sync": name, "integration_type": kind})
+def sync_pairs(institution: bytes, name: str, kind: IntegrationType) -> bytes:
+    """The label pairs of a sync, with the brace left open."""
+    return institution + b"," + labels({"sync": name, "integration_type": kind})
 
 
-def number_pair(institution: Institution) -> bytes:
-    """How the line that describes a sync goes on: with its institution's id."""
-    return f'institution_id="{number_of(institution)}",'.encode()
+def institution_id_pair(institution: Institution) -> bytes:
+    """The first label pair of `nexhealth_sync_info` after those that every sync has."""
+    return f'institution_id="{institution_id_text(institution)}",'.encode()
 
 
 def _described(standing: SyncStanding) -> bytes:
-    """What its info says apart from the institution's id."""
+    """The rest of that line."""
     expectation = standing.expectation
     return _described_as(
         standing.sync.emr,
@@ -157,7 +158,7 @@ def _described(standing: SyncStanding) -> bytes:
 def _described_as(  # noqa: PLR0917 - a cache is keyed by position
     emr: str, timezone: str, source: str, schedule: str, state: str, locations: int
 ) -> bytes:
-    """The same for many syncs, which share it."""
+    """Cached, since many syncs share one."""
     return _info(
         {
             "emr": emr,
@@ -170,20 +171,20 @@ def _described_as(  # noqa: PLR0917 - a cache is keyed by position
     )
 
 
-def office_info(standing: Standing) -> bytes:
+def institution_info(standing: Standing) -> bytes:
     """The end of the line that describes an institution."""
     institution = standing.institution
     return _info(
         {
-            "institution_id": number_of(institution),
+            "institution_id": institution_id_text(institution),
             "institution_name": institution.name,
             "group": standing.group,
         }
     )
 
 
-def number_of(institution: Institution) -> str:
-    """Its id, as labels have it."""
+def institution_id_text(institution: Institution) -> str:
+    """The institution's id as a label value; empty if it is not known."""
     return "" if institution.id is None else str(institution.id)
 
 

@@ -1,4 +1,4 @@
-"""The few lines about the fleet as a whole."""
+"""The lines about the fleet as a whole."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from nexhealth_exporter.fleet import Fleet
 
 
 def summary(fleet: Fleet, fallbacks: int) -> Mapping[str, bytes]:
-    """The text of each family by its name; `fallbacks` counts institutions in the default zone."""
+    """The text of each family by name; `fallbacks` counts institutions in the default zone."""
     latest = fleet.round
     values = {
         table.INSTITUTIONS: len(fleet.standings),

@@ -1,4 +1,4 @@
-"""Every metric that this program defines: name, type, labels and HELP, in the order of the page."""
+"""Every metric of this program: name, type, labels and HELP, in the order of the page."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,7 +11,7 @@ READ, WRITE = Operation.READ, Operation.WRITE
 
 
 class Kind(StrEnum):
-    """The types of metrics, in the format's words."""
+    """The types of metrics, as the exposition format spells them."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 
 class Family(msgspec.Struct, frozen=True):
-    """One metric. `labels` are the names of its labels; `help` is one plain line."""
+    """One metric. `labels` are the names of its labels; `help` is one line of text."""
 
     name: str
     help: str
@@ -288,7 +288,7 @@ OF_FLEET = (
     ROUND_DURATION,
     LAST_ROUND,
 )
-"""Drawn of what is known of the fleet."""
+"""Metrics about the fleet."""
 
 OWN = (
     POLL_INTERVAL,
@@ -307,6 +307,6 @@ OWN = (
     RELOADED,
     BUILD_INFO,
 )
-"""Of the exporter itself."""
+"""Metrics about the exporter itself."""
 
 ALL = OF_FLEET + OWN

@@ -7,10 +7,11 @@ import msgspec
 from nexhealth_exporter.exposition.table import Family
 
 _numbers = msgspec.json.Encoder()
-NOTHING = b"null"
+NULL = b"null"
+"""The end of a line that is not to be written."""
 
 
-def clean(value: str) -> str:
+def encodable(value: str) -> str:
     """`value` as UTF-8 can hold it: one name that cannot be written must not cost the page."""
     if value.isascii():
         return value
@@ -24,7 +25,7 @@ def labels(values: Mapping[str, str]) -> bytes:
 
 
 def _escaped(value: str) -> str:
-    return clean(value).replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return encodable(value).replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def numbers(values: Sequence[float]) -> list[bytes]:
@@ -35,29 +36,30 @@ def numbers(values: Sequence[float]) -> list[bytes]:
 def numbered(
     labelled: Sequence[bytes], values: Sequence[float | None]
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """Label pairs and number of each line that has a number; there is a value for each pairs.
+    """The label pairs and the number of each line that has a number.
 
-    NaN counts as no number. Booleans become 1 or 0, and never stand beside numbers.
+    `values` are as many as `labelled`; None and NaN leave out the line. Booleans
+    become 1 or 0, and never stand beside numbers.
     """
     text = _numbers.encode(values)[1:-1]
-    if text.startswith((b"true", b"false", NOTHING)):
+    if text.startswith((b"true", b"false", NULL)):
         text = text.replace(b"true", b"1").replace(b"false", b"0")
     ends = text.split(b",") if values else []
-    if NOTHING not in text:
+    if NULL not in text:
         return labelled, ends
-    return told(labelled, ends)
+    return present(labelled, ends)
 
 
-def told(
+def present(
     labelled: Sequence[bytes], ends: Sequence[bytes]
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """Label pairs and end of each line that has an end."""
-    both = [(pairs, end) for pairs, end in zip(labelled, ends, strict=True) if end != NOTHING]
+    """The label pairs and the end of each line whose end is not NULL."""
+    both = [(pairs, end) for pairs, end in zip(labelled, ends, strict=True) if end != NULL]
     return [pairs for pairs, _ in both], [end for _, end in both]
 
 
 def heading(family: Family) -> bytes:
-    """The HELP and TYPE lines of a gauge: the same in both formats."""
+    """The HELP and TYPE lines; those of gauges and histograms are the same in both formats."""
     return f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n".encode()
 
 

@@ -1,12 +1,12 @@
-"""What is known of all institutions at one moment, and how polls change it.
+"""What is known about all institutions at one moment, and how polls change it.
 
-A `Fleet` is frozen and replaced whole: new = old.after(polls). Nothing in it depends on
-the clock; whoever draws it brings the instant.
+A `Fleet` is frozen and replaced whole: new = old.after(polls). Nothing in it depends on the clock;
+whoever draws it passes the instant.
 
-standing   one institution and its syncs; the hours and the policy that they are judged by
-judging    how a standing changes: by a poll, a new policy, a past that others remember
-standings  many of them, which change a few at a time
-fleet      all of them, the fleet incidents that last, the latest round
+standing   one institution and its syncs; the hours and the policy by which they are judged
+judging    how a standing changes: by a poll, a new policy, or a past learned elsewhere
+standings  a mapping of many standings, of which a few change at a time
+fleet      all standings, the fleet incidents under way, the latest round
 """
 
 from nexhealth_exporter.fleet.fleet import Fleet, Round

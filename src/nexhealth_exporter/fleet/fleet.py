@@ -9,8 +9,8 @@ from msgspec.structs import replace as altered
 from nexhealth_exporter.expectation.incident import incidents
 from nexhealth_exporter.fleet.judging import Judging, excused
 from nexhealth_exporter.fleet.standing import (
+    MOST_DISTURBANCES,
     NO_MEMORY,
-    REMEMBERED,
     Disturbance,
     Disturbances,
     Memory,
@@ -23,19 +23,20 @@ from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Po
 
 
 class Round(msgspec.Struct, frozen=True, gc=False):
-    """One complete round: when it ended, how long it took, whether the API could be used."""
+    """A complete round: when it ended, its duration in seconds, whether the API was usable."""
 
     ended_at: float
     duration: float
     is_up: bool
 
 
-# One for each answer: a copy of a Struct takes a fifth of what one of a dataclass takes.
+# Copied for each answer: that takes a Struct a fifth of the time that it takes a dataclass.
 class Fleet(msgspec.Struct, frozen=True, weakref=True):
-    """Every watched institution by subdomain, the fleet incidents that last, the latest round.
+    """Every watched institution by subdomain, the fleet incidents under way, the latest round.
 
-    `remembered` is what is known of institutions that are not watched (any more, or yet).
-    `disturbances` are the latest incidents of each type, those that last included.
+    `incidents` holds the start of each by type. `remembered` is what was learned about
+    institutions that are not watched (any more, or yet). `disturbances` are the latest incidents
+    of each type, past ones and those under way.
     """
 
     standings: Standings = msgspec.field(default_factory=Standings)
@@ -55,14 +56,14 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
                 yield standing, sync
 
     def watching(self, inventory: Inventory, policy: Policy) -> "Fleet":
-        """The fleet of exactly these institutions; what is known of them stays."""
+        """The fleet of exactly these institutions; what is known about them is kept."""
         known, judging = self.standings, Judging(policy, self.disturbances)
         remembered = dict(self.memory())
         standings = Standings.of(
             judging.renamed(known.get(i.subdomain), i, remembered.pop(i.subdomain, NO_MEMORY))
             for i in inventory
         )
-        # A mapping from which all was taken keeps its room.
+        # An emptied dict keeps its memory.
         return altered(self, standings=standings, remembered=remembered or {})
 
     def memory(self) -> Iterator[tuple[str, Memory]]:
@@ -72,7 +73,7 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
             yield standing.institution.subdomain, standing.memory()
 
     def alone(self, subdomain: str) -> "Fleet":
-        """What is known of that institution, and nobody else."""
+        """The fleet of that institution alone."""
         known, kept = self.standings.get(subdomain), self.remembered.get(subdomain)
         return altered(
             self,
@@ -81,7 +82,7 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         )
 
     def after(self, polls: Iterable[Poll], policy: Policy) -> "Fleet":
-        """The fleet after these polls. Polls of institutions no longer watched are dropped."""
+        """The fleet after these polls; those of institutions that are not watched are dropped."""
         changed: dict[str, Standing] = {}
         judging = Judging(policy, self.disturbances)
         for poll in polls:
@@ -91,7 +92,7 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         return altered(self, standings=self.standings.after(changed.values()))
 
     def recalling(self, memories: Mapping[str, Memory], policy: Policy) -> "Fleet":
-        """The fleet with a past that it did not see itself: what others remember of its syncs."""
+        """The fleet with a past that was learned elsewhere."""
         remembered = {**memories, **self.remembered}
         judging = Judging(policy, self.disturbances)
         standings = Standings.of(
@@ -101,7 +102,7 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         return altered(self, standings=standings, remembered=remembered)
 
     def rejudged(self, policy: Policy, told: Iterable[Institution] | None = None) -> "Fleet":
-        """The same marks under a new policy; of these institutions, as they are told, or of all."""
+        """The same marks judged by a policy: of all institutions, or of these as given here."""
         judging = Judging(policy, self.disturbances)
         known = (standing.institution for standing in self)
         anew = (
@@ -114,10 +115,10 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
     def with_incidents(self, now: float = math.inf) -> "Fleet":
         """The fleet with its incidents as they follow from the marks.
 
-        Each sync counts as of the latest good poll of its institution, so that while we
-        are blind no incident begins or ends. None is said to end after `now`, though our clock
-        may have been ahead at some of the polls: nobody is excused for time to come.
-        An incident ends when no sync of its type is left.
+        Each sync counts as of the latest successful poll of its institution, so that no incident
+        begins or ends while polls fail. No incident ends after `now`, even if our clock was ahead
+        at some polls: nothing may be excused for the future. An incident ends when no sync of its
+        type is left.
         """
         up = [
             (sync.silence(standing.last_success), standing.last_success)
@@ -128,7 +129,7 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         ]
         looks = [at for _, at in up] or [standing.last_success or 0.0 for standing in self]
         latest = min(max(looks, default=0.0), now)
-        # Before anybody was looked at, it is not known who is left.
+        # Before the first poll it is not known which syncs are left.
         before = self._incidents_of_somebody() if self.incidents and latest else self.incidents
         lasting = incidents(before, (silence for silence, _ in up), latest)
         if lasting == self.incidents:
@@ -138,15 +139,15 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         for kind, start in {**self.incidents, **lasting}.items():
             earlier = (d for d in disturbances.get(kind, ()) if d.end < math.inf)
             present = Disturbance(start, latest if kind in ended else math.inf)
-            disturbances[kind] = (*earlier, present)[-REMEMBERED:]
+            disturbances[kind] = (*earlier, present)[-MOST_DISTURBANCES:]
         over = {kind: disturbances[kind] for kind in ended}
         standings = Standings.of(excused(standing, over) for standing in self)
         return altered(self, standings=standings, incidents=lasting, disturbances=disturbances)
 
     def _incidents_of_somebody(self) -> Mapping[IntegrationType, float]:
-        """The incidents of types of which there are syncs: those of others would never end.
+        """The incidents of types of which there are syncs; others would never end.
 
-        Of an institution whose answer is not known, those count that are remembered.
+        For an institution without a known answer, its remembered syncs count.
         """
         kinds = {sync.integration_type for _, sync in self.syncs() if sync.state is State.ACTIVE}
         for standing in self:
@@ -155,5 +156,5 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         return {kind: start for kind, start in self.incidents.items() if kind in kinds}
 
     def after_round(self, ended: Round) -> "Fleet":
-        """The fleet with the latest round's facts."""
+        """The fleet with this as its latest round."""
         return altered(self, round=ended)

@@ -1,4 +1,4 @@
-"""What is known of one institution and its syncs, and by what hours they are judged."""
+"""What is known about one institution and its syncs, and the hours by which they are judged."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,12 +39,12 @@ def _never(_day: int) -> bool:
 
 
 class Hours(msgspec.Struct, frozen=True, gc=False):
-    """When one sync is expected to run, and what is tolerated of it.
+    """When one sync is expected to run, and how much silence is tolerated.
 
-    `is_fallback` is True when neither configuration nor locations gave a usable zone.
-    `apart` are the expectations of reads and of writes, where these differ from the sync's.
-    `pattern` is what was learned, which knows their quiet stretches. `skips` tells on which
-    local days (since 1970) nothing is to be learned.
+    `is_fallback` is True if neither the configuration nor the locations gave a usable zone.
+    `apart` are the expectations of reads and of writes where they differ from the sync's.
+    `pattern` is what was learned, with the quiet stretches of both directions. `skips` tells on
+    which local days (since 1970) nothing is learned.
     """
 
     expectation: Expectation
@@ -67,9 +67,9 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
         mark: float | None = None,
         alone: int = 0,
     ) -> dict[Severity, float]:
-        """Seconds of unexpected lag since `mark` that are tolerated of one direction.
+        """Seconds of unexpected lag since `mark` that are tolerated for one direction.
 
-        `alone` is in how many half hours since then the other direction has moved.
+        `alone` is the number of half hours since then in which the other direction has moved.
         """
         room: Room | None = None
         if self.pattern is not None:
@@ -79,7 +79,7 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
             stretch = self.pattern.stretch(way, kind, began)
             room = Room(stretch, self.pattern.patience(kind, began))
             if mark is not None and is_learned:
-                # The last mark of one that moves hours apart says nothing of going home.
+                # For a direction that moves hours apart, the last mark does not show closing time.
                 if self.pattern.weights[way] == WHOLE:
                     room = room_after(expectation, mark, room, kind)
                 if self.pattern.is_left_behind(way, alone):
@@ -89,7 +89,7 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator and the defaults say, as the fleet needs it. Durations in seconds."""
+    """How to judge, from configuration and defaults. Durations in seconds."""
 
     hours: Callable[[Institution, Sync, IntegrationType, Pattern | None], Hours]
     group: Callable[[Institution, Sequence[SyncFacts]], str]
@@ -98,7 +98,7 @@ class Policy:
 
 
 class SyncStanding(msgspec.Struct, frozen=True, gc=False):
-    """A sync with what was learned of it, and what follows from its marks."""
+    """A sync, what was learned about it, and what follows from its marks."""
 
     sync: Sync
     integration_type: IntegrationType
@@ -110,7 +110,7 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def first_seen(self) -> float:
-        """When it was met for the first time."""
+        """When it was first seen."""
         return self.learned.first_seen
 
     @property
@@ -119,7 +119,7 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
         return self.hours.expectation
 
     def settled_until(self, since: float, abandoned_after: float) -> float:
-        """Until when nothing changes but by news of its marks, as it was judged at `since`.
+        """Until when the judgement made at `since` holds if no mark moves.
 
         Both are instants; `abandoned_after` is an age in seconds.
         """
@@ -152,9 +152,9 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
 
 
 class Kept(NamedTuple):
-    """What was learned of a sync that is not shown now, when it was last looked at, and its type.
+    """What was learned about a sync that is not shown now, when it was last polled, and its type.
 
-    An answer that lacks the type leaves it as it was, also over a restart.
+    The type is kept because an answer that lacks it must not change it, not even after a restart.
     """
 
     learned: Learned
@@ -163,11 +163,11 @@ class Kept(NamedTuple):
 
 
 Memory = Mapping[str, Kept]
-"""What is remembered of an institution's syncs, by their names."""
+"""What is remembered about an institution's syncs, by name."""
 
 
 class Disturbance(NamedTuple):
-    """From when until when a fleet incident lasted; infinite while it does."""
+    """The start and the end of a fleet incident; the end is infinite while it lasts."""
 
     start: float
     end: float
@@ -176,8 +176,8 @@ class Disturbance(NamedTuple):
 Disturbances = Mapping[IntegrationType, tuple[Disturbance, ...]]
 """The latest of each type, the oldest first."""
 
-REMEMBERED = 20
-"""So many of each type: an office that was silent through several needs them all."""
+MOST_DISTURBANCES = 20
+"""Incidents kept per type; an office that was silent through several needs them all."""
 
 NO_MEMORY: "Memory" = MappingProxyType({})
 
@@ -188,10 +188,10 @@ _STAMPS = count(1)
 class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW1641 - holds mappings
     """An institution and its syncs; `syncs` is None while no answer is known.
 
-    `last_poll` and `last_success` are instants of the latest poll and the latest good one;
-    `failure` is the reason's label if the latest poll failed. `kept` is what is remembered of
-    syncs that are not shown. `stamp` is a number that no other standing has: by it, whoever has
-    drawn one tells it from its successors without keeping it, which would be a second fleet.
+    `last_poll` and `last_success` are the instants of the latest poll and the latest successful
+    one; `failure` is the label of the reason if the latest poll failed. `kept` is what is
+    remembered about syncs that are not shown. `stamp` is unique to each standing: whoever has drawn
+    one recognises it by its stamp, without keeping the standing itself in memory.
     """
 
     institution: Institution
@@ -207,7 +207,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
         force_setattr(self, "stamp", next(_STAMPS))
 
     def __eq__(self, other: object) -> bool:
-        """Whether both say the same, whichever was made first."""
+        """Whether all but the stamp is equal."""
         if not isinstance(other, Standing):
             return NotImplemented
         told = [name for name in self.__struct_fields__ if name != "stamp"]
@@ -221,7 +221,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
         return Answer(self.institution, self.last_success, tuple(s.sync for s in self.syncs))
 
     def memory(self) -> Memory:
-        """What is to be remembered of its syncs, those that are shown included."""
+        """What is to be remembered about its syncs, including those that are shown."""
         if self.syncs is None or self.last_success is None:
             return self.kept
         shown = {

@@ -1,4 +1,4 @@
-"""Many standings that change a few at a time."""
+"""A mapping of many standings, of which a few change at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ from itertools import chain
 from nexhealth_exporter.fleet.standing import Standing
 
 PART = 64
-"""Institutions that are copied where one of them changes: a copy of all would not scale."""
+"""Institutions that are copied when one of them changes: copying all would not scale."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standings(Mapping[str, Standing]):
-    """Standings by subdomain, in the order in which they were given.
+    """Standings by subdomain, in the order in which they were given: a persistent mapping.
 
-    They lie in `parts`, which those that follow one another share as far as nothing has changed;
-    `numbers` tells in which part an institution lies, which never changes.
+    Old and new versions share those `parts` in which nothing has changed; `numbers` has the part of
+    each institution, which never changes.
     """
 
     parts: Sequence[dict[str, Standing]] = ()
@@ -23,13 +23,13 @@ class Standings(Mapping[str, Standing]):
 
     @classmethod
     def of(cls, standings: Iterable[Standing]) -> "Standings":
-        """These standings, each of another institution."""
+        """These standings, at most one per institution."""
         named = [(standing.institution.subdomain, standing) for standing in standings]
         parts = [dict(named[first : first + PART]) for first in range(0, len(named), PART)]
         return cls(parts, {name: number for number, part in enumerate(parts) for name in part})
 
     def after(self, changed: Iterable[Standing]) -> "Standings":
-        """With these in the places of their institutions, which must be here (KeyError)."""
+        """The same with these standings replaced. Raises KeyError for a new institution."""
         parts = list(self.parts)
         for standing in changed:
             name = standing.institution.subdomain
@@ -40,7 +40,7 @@ class Standings(Mapping[str, Standing]):
         return Standings(parts, self.numbers)
 
     def each(self) -> Iterator[Standing]:
-        """One after the other; quicker than `values`, which looks each of them up."""
+        """All standings; faster than `values()`, which looks up each of them."""
         return chain.from_iterable(part.values() for part in self.parts)
 
     def __getitem__(self, subdomain: str) -> Standing:

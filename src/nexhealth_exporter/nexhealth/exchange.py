@@ -1,4 +1,4 @@
-"""One HTTP call to NexHealth: paced, limited in time and size, metered; never repeated here."""
+"""One HTTP call to NexHealth: paced, metered, limited in time and size; never retried here."""
 
 import asyncio
 import ssl
@@ -25,13 +25,13 @@ from nexhealth_exporter.errors import (
 from nexhealth_exporter.nexhealth.pacer import Pacer, Slot
 
 KEEP_ALIVE = 45.0
-"""Seconds for which an idle connection is kept: longer than the gaps of a saturated pacer."""
+"""Seconds for which an idle connection is kept, longer than the gaps of a saturated pacer."""
 
 LARGE_LIMIT = 30.0
-"""How many times the timeout a large answer may take as a whole, and so may its retries."""
+"""A large answer may take so many times the timeout in all, and its retries as long again."""
 
 _ERROR_BODY = 65536
-"""Bytes that are read of an answer that is no success: its words are all that matters."""
+"""Bytes that are read of an error answer, of which only the message matters."""
 
 
 class Meter(Protocol):
@@ -51,7 +51,7 @@ class Meter(Protocol):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What to ask. `is_small` is True for answers that a time limit may hold as a whole."""
+    """What to ask. `is_small` is True if the timeout holds for the answer as a whole."""
 
     endpoint: str
     url: URL
@@ -69,7 +69,7 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class _Flight:
-    """A call on its way; `sent_at` is None until its headers have been written."""
+    """A call under way; `sent_at` is None until its headers have been written."""
 
     __slots__ = ("_on_sent", "_slot", "code", "sent_at")
 
@@ -88,8 +88,8 @@ class _Flight:
 class Exchange:
     """One session of kept-alive connections; an async context manager.
 
-    `timeout` (seconds) limits connecting, each silence, and the whole of a small answer.
-    `calls_sent` is how many calls left so far; all go through `proxy`, if there is one.
+    `timeout` (seconds) limits connecting, each read, and the whole of a small answer.
+    `calls_sent` is how many calls were sent so far; all go through `proxy`, if there is one.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Exchange:
             "Nex-Api-Version": version,
             "User-Agent": f"nexhealth-exporter/{__version__}",
         }
-        # A limit of the whole holds for each part: aiohttp is asked to watch no more than it must.
+        # A limit of the whole also limits each part, so aiohttp need not run more timers.
         self._small = aiohttp.ClientTimeout(total=timeout)
         self._large = aiohttp.ClientTimeout(
             total=LARGE_LIMIT * timeout, connect=timeout, sock_read=timeout
@@ -143,7 +143,7 @@ class Exchange:
             self._session = None
 
     async def send(self, call: Call, authorization: str, on_turn: Callable[[], None]) -> Response:
-        """Send it when its turn comes, which `on_turn` is told. Raises a leaf of PollError."""
+        """Send it when its turn comes, after calling `on_turn`. Raises a leaf of PollError."""
         async with self._pacer.slot(self._permits) as slot:
             on_turn()
             if slot.held:
@@ -184,7 +184,7 @@ class Exchange:
 class _Request(aiohttp.ClientRequest):
     """Tells its flight when its headers have been written.
 
-    aiohttp's tracing tells it as well, with nine other things: it costs as much as reading an
+    aiohttp's tracing would tell that too, with nine other things, but costs as much as reading an
     answer.
     """
 
@@ -195,16 +195,16 @@ class _Request(aiohttp.ClientRequest):
 
 
 _FLIGHT: ContextVar[_Flight] = ContextVar("flight")
-"""Of the call that this task makes."""
+"""The call that the current task makes."""
 
 
 async def _only_once(
     request: aiohttp.ClientRequest,
     handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
 ) -> aiohttp.ClientResponse:
-    """Keep aiohttp from asking again by itself when a connection breaks.
+    """Keep aiohttp from retrying by itself when a connection breaks.
 
-    Such a call would pass neither the pacer nor the meter.
+    Such a retry would bypass the pacer and the meter.
     """
     try:
         return await handler(request)
@@ -227,11 +227,11 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytearray:
 
 
 def failure(error: Exception, host: str) -> PollError:
-    """The leaf that tells what went wrong; its text holds nothing that was sent."""
+    """The PollError for a failed call; its text holds nothing that was sent."""
     causes = (error, error.__cause__, error.__context__)
     match error:
         case aiohttp.ClientSSLError() | ssl.SSLError():
-            return TlsFailed(f"TLS with {host} failed: {_said(error)}.")
+            return TlsFailed(f"TLS with {host} failed: {_system_words(error)}.")
         case TimeoutError():
             return Timeout(f"No answer from {host} within the time limit.")
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
@@ -250,13 +250,13 @@ def _unreached(
     error: aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError, host: str
 ) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"The proxy gives no way to {host}: HTTP {error.status}."
-    # Its own host: that of a proxy, if there is one.
-    return f"No connection to {error.host}: {_said(error.os_error)}."
+        return f"The proxy refused to connect to {host}: HTTP {error.status}."
+    # The host that was not reached: that of the proxy, if there is one.
+    return f"No connection to {error.host}: {_system_words(error.os_error)}."
 
 
-def _said(error: BaseException) -> str:
-    """The operating system's or OpenSSL's own short words."""
+def _system_words(error: BaseException) -> str:
+    """The short message of the operating system or of OpenSSL."""
     inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
     told = getattr(inner, "verify_message", "") or getattr(inner, "reason", "")
     return str(told or getattr(inner, "strerror", "") or type(inner).__name__).rstrip(".")

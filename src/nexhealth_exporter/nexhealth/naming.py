@@ -18,7 +18,7 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 def names(sources: Sequence[Source]) -> list[str]:
     """A name for each source of one institution, in the order of the answer.
 
-    Equal source names get ` #<lowest location id>`; what is equal even then gets ` ~2`, ` ~3`.
+    Equal source names get ` #<lowest location id>`; those still equal then get ` ~2`, ` ~3`.
     """
     plain = [clean(source.name) or "unnamed" for source in sources]
     short = [shortened(name) for name in plain]
@@ -37,7 +37,7 @@ def names(sources: Sequence[Source]) -> list[str]:
 
 
 def _free(wanted: str, taken: set[str], latest: Counter[str]) -> str:
-    """The first of `wanted`, `wanted ~2`, `wanted ~3` that is not taken; it is taken then."""
+    """The first of `wanted`, `wanted ~2`, `wanted ~3` that is free; it is taken now."""
     name = shortened(wanted)
     number = latest[wanted] or 1
     while name in taken:

@@ -1,12 +1,12 @@
-"""When the next call may be sent: the one gate for everything the process asks.
+"""The rate limiter: when the next call may be sent, for every call of the process.
 
-The law, for a limit per second and one per minute:
+The rules, for a limit per second and one per minute:
 
 1. No sliding second and no sliding minute ever holds more calls than its limit. What counts is
    when a call was *sent*; one that was let through but is not sent yet counts as being sent now.
-2. Calls follow each other evenly. While all that wait fit into what is left of the minute, the
-   gap is that of the limit per second: a small fleet is asked within a second or two. When more
-   wait, the gap is that of the limit per minute, so that a long queue neither bursts nor stalls.
+2. Calls are evenly spaced. While all waiting calls fit into what is left of the minute, the gap
+   is that of the limit per second: a small fleet is polled within a second or two. When more are
+   waiting, the gap is that of the limit per minute, so that a long queue neither bursts nor stalls.
 3. Gaps are counted from due time to due time, so that late wake-ups do not add up.
 4. A pause (429) holds every call, because the limits belong to the key.
 """
@@ -19,22 +19,22 @@ from contextlib import AbstractAsyncContextManager
 from typing import Self
 
 MARGIN = 0.1
-"""Seconds: some calls take longer to arrive than others, so that they come closer together."""
+"""Seconds added to each window: calls that take unequally long may arrive closer together."""
 
 SECOND = 1.0 + MARGIN
 MINUTE = 60.0 + MARGIN
 
 _LATE = 0.25
-"""Seconds of lateness that are made up by shorter gaps; what is later than that is forgotten."""
+"""Up to so many seconds of lateness are made up for by shorter gaps; more is forgotten."""
 
 _NAP = 1.0
-"""The longest sleep in one go, so that new limits and pauses take hold."""
+"""The longest single sleep in seconds, so that new limits and pauses take effect soon."""
 
 
 class Slot:
-    """The right to send one call, from when its turn has come; an async context manager.
+    """The right to send one call; an async context manager that waits for its turn.
 
-    `held` is how long (seconds) the limits held it back.
+    `held` is for how many seconds the limits held it back.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Slot:
         self._permits.release()
 
     def sent(self) -> None:
-        """The call has been sent just now. Saying it again changes nothing."""
+        """The call has just been sent. Further calls of this method change nothing."""
         on_sent, self._on_sent = self._on_sent, None
         if on_sent is not None:
             on_sent()
@@ -93,7 +93,7 @@ class Pacer:
         self._per_minute = per_minute
 
     def pause(self, seconds: float) -> None:
-        """Let nothing through for so many seconds; a longer pause that is on stays."""
+        """Let nothing through for so many seconds; never shortens a pause."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     @property
@@ -102,9 +102,9 @@ class Pacer:
         return max(0.0, self._paused_until - self._clock())
 
     def slot(self, permits: asyncio.Semaphore) -> AbstractAsyncContextManager[Slot]:
-        """Hold one of `permits` (calls in flight) and wait for the turn to send.
+        """Take one of `permits` (calls in flight) and wait for the turn to send.
 
-        The caller says `sent()` when the call leaves; at the latest it counts as sent at the end.
+        The caller calls `sent()` when the call leaves; on exit it counts as sent at the latest.
         """
         return Slot(permits, self._take, self._note_sent)
 
@@ -151,7 +151,7 @@ class Pacer:
         return max(even, MINUTE / self._per_minute)
 
     def _window_opens(self, now: float, limit: int, length: float) -> float:
-        """When a window of that length has room for one more call."""
+        """When a window of `length` seconds has room for one more call."""
         room = limit - self._unsent
         if room <= 0:
             return now + length / limit  # until one of them is sent: look again soon

@@ -1,4 +1,4 @@
-"""What is wrong with answers that can be used all the same: told in the log, but not each round."""
+"""Log lines about answers that are usable but not flawless, without repeating them each round."""
 
 import logging
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from nexhealth_exporter.nexhealth.envelope import Answer, Why
 logger = logging.getLogger(__name__)
 
 _MOST_KEPT = 100
-"""Warnings of the API, and kinds of rejections, that are remembered so as not to be repeated."""
+"""How many API warnings, and kinds of rejections, are remembered in order not to repeat them."""
 
 
 class Remarks:
-    """Logs each warning once, and entries that were rejected when they are news.
+    """Logs each warning once, and rejected entries when they are new or many more than before.
 
-    `scrub` makes the API's words fit for a log.
+    `scrub` makes the API's messages fit for a log.
     """
 
     def __init__(self, scrub: Callable[[str], str]) -> None:
@@ -23,7 +23,7 @@ class Remarks:
         self._rejections: dict[tuple[str, Why, str | None], int] = {}
 
     def answered(self, endpoint: str, answer: Answer) -> None:
-        """What an answer itself warns of."""
+        """Log the warnings that an answer carries."""
         if answer.description and endpoint != "authenticates":
             self._warn(endpoint, self._scrub(answer.description))
         if answer.is_cut:
@@ -32,15 +32,15 @@ class Remarks:
             )
 
     def rejected(self, endpoint: str, entries: int, why: Why, institution: str | None) -> None:
-        """So many entries of one answer were left out; `institution` is a subdomain, if known.
+        """Log that so many entries of one answer were left out; `institution` is a subdomain.
 
-        A warning when it is new for this endpoint and institution, or twice as many as when it
-        was told last; for whoever looks closer, each time at level debug. The entries themselves
-        may hold anything, and stay out.
+        A warning if that is new for this endpoint and institution, or if there are twice as many
+        as when it was last logged; otherwise at level debug. The entries themselves may hold
+        anything, so they are not logged.
         """
         kind = (endpoint, why, institution)
         told = self._rejections.get(kind, 0)
-        # Of all together there are few kinds, which those of single institutions do not crowd out.
+        # Rejections without an institution are of few kinds, and must not be crowded out.
         has_room = institution is None or len(self._rejections) < _MOST_KEPT
         is_news = entries >= 2 * told if told else has_room
         if is_news:

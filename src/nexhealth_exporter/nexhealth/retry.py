@@ -1,4 +1,4 @@
-"""Trying again: which failures may pass, after what wait, and how often at most."""
+"""Retries: after which failures, after what wait, and how many."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,22 +16,22 @@ _T = TypeVar("_T")
 SERVER_ERROR = 500
 
 ATTEMPTS = 3
-"""How often one question is asked at most."""
+"""The most attempts for one question, the first included."""
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 5.0
-"""Seconds. The wait is drawn evenly from nothing up to the bound, which doubles (full jitter)."""
+"""Seconds. A wait is drawn uniformly between 0 and a bound that doubles each time (full jitter)."""
 
 _PRICE = 10
 _MOST = 10 * _PRICE
-"""A retry costs as much as ten successes earn; ten retries can be saved up."""
+"""The budget in units: a success earns one, a retry costs ten, and ten retries can be saved up."""
 
 
 class Retries:
-    """How many retries all questions together may still make, because calls may be billed.
+    """A budget of retries for all questions together, because calls may be billed.
 
-    Ten at once; each success earns a tenth of one. When everything fails, retries
-    cease; in the long run they cost a tenth of the calls at most.
+    It holds ten retries, and each success earns a tenth of one. So retries cease when everything
+    fails, and are at most a tenth of the calls in the long run.
     """
 
     def __init__(self) -> None:
@@ -42,9 +42,9 @@ class Retries:
         self._left = min(self._left + 1, _MOST)
 
     def pay_for(self, error: PollError | None) -> bool:
-        """Pay for a retry after that failure; False if none is left.
+        """Pay for a retry after that failure; False if the budget is used up.
 
-        One after a 429 costs nothing: its pause bounds it.
+        A retry after a 429 costs nothing, because the pause limits how many there are.
         """
         if isinstance(error, Throttled):
             return True
@@ -57,9 +57,8 @@ class Retries:
 class Limit:
     """The time limit of one question, retries included.
 
-    It runs from the moment when the first call has its turn, so that a long queue is no
-    fault of the question. That call has a limit of its own, which is no longer: only retries
-    need a timer.
+    It starts when the first call gets its turn, so that time in the queue does not count. That
+    call has a limit of its own, which is not longer, so that only retries need a timer.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -68,7 +67,7 @@ class Limit:
         self.failure: PollError | None = None
 
     def start(self) -> None:
-        """The first call has its turn; later ones change nothing."""
+        """The first call gets its turn; later ones change nothing."""
         if self._ends is None:
             self._ends = asyncio.get_running_loop().time() + self._seconds
 
@@ -80,8 +79,8 @@ class Limit:
         return self._ends - asyncio.get_running_loop().time()
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        """When it ends, so does what is done meanwhile: by the last failure, else by `Timeout`."""
+    async def enforced(self) -> AsyncIterator[None]:
+        """At its end, cancel what runs within, and raise the last failure or else `Timeout`."""
         try:
             async with asyncio.timeout_at(self._ends):
                 yield
@@ -93,10 +92,10 @@ class Limit:
 async def persist(
     ask: Callable[[], Awaitable[_T]], limit: Limit, pacer: Pacer, retries: Retries
 ) -> _T:
-    """What `ask` gives, at the first try or a later one. Raises the last failure.
+    """The result of `ask`, with retries. Raises the last failure.
 
-    The law is made only when the first try has failed, and is told of that failure as of any
-    other: nearly all first tries succeed.
+    Nearly all first attempts succeed, so tenacity is set up only after a failure; the first
+    failure is then handed to it by raising it again.
     """
     try:
         answer = await ask()
@@ -111,28 +110,28 @@ async def persist(
             raise failures.pop()
         return await ask()
 
-    async with limit.kept():
-        answer = await _law(limit, pacer, retries)(again)
+    async with limit.enforced():
+        answer = await _retrying(limit, pacer, retries)(again)
     retries.succeeded()
     return answer
 
 
-def _law(limit: Limit, pacer: Pacer, retries: Retries) -> "AsyncRetrying":
-    """The law of retries for one question; `reraise` gives the last failure."""
-    # Imported late: the program is to answer before the first question fails.
+def _retrying(limit: Limit, pacer: Pacer, retries: Retries) -> "AsyncRetrying":
+    """The retries for one question; `reraise` raises the last failure."""
+    # Imported late, to keep the start fast: only failures need it.
     from tenacity import AsyncRetrying, retry_if_exception  # noqa: PLC0415
     from tenacity.wait import wait_random_exponential  # noqa: PLC0415
 
-    def is_over(state: "RetryCallState") -> bool:
+    def gives_up(state: "RetryCallState") -> bool:
         limit.failure = _error(state)
         wait = max(state.upcoming_sleep, pacer.paused_for)
         is_late = state.attempt_number >= ATTEMPTS or wait >= limit.left
         return is_late or not retries.pay_for(limit.failure)
 
     return AsyncRetrying(
-        retry=retry_if_exception(_may_pass),
+        retry=retry_if_exception(_is_transient),
         wait=wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
-        stop=is_over,
+        stop=gives_up,
         reraise=True,
     )
 
@@ -142,8 +141,8 @@ def _error(state: "RetryCallState") -> PollError | None:
     return error if isinstance(error, PollError) else None
 
 
-def _may_pass(error: BaseException) -> bool:
-    """A 429, a 5xx, a timeout, a broken connection. `code: false` on a 200 is an answer."""
+def _is_transient(error: BaseException) -> bool:
+    """Whether a retry may help: 429, 5xx, timeout, broken connection, but not `code: false`."""
     if isinstance(error, ServerError):
         return error.status is None or error.status >= SERVER_ERROR
     return isinstance(error, Throttled | Timeout | ConnectionFailed)

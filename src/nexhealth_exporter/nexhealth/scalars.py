@@ -1,4 +1,4 @@
-"""Single values of a JSON answer, whatever type they come in; None when they make no sense."""
+"""Single values of a JSON answer, whatever their JSON type; None if they make no sense."""
 
 import re
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ _INSTANT = re.compile(
 
 
 def integer(value: object) -> int | None:
-    """A whole number that is not negative, as a number or as digits."""
+    """A non-negative whole number, given as a number or as digits."""
     match value:
         case bool():
             return None
@@ -37,7 +37,7 @@ def integer(value: object) -> int | None:
 
 
 def text(value: object) -> str:
-    """Text (a number is text as well), without what must not be shown; empty for anything else."""
+    """Text or a number as text, without characters that must not be shown; else empty."""
     if isinstance(value, str):
         return clean(value[:_MAX_TEXT])
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -53,7 +53,7 @@ def flag(value: object) -> bool:
 def instant(value: object) -> float | None:
     """POSIX seconds of an ISO 8601 date with a time of day; without a zone it is UTC.
 
-    Any instant of the years 1 to 9999 is taken as it is, however unlikely.
+    Any instant of the years 1 to 9999 is accepted, however unlikely.
     """
     if not isinstance(value, str) or len(value) > _MAX_INSTANT:
         return None
@@ -78,9 +78,9 @@ def _spelt_otherwise(value: str) -> float | None:
 
 
 def words(value: object) -> str:
-    """What the API says in `description` or `error`: a string, or strings in arrays in arrays.
+    """The text of `description` or `error`: a string, or strings in nested arrays.
 
-    Objects are left out. It is not fit to be shown before it is `scrubbed`.
+    Objects are left out. It must not be shown before it is `scrubbed`.
     """
     if value is None or value == []:
         return ""

@@ -1,9 +1,9 @@
-"""The entries of a large answer, split off in pieces: others have their turn between.
+"""Splits a large answer into its entries piece by piece, so that the event loop gets its turn.
 
-The decoder splits only whole JSON texts. So the body is cut where an entry seems to begin, and a
-cut is believed when the decoder reads what lies before it as whole entries: then the cut is
-between two entries, whatever they hold. Answers of which this does not hold, or which are no JSON,
-give None here, and are read in one go.
+The decoder splits only complete JSON texts. So the body is cut where an entry seems to begin, and
+the cut is accepted if the decoder reads what lies before it as complete entries: then the cut is
+between two entries, whatever they hold. Answers that cannot be cut in this way, or that are not
+JSON, give None here and are decoded in one go.
 """
 
 import asyncio
@@ -15,19 +15,19 @@ from msgspec import Raw
 from nexhealth_exporter.errors import DECODING
 
 PIECE = 256 * 1024
-"""Bytes that are split before others get their turn."""
+"""Bytes that are split before the event loop gets its turn."""
 
 _STRETCH = 1024 * 1024
-"""Bytes in which a cut is looked for before others get their turn."""
+"""Bytes in which a cut is searched for before the event loop gets its turn."""
 
 _MOST_TRIES = 3
-"""Cuts that turn out to be within an entry before the body is given up."""
+"""After so many cuts in a row that turn out to lie within an entry, the body is not split."""
 
 _FARTHEST = 64 * 1024
-"""Bytes within which `data` begins."""
+"""`data` must begin within so many bytes."""
 
 _BEGIN = re.compile(rb'"data"\s*:\s*(?=(\[)\s*(\{\s*"[^"\\]{1,50}"))')
-"""Before the array of entries, of which the first begins with that key."""
+"""The position of the array of entries, and the first key of its first entry."""
 
 _INSTEAD = b'"the entries were here"'
 _FIRST = b'{"data":'
@@ -49,10 +49,10 @@ _raws = msgspec.json.Decoder(list[Raw])
 
 
 async def split(body: bytearray, piece: int = PIECE) -> Split | None:
-    """The body of an answer in two, or None where it cannot be told apart piece by piece.
+    """Envelope and entries of an answer, or None if it cannot be split piece by piece.
 
-    The entries lie in the body itself, in which brackets have taken the place of the marks
-    around each piece: copies would be as large again. With None the body is as it was.
+    The entries are views of the body, to avoid a copy; in it, brackets have replaced the commas
+    around each piece. With None, the body is unchanged.
     """
     replaced: dict[int, int] = {}
     found = await _in_pieces(body, piece, replaced)
@@ -63,7 +63,7 @@ async def split(body: bytearray, piece: int = PIECE) -> Split | None:
 
 
 async def _in_pieces(body: bytearray, piece: int, replaced: dict[int, int]) -> Split | None:
-    """The same; `replaced` is told the marks that were replaced, by their places."""
+    """The same; notes in `replaced` which bytes were replaced, by position."""
     begin = _BEGIN.search(body, 0, _FARTHEST)
     if begin is None:
         return None
@@ -99,9 +99,9 @@ async def _in_pieces(body: bytearray, piece: int, replaced: dict[int, int]) -> S
 async def _cut(
     next_entry: re.Pattern[bytes], body: bytearray, start: int
 ) -> re.Match[bytes] | None:
-    """The first cut from `start` on that lies within one stretch; others have their turn between.
+    """The first cut from `start` on; the event loop gets its turn after each stretch.
 
-    One that lies across two is missed, and the piece is larger for it.
+    A cut that lies across two stretches is missed, which makes the piece larger.
     """
     for at in range(start, len(body), _STRETCH):
         if cut := next_entry.search(body, at, at + _STRETCH):
@@ -111,7 +111,7 @@ async def _cut(
 
 
 def _between(body: bytearray, first: int, last: int, replaced: dict[int, int]) -> list[Raw] | None:
-    """The entries between two marks; None, and the marks as they were, if these are none."""
+    """The entries between two commas or brackets, or None with the body unchanged."""
     marks = body[first], body[last]
     body[first], body[last] = b"[]"
     try:

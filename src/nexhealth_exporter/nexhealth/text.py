@@ -13,8 +13,8 @@ _HASH_LENGTH = 8
 _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
-"""Soft hyphens, zero-width spaces and what turns the direction of text: two names that look
-alike would differ. The joiners that emoji and some scripts are made with stay."""
+"""Soft hyphens, zero-width spaces and marks that change the direction of text: they would make two
+names differ that look alike. The joiners that emoji and some scripts need are kept."""
 
 _WORDS_LENGTH = 300
 _E_MAIL = re.compile(r"[^\s@]+@[^\s@]+")
@@ -32,19 +32,19 @@ _NO_NAME = re.compile(
     """,
     re.VERBOSE,
 )
-"""Words with a capital that an error is told with; any other may be of a person or a place."""
+"""Capitalised words that error messages use; any other may name a person or a place."""
 
 _ESCAPED = tuple(map(re.compile, ("[&<>]", "[&<>'+]", "[&<>'+=]")))
-"""What one or another encoder escapes so that JSON may stand in a page."""
+"""What one or another encoder escapes to make JSON safe within HTML."""
 
 _ESCAPE = re.compile(r"\\u([0-9a-f]{4})")
 
 _SPACED = ("Cc", "Zl", "Zp", "Cs")
-"""Control characters, line and paragraph separators, lone surrogates: a space instead."""
+"""Control characters, line and paragraph separators, lone surrogates: replaced by a space."""
 
 
 def clean(text: str) -> str:
-    """`text` on one line, without what a terminal or a browser would obey, trimmed."""
+    """`text` on one line, trimmed, without characters that control a terminal or a browser."""
     if not text.isprintable():
         text = _INVISIBLE.sub("", text)
         text = "".join(" " if unicodedata.category(c) in _SPACED else c for c in text)
@@ -52,7 +52,7 @@ def clean(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """`text` when it is short enough, else its beginning and a hash of the whole."""
+    """`text` if it is short enough, else its beginning and a hash of the whole."""
     if len(text) <= LABEL_LENGTH:
         return text
     short_hash = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
@@ -60,7 +60,7 @@ def shortened(text: str) -> str:
 
 
 def spellings(secret: str) -> frozenset[bytes]:
-    """How JSON may spell it: as it is, or with what encoders escape though they need not."""
+    """How JSON may spell it: plain, or with characters escaped that need not be."""
     plain = secret.replace("\\", r"\\").replace('"', r"\"")
     lower = {escaped.sub(_as_escape, plain) for escaped in _ESCAPED}
     written = {plain, *lower, *(_ESCAPE.sub(_in_capitals, one) for one in lower)}
@@ -76,9 +76,9 @@ def _in_capitals(found: re.Match[str]) -> str:
 
 
 def scrubbed(words: str, secrets: Iterable[str]) -> str:
-    """What the API said, without secrets, and without what looks like one or like a person's.
+    """What the API said, without secrets, and without what may be a secret or personal.
 
-    Numbers and words with a capital are of a street, a city, a person as often as not: few stay.
+    Numbers and capitalised words often belong to a street, a city or a person: few are kept.
     """
     for secret in secrets:
         words = words.replace(secret, "(secret)") if secret else words

@@ -1,4 +1,4 @@
-"""A bearer token at hand: asked for once for all, renewed early, never in a storm."""
+"""The bearer token: requested once for all callers, renewed early, never in a storm."""
 
 import asyncio
 import logging
@@ -16,23 +16,23 @@ logger = logging.getLogger(__name__)
 
 HOUR = 3600.0
 _RENEWED_AFTER = 0.9
-"""The part of its life after which a token is replaced."""
+"""Share of its lifetime after which a token is replaced."""
 
 _CLOCKS_AGREE = 300.0
-"""Seconds by which the token's own times may differ from our clock and still be believed."""
+"""Seconds by which the token's own times may differ from our clock and still be trusted."""
 
 _ROUNDING = 1e-3
-"""Seconds by which the sum and the difference of instants may be off."""
+"""Seconds of rounding error in sums and differences of instants."""
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 300.0
 _LONGEST_WAIT_OFFLINE = 60.0
-"""Seconds without asking after a failure. A call that got no answer is cheap to repeat."""
+"""Seconds to wait after a failure; less where no answer came, since that call was cheap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and when it expires and should be replaced (POSIX seconds)."""
+    """A token, when it expires, and when it should be renewed (POSIX seconds)."""
 
     value: str = field(repr=False)
     expires: float
@@ -45,7 +45,7 @@ class _Claims(msgspec.Struct):
 
 
 def expiry(token: str, now: float) -> float:
-    """When it expires: as the token itself says if it can be read, else in an hour."""
+    """When the token expires: as its claims say, or in an hour if they cannot be read."""
     try:
         payload = token.split(".")[1]
         claims = msgspec.json.decode(
@@ -57,7 +57,7 @@ def expiry(token: str, now: float) -> float:
     if exp is None:
         return now + HOUR
     if iat is not None and abs(iat - now) > _CLOCKS_AGREE and exp > iat:
-        return now + exp - iat  # the clocks differ; the length of its life still holds
+        return now + exp - iat  # the clocks differ, but its lifetime is still right
     return exp if exp > now else now + HOUR
 
 
@@ -70,7 +70,7 @@ def _number(value: object) -> float | None:
 
 
 class _Backoff:
-    """Doubling waits, with some jitter so that shards do not march in step."""
+    """Exponential backoff, with jitter so that shards do not act in step."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -80,7 +80,7 @@ class _Backoff:
 
     @property
     def is_on(self) -> bool:
-        # More left than the whole wait: the clock was set back, and no end would be in sight.
+        # If more is left than the whole wait, the clock was set back: do not wait for it.
         return 0 < self._until - self._clock() < self._wait + _ROUNDING
 
     def failed(self, longest: float) -> None:
@@ -95,12 +95,11 @@ class _Backoff:
 
 
 class Authenticator:
-    """Holds the token; all who ask share one call, and its failure.
+    """Holds the token; all callers share one request for it, and its failure.
 
-    `ask` turns the key into a token or raises a leaf of PollError; `key` is called
-    each time that one is asked for, so that a rotated key is used at once, even while waiting
-    after a refusal.
-    `life` is how long (seconds) the latest token serves before it is replaced.
+    `ask` exchanges the key for a token or raises a leaf of PollError. `key` is called for each
+    request, so that a rotated key is used at once, even during the wait after a refusal.
+    `life` is how long (seconds) the latest token is used before it is renewed.
     """
 
     def __init__(
@@ -131,11 +130,11 @@ class Authenticator:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be seen: the token, and the key that was sent for it."""
+        """What must not be shown: the token, and the key that was sent for it."""
         return (self._token.value if self._token else "", self._sent_key)
 
     async def token(self) -> Token:
-        """A token that is not due for renewal, or at least not expired. Raises PollError."""
+        """A token that is not due for renewal, or at least has not expired. Raises PollError."""
         if (token := self._fresh()) is not None:
             return token
         async with self._turn:
@@ -149,9 +148,9 @@ class Authenticator:
                 return self._token  # good for a while yet
 
     async def instead_of(self, refused: Token) -> Token | None:
-        """Another token than this one, which got a 401; None when it is too early to ask again.
+        """A token to replace one that got a 401; None if it is too early to request another.
 
-        Raises PollError when authenticating fails.
+        Raises PollError if authenticating fails.
         """
         async with self._turn:
             if self._token is not None and self._token is not refused:
@@ -164,8 +163,8 @@ class Authenticator:
     def replaced(self, by: Token, *, helped: bool) -> None:
         """A token was replaced after a 401; `helped` tells whether the new one was accepted.
 
-        If not, the token was not at fault, and the next replacement waits, longer each time: each
-        time that there was one, not for each of the calls that were under way together.
+        If not, the token was not at fault, and the next replacement has to wait, longer each time.
+        Calls that were under way together and used the same token count once.
         """
         if helped:
             self._replacing.reset()
@@ -207,5 +206,5 @@ class Authenticator:
         except (OSError, ConfigError):
             raise AuthFailed("The API key cannot be read.") from None
         if not key or not key.isascii() or not key.isprintable():
-            raise AuthFailed("The API key is empty, or no HTTP header can carry it.")
+            raise AuthFailed("The API key is empty, or cannot be sent in an HTTP header.")
         return key

@@ -1,4 +1,4 @@
-"""Time zones as the API may write them."""
+"""Time zones as the API may spell them."""
 
 import sys
 
@@ -19,10 +19,10 @@ _RAILS = {
     "Puerto Rico": "America/Puerto_Rico",
     "Saskatchewan": "America/Regina",
 }
-"""Ruby on Rails has names of its own; these are those of North America."""
+"""Ruby on Rails has zone names of its own; these are those of North America."""
 
 
 def zone(value: object) -> str | None:
-    """The name in the zone database if it is known by another, else the name as it is."""
+    """The IANA name of a zone that has a Rails name, else the name as it is; None if empty."""
     name = sys.intern(shortened(text(value)))
     return _RAILS.get(name, name) or None

@@ -3,10 +3,10 @@
 poller     when the inventory and the rounds are due; what is planned
 rounds     one round: whom to ask in which scope
 asking     institutions asked one by one, evenly, a bounded number at a time
-left_out   institutions that the fleet's answer leaves out
-budget     questions held back, so that no 30 days cost more calls than allowed
-latest     from polls to the fleet
-rest       waiting that a wake-up ends, with signs of life
+left_out   institutions that the answer about the whole fleet leaves out
+budget     delays questions, so that no 30 days cost more calls than allowed
+latest     the latest fleet, and how polls change it
+rest       sleep that a wake-up ends, and signs of life for the liveness probe
 ports      what is needed of NexHealth and of the metrics
 """
 

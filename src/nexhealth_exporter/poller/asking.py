@@ -1,4 +1,4 @@
-"""Institutions asked one by one: evenly, a bounded number at a time."""
+"""Asking about institutions one by one: evenly spread, a bounded number at a time."""
 
 import asyncio
 import logging
@@ -22,14 +22,14 @@ Found = Mapping[str, tuple[Sync, ...] | None]
 
 
 def why(error: PollError) -> dict[str, str]:
-    """A failure as facts for the log."""
+    """A failed poll as fields of a log line."""
     return {"reason": error.reason, "error": str(error)}
 
 
 async def guarded(asking: Awaitable[_T], **facts: str) -> _T:
-    """What is asked for. Raises PollError, also when the answer meets a fault of ours.
+    """Await the answer. Raises PollError, also where a bug of this program raised anything else.
 
-    Such a fault spoils its own poll only, and is logged with its traceback and these facts.
+    A bug then spoils only its own poll; it is logged with its traceback and `facts`.
     """
     try:
         return await asking

@@ -1,8 +1,8 @@
-"""How many calls may be made: no 30 days hold more of them than the budget, whatever fails.
+"""A token bucket for API calls: no 30 days hold more calls than the budget, whatever fails.
 
-A plan keeps within the budget while all goes well. Retries, tokens that are refused and
-inventories that fail come on top: here every call that was sent is paid for, from a purse that
-fills evenly. When it is empty the next question waits: rounds become rarer, none is lost.
+A plan keeps within the budget while all goes well. Retries, refused tokens and failed inventories
+come on top: here every call that was sent is paid for, from a bucket that fills evenly. When it is
+empty the next question waits: rounds become less frequent, but none is lost.
 """
 
 import logging
@@ -10,33 +10,34 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from nexhealth_exporter.plan import MONTH, earned
+from nexhealth_exporter.plan import MONTH, spendable
 from nexhealth_exporter.poller.rest import Rest, now
 
 logger = logging.getLogger(__name__)
 
 SAVED = 0.03
-"""The part of the budget that can be saved up, for retries and for a start.
+"""Size of the bucket as a share of the budget: what can be saved up for retries and a start.
 
-What it and what is earned leave of the whole is for the retries of questions that are on their way.
+The bucket and what fills it in 30 days stay below the whole budget: the difference is for retries
+of questions that are already under way.
 """
 
 _LEAST_SAVED = 3.0
-"""Calls; an inventory that is on its way must leave room for another question."""
+"""Calls; an inventory that is under way must leave room for another question."""
 
 _SHORTEST_WAIT = 1.0
-"""Seconds, so that a fraction of a call that rounding leaves makes nobody spin."""
+"""Seconds; a fraction of a call, left by rounding, must not make the loop spin."""
 
 
 class Budget:
-    """Holds questions back; `calls` may be sent in 30 days (0 is unlimited).
+    """Delays questions so that at most `calls` are sent in 30 days (0 is unlimited).
 
-    `sent` tells how many calls were sent so far, whatever for.
+    `sent` tells how many calls were sent so far, for whatever purpose.
     """
 
     def __init__(self, calls: float, sent: Callable[[], int], rest: Rest) -> None:
         self._most = max(SAVED * calls, _LEAST_SAVED) if calls else math.inf
-        self._per_second = earned(calls) / MONTH
+        self._per_second = spendable(calls) / MONTH
         self._sent = sent
         self._rest = rest
         self._seen = sent()
@@ -44,18 +45,18 @@ class Budget:
         self._at: float | None = None
         self._pending = 0
         self._loan = 0.0
-        self._is_told = False
+        self._has_warned = False
 
     @property
     def spare(self) -> int | None:
-        """Saved calls that may be spent on what is not urgent; None is any number."""
+        """Saved calls that may be spent on what is not urgent; None means any number."""
         if math.isinf(room := self._room()):
             return None
         return max(0, int(room - self._loan - self._most / 2))
 
     @contextmanager
     def lending(self, calls: float) -> Iterator[None]:
-        """So many calls may be sent in advance meanwhile; later ones wait until it is paid."""
+        """Let so many calls be sent in advance; later ones wait until that is paid back."""
         self._loan = calls
         try:
             yield
@@ -64,7 +65,7 @@ class Budget:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """A question is on its way: until it is answered it counts as one call more."""
+        """While a question is under way, it counts as one more call."""
         self._pending += 1
         try:
             yield
@@ -72,25 +73,25 @@ class Budget:
             self._pending -= 1
 
     async def turn(self) -> None:
-        """Wait until a call can be paid; a wake-up ends it."""
+        """Wait until there is budget for a call, or until a wake-up."""
         while (room := self._room()) < 1 and not self._rest.is_woken:
-            self._tell()
+            self._warn_once()
             await self._rest.sleep(max((1 - room) / self._per_second, _SHORTEST_WAIT))
 
     def _room(self) -> float:
-        """Calls that can be paid now."""
+        """Calls for which there is budget now."""
         at, sent = now(), self._sent()
         earned = 0.0 if self._at is None else (at - self._at) * self._per_second
         self._saved = min(self._saved + earned, self._most) - (sent - self._seen)
         self._at, self._seen = at, sent
         if self._saved > self._most / 2:
-            self._is_told = False
+            self._has_warned = False
         return self._saved + self._loan - self._pending
 
-    def _tell(self) -> None:
-        if not self._is_told:
+    def _warn_once(self) -> None:
+        if not self._has_warned:
             logger.warning(
-                "more calls were sent than planned: the next ones wait for the budget, "
-                "so that rounds take longer"
+                "more calls were sent than planned: further ones wait for the budget, "
+                "and rounds take longer"
             )
-        self._is_told = True
+        self._has_warned = True

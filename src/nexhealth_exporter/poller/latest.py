@@ -1,4 +1,4 @@
-"""From polls to the fleet: the one value that changes."""
+"""The latest fleet, the one value that changes, and how polls change it."""
 
 import asyncio
 import logging
@@ -21,19 +21,19 @@ logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 INCIDENT_SECONDS = 5.0
-"""How often incidents are looked for within a round: each look reads every sync."""
+"""Least time between two searches for incidents within a round: each reads every sync."""
 
 BATCH = 20
-"""Institutions that change together where all of them do: others wait for so many."""
+"""Institutions that are judged before the event loop gets its turn."""
 
 
 class Latest:
     """The latest `fleet`, judged by a policy.
 
-    A fault of ours in judging one institution is logged with its traceback and costs no other
-    anything: its poll counts as failed, what others remember of it is not taken over, and if it
-    is new, it is not watched until the next inventory. One in looking for incidents leaves these
-    as they were.
+    A bug in judging one institution is logged with its traceback and affects no other
+    institution: its poll counts as failed, its learned past is not taken over, and if it is new,
+    it is not watched until the next inventory. A bug in the search for incidents leaves them as
+    they were.
     """
 
     def __init__(self, fleet: Fleet, policy: Policy, meter: Meter) -> None:
@@ -44,26 +44,26 @@ class Latest:
         self._looked_for_incidents = 0.0
         self._polled_at = math.inf
         self._behind: dict[str, Institution] = {}
-        """Those that are to be judged anew, as they are told now."""
+        """Institutions, as the inventory has them now, that are still to be judged anew."""
         self._following: asyncio.Task[None] | None = None
 
     def judge_by(self, policy: Policy) -> None:
-        """Judge by another policy: new answers at once, what is known a few at a time."""
+        """Judge by another policy: new answers at once, known ones a few at a time."""
         self._given = policy
         self._policy = self._lasting()
         known = (standing.institution for standing in self.fleet)
         self._catch_up({i.subdomain: i for i in known} | self._behind)
 
     def polled_every(self, interval: float) -> None:
-        """Polls of each institution come so many seconds apart."""
+        """Take note that each institution is polled every so many seconds."""
         self._interval = interval
         self._policy = self._lasting()
 
     def watch(self, inventory: Inventory) -> None:
-        """Know exactly these institutions; what is new of known ones follows a few at a time.
+        """Watch exactly these institutions; changes of known ones are applied a few at a time.
 
-        To learn by the clock of another zone takes 2 ms, and they may all have another at once:
-        as when the list of locations is no longer refused.
+        A new time zone takes 2 ms per institution, and all may get one at once: when the list of
+        locations is no longer refused.
         """
         known, told = self.fleet.standings, inventory.institutions
         as_before = {name: known[name].institution for name in told if name in known}
@@ -112,7 +112,7 @@ class Latest:
     def _changed(
         self, change: Callable[[Fleet, Mapping[str, _T]], Fleet], told: Mapping[str, _T]
     ) -> Fleet:
-        """The fleet changed by what is told of each institution, but of those that it fails on."""
+        """The fleet changed by `told`, except for the institutions on which the change fails."""
 
         def is_sound(name: str) -> bool:
             try:
@@ -122,7 +122,7 @@ class Latest:
                 return False
             return True
 
-        with suppress(Exception):  # told of those that it fails on, one by one
+        with suppress(Exception):  # found and logged below, institution by institution
             return change(self.fleet, told)
         return change(self.fleet, {name: told[name] for name in told if is_sound(name)})
 
@@ -132,24 +132,24 @@ class Latest:
         self.fleet = self.fleet.after_round(finished)
 
     def record(self, poll: Poll) -> None:
-        """Let the fleet follow a poll."""
+        """Apply one poll to the fleet."""
         self._take([poll])
         if now() - self._looked_for_incidents > INCIDENT_SECONDS:
             self._looked_for_incidents = now()
             self._look_for_incidents(self._polled_at)
 
     async def record_all(self, polls: Iterable[Poll]) -> None:
-        """Let the fleet follow many, a few at a time: others get their turn between.
+        """Apply many polls to the fleet; the event loop gets its turn in between.
 
-        Incidents are looked for when the round ends: half an answer tells little of them.
+        Incidents are searched for when the round ends: half an answer says little about them.
         """
         several = iter(polls)
         while batch := list(islice(several, BATCH)):
             self._take(batch)
             await asyncio.sleep(0)
 
-    async def go_on(self, answers: Iterable[Answer], now: float) -> None:
-        """Take note of answers from before a restart, if they would still be served now."""
+    async def resume(self, answers: Iterable[Answer], now: float) -> None:
+        """Apply answers from before a restart, those that would still be served now."""
         await self.record_all(
             Poll(answer.institution.subdomain, answer.at, answer.syncs)
             for answer in answers
@@ -178,6 +178,6 @@ class Latest:
             logger.exception("looking for incidents failed")
 
     def _lasting(self) -> Policy:
-        """The policy under which an answer outlives a few polls, however far apart they are."""
+        """The policy, but an answer is served for a few intervals at least."""
         stale_after = max(self._given.stale_after, STALE_INTERVALS * self._interval)
         return replace(self._given, stale_after=stale_after)

@@ -1,23 +1,23 @@
-"""Institutions that a good answer about the fleet leaves out: when each is asked alone."""
+"""Institutions that the answer about the whole fleet leaves out: when each is asked alone."""
 
 from collections.abc import Iterable, Mapping
 
 from nexhealth_exporter.model import Sync
 
 _ROUNDING = 1e-6
-"""What sums of fractions may lack of a whole."""
+"""Tolerance for rounding errors."""
 
 
 class LeftOut:
-    """What was found of the institutions that the latest good answer left out.
+    """What is known of the institutions that the latest successful fleet answer left out.
 
-    Those with syncs are asked in every round. Those of which no sync is known are asked in
-    turn, a share of them in each round, so that each is asked once in the seldom interval and
-    no round has to ask all of them. New ones are asked as soon as there are calls to spare.
+    Those with syncs are asked in every round. Those without a known sync are asked in turn, a
+    share of them in each round, so that each is asked once in the seldom interval. New ones are
+    asked as soon as there are calls to spare.
     """
 
     def __init__(self) -> None:
-        # Whether it has syncs, None while it was only asked in vain; the longest waiting first.
+        # Whether it has syncs, None while every poll has failed; the longest waiting first.
         self._found: dict[str, bool | None] = {}
         self._share = 0.0
         self._shared_at: float | None = None
@@ -34,21 +34,21 @@ class LeftOut:
 
     @property
     def without_syncs(self) -> int:
-        """How many are asked seldom."""
+        """How many are asked in turn."""
         return len(self._found) - self.with_syncs
 
     def has_syncs(self, subdomain: str) -> bool:
-        """Whether it was found to have syncs."""
+        """Whether a poll found syncs."""
         return self._found.get(subdomain) is True
 
     def is_known_empty(self, subdomain: str) -> bool:
-        """Whether it was found to have none."""
+        """Whether a poll found that there are none."""
         return self._found.get(subdomain) is False
 
     def due(
         self, subdomains: Iterable[str], at: float, seldom_interval: float, spare: int | None
     ) -> list[str]:
-        """Which of these to ask now, at `at` (steady seconds); `spare` bounds the new ones."""
+        """Which of these to ask at `at` (monotonic seconds); `spare` limits how many new ones."""
         asked = list(subdomains)
         new = [s for s in asked if s not in self._found]
         return [
@@ -58,7 +58,7 @@ class LeftOut:
         ]
 
     def _turn(self, at: float, seldom_interval: float) -> list[str]:
-        """Those without a known sync whose turn it is: the share of the time that has passed."""
+        """Those without a known sync whose turn it is: a share that grows with the time passed."""
         since = 0.0 if self._shared_at is None else at - self._shared_at
         self._shared_at = at
         seldom = [s for s, found in self._found.items() if not found]
@@ -68,9 +68,9 @@ class LeftOut:
         return seldom[:number]
 
     def asked(self, found: Mapping[str, tuple[Sync, ...] | None]) -> None:
-        """They were asked, and this was found; None in vain.
+        """Take note of what polls found; None is a failed poll.
 
-        In vain, what had syncs is asked again in every round, what had none seldom.
+        After a failed poll, an institution with syncs is still asked in every round.
         """
         for subdomain, syncs in found.items():
             before = self._found.pop(subdomain, None)

@@ -1,4 +1,4 @@
-"""When the inventory and the rounds are due."""
+"""When inventories and rounds are due, and by which plan."""
 
 import asyncio
 import logging
@@ -19,27 +19,27 @@ from nexhealth_exporter.poller.rounds import Rounds
 logger = logging.getLogger(__name__)
 
 HURRIED = 0.9
-"""The part of the rate that a first round uses; a tenth of the calls may be retries."""
+"""Share of the rate that a first round uses; a tenth of the calls may be retries."""
 
 MINUTE = 60.0
 
 LOOK_SECONDS = 30.0
-"""How often at least a round that waits for the first inventory is told as failed."""
+"""While the first inventory is awaited, a round counts as failed at least this often."""
 
 LONGEST_LISTING = 86400.0
-"""Seconds after which an inventory is stuck; 50 calls before it may each cost a long pause."""
+"""Seconds after which an inventory is stuck; 50 calls before it may each cause a long pause."""
 
 ADVANCE = 0.5
-"""The part of the budget that the first round may spend in advance."""
+"""Share of the budget that the first round may spend in advance."""
 
 
 class Poller:
-    """Polls on its own clock and keeps the latest `Fleet`; a scrape never makes it call.
+    """Polls at its own pace and keeps the latest `Fleet`; a scrape never causes a call.
 
-    `watches` tells which institutions are this process's; `concurrency` bounds the polls
-    in flight. `clock` gives POSIX seconds. `remembering` is a fleet that knows what was learned,
-    `answers` are the last ones before a restart, the oldest first: from them it goes on, whether
-    the API answers or not.
+    `watches` tells which institutions this process polls; `concurrency` limits the polls in
+    flight. `clock` gives POSIX seconds. `remembering` is a fleet that holds what was learned, and
+    `answers` are the last ones before a restart, the oldest first: they are served until the API
+    answers.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Poller:
         self._answers = answers
         self._inventory: Inventory | None = None
         self._is_listed = False
-        """Whether the inventory is the API's, and not what was known before a restart."""
+        """Whether the inventory came from the API, and not from before a restart."""
         self._attempted = asyncio.Event()
         self._ended = asyncio.Event()
         self._plan: Plan | None = None
@@ -97,18 +97,18 @@ class Poller:
     async def run(self) -> None:
         """Poll until cancelled."""
         self._rest.alive()
-        await self._go_on()
+        await self._resume()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._take_inventories())
             group.create_task(self._poll_rounds())
 
-    async def _go_on(self) -> None:
-        """Know what was known before a restart: who was overdue is so, though nobody answers."""
+    async def _resume(self) -> None:
+        """Serve the answers from before a restart: what was overdue then still is."""
         answers, self._answers = self._answers, ()
-        # Of a shard that has another number now all may be others'.
+        # If this shard has another number now, all of them may belong to others.
         if any(self._watches(answer.institution) for answer in answers):
             self._watch(Inventory({a.institution.subdomain: a.institution for a in answers}))
-            await self._latest.go_on(answers, self._clock())
+            await self._latest.resume(answers, self._clock())
 
     async def once(self) -> Fleet:
         """Take the inventory, poll everything once, and return what was found.
@@ -122,7 +122,7 @@ class Poller:
         return self.latest
 
     async def round_ended(self) -> None:
-        """Wait for the end of a round."""
+        """Wait until a round ends."""
         await self._ended.wait()
 
     def is_alive(self) -> bool:
@@ -144,7 +144,7 @@ class Poller:
 
     async def _take_inventories(self) -> None:
         while True:
-            # Waiting for the budget may take days, and is no standstill.
+            # Waiting for the budget may take days; that is not being stuck.
             self._listing_due = math.inf
             await self._budget.turn()
             self._listing_due = now() + LONGEST_LISTING
@@ -157,7 +157,7 @@ class Poller:
 
     @property
     def _soon(self) -> float:
-        """Seconds after which the first inventory is tried again."""
+        """Seconds until a failed first inventory is tried again."""
         return min(self._pace.interval, MINUTE)
 
     async def _take_inventory(self) -> None:
@@ -210,9 +210,9 @@ class Poller:
             await self._rest.sleep(began + made.interval - now())
 
     async def _wait_for_inventory(self) -> None:
-        """Wait for the first; an attempt that fails, or takes long, is a round that failed.
+        """Wait for the first inventory; an attempt that fails or takes long is a failed round.
 
-        But not where it is known from before a restart who is to be polled.
+        Returns at once if the institutions are known from before a restart.
         """
         while True:
             self._rest.alive()
@@ -223,17 +223,17 @@ class Poller:
             self._latest.ended(Round(self._clock(), 0.0, is_up=False))
 
     def _burst(self, made: Plan) -> float:
-        """Seconds for the first round: none if a minute's limit holds it, else as few as may be.
+        """Seconds over which to spread the first round: 0 if it fits the limit per minute.
 
-        Without that the limit of the first minute would be used up at once, and all would wait;
-        without some room, retries would use it up before the minute is over.
+        Otherwise it would use up the first minute's limit at once, and everything else would wait;
+        the spread leaves some of the rate to retries.
         """
         is_small = made.calls_per_round <= MINUTE * self._pace.rate
         return 0.0 if is_small else made.calls_per_round / (HURRIED * self._pace.rate)
 
     @property
     def _in_advance(self) -> float:
-        """Calls that the first round may spend before they are earned: one for everybody."""
+        """Calls that the first round may spend in advance: one per institution."""
         return min(len(self.latest.standings), ADVANCE * self._pace.limit)
 
     # The plan
@@ -256,10 +256,10 @@ class Poller:
         return made
 
     def _tell_kept(self, made: Plan, taken: float) -> None:
-        """Publish the interval that is really kept: a slow API makes it longer than planned."""
+        """Publish the interval that is really kept; a slow API makes it longer than planned."""
         if taken > made.interval:
             logger.warning("a round took longer than its interval", extra={"seconds": round(taken)})
-        self._meter.planned(made.kept(max(made.interval, taken)))
+        self._meter.planned(made.at_interval(max(made.interval, taken)))
 
 
 def _log_plan(made: Plan, pace: Pace) -> None:

@@ -1,4 +1,4 @@
-"""What polling needs of NexHealth and of the metrics."""
+"""What the poller needs from the API client and from the metrics."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -8,7 +8,7 @@ from nexhealth_exporter.plan import Plan
 
 
 class Api(Protocol):
-    """What the poller needs of NexHealth; each call raises a leaf of `PollError`."""
+    """The API client; each call raises a leaf of `PollError`."""
 
     @property
     def held_token(self) -> bool:
@@ -35,7 +35,7 @@ class Api(Protocol):
     async def fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
         """Ask for the syncs of every institution in one call; by subdomain.
 
-        What comes of it may be read only when it is asked for.
+        Its values may be decoded only when they are looked up.
         """
 
 

@@ -1,37 +1,37 @@
-"""Waiting that a wake-up ends, with signs of life."""
+"""Sleep that a wake-up ends, and signs of life for the liveness probe."""
 
 import asyncio
 
 STALLED_SECONDS = 300.0
-"""When a sign of life is overdue by so much, the poller counts as stuck."""
+"""Seconds after which a missing sign of life means that the poller is stuck."""
 
 
 def now() -> float:
-    """The event loop's seconds: what durations are measured with."""
+    """The event loop's monotonic clock in seconds, with which durations are measured."""
     return asyncio.get_running_loop().time()
 
 
 class Rest:
-    """The pauses of a poller."""
+    """The poller's sleeps, each of which announces when the next sign of life is due."""
 
     def __init__(self) -> None:
         self._wake = asyncio.Event()
         self._due = 0.0
 
     def alive(self, within: float = 0.0) -> None:
-        """Give a sign of life; the next one comes within so many seconds."""
+        """Give a sign of life; the next one is due within so many seconds."""
         self._due = max(self._due, now() + within)
 
     def is_alive(self) -> bool:
-        """Tell whether no sign of life is long overdue."""
+        """Tell whether the next sign of life is not long overdue."""
         return now() - self._due < STALLED_SECONDS
 
     def wake(self) -> None:
-        """End every sleep, and let none begin until `settle`."""
+        """End every sleep; until `settle`, sleeps end at once."""
         self._wake.set()
 
     def settle(self) -> None:
-        """Allow sleep again."""
+        """Let sleeps last again."""
         self._wake.clear()
 
     @property
@@ -40,14 +40,14 @@ class Rest:
         return self._wake.is_set()
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep so long; a wake-up ends it."""
+        """Sleep for so many seconds, or until a wake-up."""
         if seconds > 0:
             self.alive(seconds)
             await either(self._wake, seconds)
 
 
 async def either(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, but no longer than so many seconds."""
+    """Wait for the event, at most so many seconds."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

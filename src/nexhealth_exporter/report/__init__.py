@@ -1,7 +1,6 @@
-"""The fleet at an instant as people ask about it: who is down, who rests, and why.
+"""The fleet at an instant as people ask about it: what is down, what rests, and why.
 
-Pure, like what it stands on: a `Fleet` and an instant go in. The pages, the JSON and
-`status` show the same rows.
+Pure: a `Fleet` and an instant go in. The pages, the JSON and `status` show the same rows.
 """
 
 from nexhealth_exporter.report.facts import facts_of_row

@@ -1,4 +1,4 @@
-"""A row as plain values for JSON: instants as RFC 3339 in UTC, durations in seconds."""
+"""Rows, institutions and the fleet as JSON values: instants in RFC 3339, durations in seconds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,17 @@ from nexhealth_exporter.expectation.judgement import Judgement
 from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.fleet import Fleet, Round, Standing, SyncStanding
 from nexhealth_exporter.model import Severity
+from nexhealth_exporter.report.formatting import rfc3339
 from nexhealth_exporter.report.row import Row
 from nexhealth_exporter.report.silence import looks_closed, stretch
 from nexhealth_exporter.report.story import why
 from nexhealth_exporter.report.summary import Summary
-from nexhealth_exporter.report.words import rfc3339
 
 Facts = dict[str, Any]
 
 
 def facts_of_row(row: Row) -> Facts:
-    """Everything known of one sync; `sync` is null for an institution without one."""
+    """Everything known about one sync; `sync` is null for an institution without one."""
     facts: Facts = {
         **facts_of_institution(row.standing),
         "sync": None,

@@ -1,4 +1,4 @@
-"""What to do about an office: the next step, and lines that are ready to be pasted."""
+"""What to do about an office: the next step, and commands ready to be pasted."""
 
 import shlex
 from datetime import date, timedelta
@@ -6,13 +6,13 @@ from datetime import date, timedelta
 from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
+from nexhealth_exporter.report.formatting import DAY, rfc3339, subdomain_glob, when
 from nexhealth_exporter.report.row import FLUCTUATION, Condition, Row
 from nexhealth_exporter.report.silence import looks_closed, stop_of, stretch
 from nexhealth_exporter.report.story import DOING
-from nexhealth_exporter.report.words import DAY, rfc3339, subdomain_glob, when
 
 _MOST_DAYS = 14
-"""A closure proposed for longer than this would rather be a mistake."""
+"""Days; a proposal to announce a longer closure would probably be a mistake."""
 
 
 _TRY = {
@@ -35,7 +35,7 @@ _STEPS = {
 
 
 def next_step(row: Row) -> str:
-    """What somebody who looks at this row should do now."""
+    """What somebody who looks at this row should do next, in a sentence or two."""
     if row.is_held_back:
         return (
             "Nothing for this office alone: a fleet incident is under way. "
@@ -71,7 +71,7 @@ def _against_silence(row: Row, sync: SyncStanding) -> str:
 
 
 def still_working(row: Row) -> Operation | None:
-    """The direction that is as fresh as ever while the other one is overdue."""
+    """The direction that still moves while the other one is overdue; None if neither does."""
     if row.sync is None or not row.is_overdue:
         return None
     for operation in Operation:
@@ -82,7 +82,7 @@ def still_working(row: Row) -> Operation | None:
 
 
 def silence_command(row: Row, sync: SyncStanding) -> str:
-    """The shell command that silences this sync until it has had time to come back."""
+    """The `amtool` command that silences this sync until it has had time to come back."""
     matchers = [
         _matcher("institution", row.standing.institution.subdomain),
         _matcher("sync", sync.sync.name),
@@ -94,7 +94,7 @@ def silence_command(row: Row, sync: SyncStanding) -> str:
 
 
 def closure_line(row: Row, sync: SyncStanding) -> str:
-    """The entry for `closures:` in the configuration file that announces the days missed."""
+    """The entry for `closures:` in the configuration file that announces the missed days."""
     first, last = _days(row, sync)
     days = first.isoformat() if first == last else f"{first}..{last}"
     subdomain = subdomain_glob(row.standing.institution.subdomain)
@@ -107,9 +107,9 @@ def _matcher(label: str, value: str) -> str:
 
 
 def _back_by(row: Row, sync: SyncStanding) -> float:
-    """The next day's opening, and the warning allowance after it; a day from now if there is none.
+    """The next day's opening plus the warning allowance; a day from now if there is no opening.
 
-    Without that time the silence would end before an office that opens again has been seen.
+    Without the allowance, the silence would end before the first sync of an office that reopens.
     """
     expectation, zone = sync.expectation, sync.expectation.timezone
     today = moment(row.now, zone).date()
@@ -123,7 +123,7 @@ def _back_by(row: Row, sync: SyncStanding) -> float:
 
 
 def _days(row: Row, sync: SyncStanding) -> tuple[date, date]:
-    """From the first day it was missed until today; the next open day while it rests."""
+    """From the first missed day until today; for a sync that rests, its next open day."""
     zone = sync.expectation.timezone
     today = moment(row.now, zone).date()
     if not row.is_overdue:

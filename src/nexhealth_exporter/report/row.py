@@ -12,11 +12,11 @@ from nexhealth_exporter.fleet import Fleet, Standing, SyncStanding
 from nexhealth_exporter.model import IntegrationType, Operation, Severity, State
 
 FLUCTUATION = 20 * 60.0
-"""Marks that are up to so many seconds old are normal while a sync runs."""
+"""Seconds of unexpected lag that are normal while a sync runs."""
 
 
 class Condition(StrEnum):
-    """How a sync stands, worst first."""
+    """The condition of a sync, worst first."""
 
     OVERDUE_CRITICAL = "overdue_critical"
     OVERDUE_WARNING = "overdue_warning"
@@ -30,7 +30,7 @@ class Condition(StrEnum):
 
 
 CALM = frozenset({Condition.FRESH, Condition.RESTING})
-"""Where nothing is wrong, deadlines ahead and minutes of lag would only alarm."""
+"""Conditions in which nothing is wrong: to show lag and deadlines would only alarm."""
 
 _RANK = {condition: rank for rank, condition in enumerate(Condition)}
 _OVERDUE = {
@@ -41,11 +41,11 @@ _NOT_JUDGED = {State.ABANDONED: Condition.ABANDONED, State.INACTIVE: Condition.I
 
 
 class Row(NamedTuple):
-    """A sync at the instant `now`, or an institution of which no sync is known (`sync` None).
+    """A sync at the instant `now`, or an institution without a known sync (`sync` None).
 
-    `now_piece` is the expectation now. `due` is the deadline that decides: if the sync is
-    overdue, the first one missed by the directions that are overdue at the worst severity;
-    otherwise the next to come. `is_held_back` is True while a fleet incident accounts for it.
+    `now_piece` is the expectation now. `due` is the deadline to show: the next one, or if the
+    sync is overdue, the first one missed by the directions that are overdue at its severity.
+    `is_held_back` is True if the sync is overdue, but a fleet incident explains it.
     """
 
     standing: Standing
@@ -68,12 +68,12 @@ class Row(NamedTuple):
 
     @property
     def is_blind(self) -> bool:
-        """Whether the latest poll failed, so that what is shown is what was last known."""
+        """Whether the latest poll failed, so that the row shows what was last known."""
         return self.standing.failure is not None
 
     @property
     def integration_type(self) -> IntegrationType | None:
-        """Where the system runs; None where no sync is known."""
+        """The integration type; None if no sync is known."""
         return None if self.sync is None else self.sync.integration_type
 
     @property
@@ -88,14 +88,14 @@ class Row(NamedTuple):
         )
 
     def deadline(self, severity: Severity) -> float | None:
-        """The first deadline of that severity, of the directions that are overdue if any is."""
+        """The earliest deadline of that severity: of the overdue directions, else of both."""
         operation = self.first_due(severity)
         if self.sync is None or operation is None:
             return None
         return self.sync.judgement(operation).deadline[severity]
 
     def first_due(self, severity: Severity) -> Operation | None:
-        """The direction whose deadline that is; None if there is none."""
+        """The direction with that deadline; None if there is none."""
         if self.sync is None:
             return None
         asked = self.overdue_operations or tuple(Operation)
@@ -105,7 +105,7 @@ class Row(NamedTuple):
 
     @property
     def unexpected(self) -> float | None:
-        """The larger unexpected lag of both directions in seconds; None while neither is known."""
+        """The larger unexpected lag of both directions, in seconds; None if neither is known."""
         if self.sync is None:
             return None
         known = [j.unexpected(self.now) for j in self.sync.judgements]
@@ -113,7 +113,7 @@ class Row(NamedTuple):
 
 
 class _Moment(dict[Expectation, Segment]):
-    """The instant of all rows, and what each expectation says at it: many syncs share one."""
+    """What all rows share: the instant, the incidents, and the piece of each expectation then."""
 
     def __init__(self, fleet: Fleet, now: float) -> None:
         super().__init__()
@@ -126,18 +126,18 @@ class _Moment(dict[Expectation, Segment]):
 
 
 def rows(fleet: Fleet, now: float) -> list[Row]:
-    """Every known sync, and every institution without one: worst first, then soonest deadline."""
+    """Every known sync and every institution without one: worst first, then by deadline."""
     moment = _Moment(fleet, now)
     return sorted((row for s in fleet for row in _rows(s, moment)), key=_worst_first)
 
 
 def overdue_rows(fleet: Fleet, now: float) -> list[Row]:
-    """The rows of the syncs that are overdue, worst first: cheaper than all rows."""
+    """The rows of overdue syncs, worst first; cheaper than to make all rows."""
     moment = _Moment(fleet, now)
     found = [
         _row(standing, sync, moment)
         for standing, sync in fleet.syncs()
-        if standing.last_success is not None and _soonest(sync) <= standing.last_success
+        if standing.last_success is not None and _first_deadline(sync) <= standing.last_success
     ]
     return sorted((row for row in found if row.is_overdue), key=_worst_first)
 
@@ -161,8 +161,8 @@ def _worst_first(row: Row) -> tuple[int, float, str, str]:
 
 
 def _row(standing: Standing, sync: SyncStanding, moment: _Moment) -> Row:
-    success, due = standing.last_success, _soonest(sync)
-    # Most syncs have no deadline behind them: they need no closer look.
+    success, due = standing.last_success, _first_deadline(sync)
+    # Most syncs have missed no deadline, which is quick to find out.
     severity = None if success is None or due > success else sync.overdue(success)
     if severity is not None:
         late = [j for j in sync.judgements if j.is_overdue(severity, success)]
@@ -176,17 +176,17 @@ def _row(standing: Standing, sync: SyncStanding, moment: _Moment) -> Row:
         now=now,
         now_piece=piece,
         due=None if due == math.inf else due,
-        is_held_back=severity is not None and is_held_back(_passed(sync, severity), begun),
+        is_held_back=severity is not None and is_held_back(_alert_deadline(sync, severity), begun),
     )
 
 
-def _passed(sync: SyncStanding, severity: Severity) -> float:
-    """The first deadline of that severity: the one that its alert goes by."""
+def _alert_deadline(sync: SyncStanding, severity: Severity) -> float:
+    """The earliest deadline of that severity, from which its alert fires."""
     return min(j.deadline[severity] for j in sync.judgements if severity in j.deadline)
 
 
-def _soonest(sync: SyncStanding) -> float:
-    """The first of all deadlines; infinite without one."""
+def _first_deadline(sync: SyncStanding) -> float:
+    """The earliest of all deadlines; infinite if there is none."""
     read, write = sync.read, sync.write
     deadlines = (read.warning_at, read.critical_at, write.warning_at, write.critical_at)
     return min((at for at in deadlines if at is not None), default=math.inf)
@@ -203,14 +203,14 @@ def _condition(standing: Standing, sync: SyncStanding, piece: Segment, now: floa
     late_from = min(_late_from(sync.read, now), _late_from(sync.write, now))
     if late_from <= standing.last_success:
         return Condition.LATE
-    # The mark may have moved since we last saw it: silence and blindness look the same.
+    # The mark may have moved since the last successful poll: we cannot know.
     if standing.failure is not None and late_from <= now:
         return Condition.UNKNOWN
     return Condition.FRESH
 
 
 def _late_from(judgement: Judgement, now: float) -> float:
-    """When unexpected lag exceeds the normal fluctuation; infinite if not before `now`."""
+    """When unexpected lag exceeds the normal fluctuation; infinite if it does not before `now`."""
     mark = judgement.basis.anchor
     if now - mark <= FLUCTUATION:
         return math.inf

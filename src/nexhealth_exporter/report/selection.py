@@ -1,4 +1,4 @@
-"""Which rows somebody asks to see: by text, type, condition and reason, a page at a time."""
+"""The choice of rows by text, type, condition and reason, one page at a time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from nexhealth_exporter.model import IntegrationType, Reason
 from nexhealth_exporter.report.row import Condition, Row
 
 OVERDUE = "overdue"
-"""Stands for both severities."""
+"""As a state: overdue at either severity."""
 
 ROWS_OF_A_PAGE = 50
 MOST_ROWS = 1000
@@ -20,7 +20,7 @@ WordT = TypeVar("WordT", bound=StrEnum)
 
 
 class SelectionError(ExporterError):
-    """What was asked for does not exist; the text names the parameter and what it may be."""
+    """A query parameter has an invalid value; the text names it and the valid values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Selection:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "Selection":
-        """The selection of a URL's query; empty values ask for everything.
+        """The selection of a URL's query; an empty value does not limit anything.
 
-        Raises SelectionError. Parameters that are not known are left alone.
+        Unknown parameters are ignored. Raises SelectionError.
         """
         state = query.get("state") or None
         if state != OVERDUE:
@@ -53,7 +53,7 @@ class Selection:
         )
 
     def query(self, **changed: object) -> dict[str, str]:
-        """The query that asks for this selection, changed so; what is usual is left out."""
+        """The URL query for this selection with some fields changed; defaults are left out."""
         usual = Selection()
         names = ("text", "integration_type", "state", "reason", "page", "per_page")
         wanted = {name: changed.get(name, getattr(self, name)) for name in names}
@@ -63,8 +63,8 @@ class Selection:
             if value not in {None, ""} and value != getattr(usual, name)
         }
 
-    def held(self, rows: Iterable[Row]) -> list[Row]:
-        """Those of the rows that are asked for, on whichever page."""
+    def matching(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows that match, of all pages."""
         words = self.text.casefold().split()
         kept = list(rows)
         if self.state is not None:
@@ -86,31 +86,31 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """One page of the rows asked for; `total` counts all of them, `pages` is at least 1."""
+    """One page of the matching rows; `total` counts them on all pages, `pages` is at least 1."""
 
     rows: Sequence[Row]
     total: int
     page: int
     pages: int
     first: int
-    """The place of the first row shown, from 1; 0 when there is none."""
+    """The number of the first row of the page, counted from 1; 0 if there is none."""
     syncs: int
-    """How many of all are syncs; the others are institutions without one."""
+    """How many of `total` are syncs; the others are institutions without one."""
 
 
 def pick(rows: Sequence[Row], selection: Selection) -> Picked:
-    """The page asked for, or the last one if it lies beyond."""
-    held = selection.held(rows)
-    pages = max(1, -(-len(held) // selection.per_page))
+    """The page that was asked for, or the last one if there are fewer."""
+    matching = selection.matching(rows)
+    pages = max(1, -(-len(matching) // selection.per_page))
     page = min(selection.page, pages)
     start = (page - 1) * selection.per_page
-    shown = held[start : start + selection.per_page]
-    syncs = sum(row.sync is not None for row in held)
-    return Picked(shown, len(held), page, pages, start + 1 if shown else 0, syncs)
+    shown = matching[start : start + selection.per_page]
+    syncs = sum(row.sync is not None for row in matching)
+    return Picked(shown, len(matching), page, pages, start + 1 if shown else 0, syncs)
 
 
 def _reason(row: Row) -> Reason | None:
-    """Why it rests, if it does."""
+    """Why the sync rests; None if it does not."""
     return row.now_piece.reason if row.condition is Condition.RESTING and row.now_piece else None
 
 

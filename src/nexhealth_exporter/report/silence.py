@@ -1,4 +1,4 @@
-"""How a sync fell silent: in which stretch of its hours, and what the other direction did."""
+"""How a sync fell silent: during or between its hours, and what the other direction did."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,14 +9,14 @@ from nexhealth_exporter.model import Operation, Reason, Severity
 from nexhealth_exporter.report.row import FLUCTUATION, Row
 
 LATER = 1800.0
-"""A direction that has moved so many seconds after the other one stopped has gone on."""
+"""A direction has gone on if it moved at least so many seconds after the other one stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From `start` until `end` a sync has hours, or rests; None when beyond the horizon.
+    """A stretch of open hours or of rest; `start` or `end` is None if beyond the horizon.
 
-    Unlike a segment it does not end where only the reason changes.
+    Unlike a segment, it goes on where only the reason changes.
     """
 
     start: float | None
@@ -26,7 +26,7 @@ class Stretch:
 
 @lru_cache(maxsize=1024)
 def stretch(expectation: Expectation, at: float) -> Stretch:
-    """The stretch that holds the instant `at`."""
+    """The stretch that contains the instant `at`."""
     is_open = expectation.piece(at).is_open
     end: float | None = None
     for piece in expectation.segments(at):
@@ -40,7 +40,7 @@ def stretch(expectation: Expectation, at: float) -> Stretch:
         earlier = expectation.at(start - 1)
         if earlier.is_open != is_open:
             break
-        # Before 1970 there is nothing earlier: an epoch date is some system's way to say null.
+        # Before 1970 there is nothing earlier: the epoch is how some systems write null.
         goes_back = at - HORIZON < earlier.start < start
         start = earlier.start if goes_back else None
     return Stretch(start, end, is_open)
@@ -48,9 +48,9 @@ def stretch(expectation: Expectation, at: float) -> Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """How a direction fell silent: in the middle of open time, or over a rest it did not end.
+    """How a direction fell silent: during open hours, or over a rest after which it did not return.
 
-    `opening` is when it should have come back; None if it stopped in open time.
+    `opening` is when it should have come back; None if it stopped during open hours.
     """
 
     at: float
@@ -59,10 +59,10 @@ class Stop:
 
 
 def stop_of(sync: SyncStanding, operation: Operation) -> Stop | None:
-    """How it stopped; None if there never was a mark.
+    """How the direction stopped; None if there never was a mark.
 
-    A mark shortly before a rest counts as the rest's beginning: so late in the day a
-    silence within the usual allowance would not have been noticed.
+    A mark shortly before a rest counts as if it were at the start of the rest: so late in the day,
+    a silence would have stayed within the allowance.
     """
     judgement = sync.judgement(operation)
     if judgement.mark is None and judgement.basis.anchor == sync.first_seen:
@@ -80,9 +80,9 @@ def stop_of(sync: SyncStanding, operation: Operation) -> Stop | None:
 
 @lru_cache(maxsize=1024)
 def _turns(expectation: Expectation, at: float, *, counting: bool) -> float | None:
-    """The first instant from `at` on in which silence counts, if only in part, or does not.
+    """The first instant from `at` on at which silence counts, at least in part, or does not.
 
-    A learned morning counts in part before the sync is expected up: the office opens with it.
+    A learned morning counts in part before the sync is expected up; that is the opening.
     """
     for piece in expectation.segments(at):
         if bool(piece.value) is counting:
@@ -93,7 +93,7 @@ def _turns(expectation: Expectation, at: float, *, counting: bool) -> float | No
 
 
 def went_on(row: Row) -> Operation | None:
-    """The direction that has moved since the others stopped, or did not come back; if any has."""
+    """The direction that has moved since the overdue ones stopped or should have come back."""
     if row.sync is None:
         return None
     stops = [stop_of(row.sync, operation) for operation in row.overdue_operations]
@@ -108,7 +108,7 @@ def went_on(row: Row) -> Operation | None:
 
 
 def silent_too(row: Row) -> Operation | None:
-    """The direction that is later than normal while only the other one is overdue."""
+    """The direction that is late, though only the other one is overdue."""
     if row.sync is None:
         return None
     for operation in Operation:
@@ -119,9 +119,9 @@ def silent_too(row: Row) -> Operation | None:
 
 
 def looks_closed(row: Row) -> bool:
-    """Whether the silence looks like a closure that nobody announced: it followed a rest.
+    """Whether the silence looks like an unannounced closure, because it followed a rest.
 
-    Not where the other direction has moved since: somebody is there.
+    Not if the other direction has moved since: then somebody is there.
     """
     if row.sync is None or not row.is_overdue or went_on(row) is not None:
         return False

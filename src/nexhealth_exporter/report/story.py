@@ -1,10 +1,11 @@
-"""Why a sync stands as it does: one plain sentence, in the office's local time."""
+"""Why a sync is in its condition: one plain sentence, in the office's local time."""
 
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity
+from nexhealth_exporter.report.formatting import DAY, clock, duration, weekday, when
 from nexhealth_exporter.report.row import Condition, Row
 from nexhealth_exporter.report.silence import (
     looks_closed,
@@ -13,7 +14,6 @@ from nexhealth_exporter.report.silence import (
     stretch,
     went_on,
 )
-from nexhealth_exporter.report.words import DAY, clock, duration, weekday, when
 
 REASONS = {
     Reason.CLOSURE: "announced closure",
@@ -42,12 +42,13 @@ FAILURES = {
     "other": "NexHealth gave an unexpected answer",
 }
 _DONE = {Operation.READ: "read", Operation.WRITE: "written"}
+_DID = {Operation.READ: "read", Operation.WRITE: "wrote"}
 DOING = {Operation.READ: "reading", Operation.WRITE: "writing"}
 _BREAKS = {Reason.LUNCH: "the lunch break", Reason.LEARNED: "its usual pause"}
 
 
 def why(row: Row) -> str:
-    """The sentence that stands first."""
+    """Why the sync is in its condition, in a sentence."""
     if row.sync is None:
         return _empty(row)
     if row.is_overdue:
@@ -63,7 +64,7 @@ def why(row: Row) -> str:
 
 
 def brief(row: Row) -> str:
-    """The same in a few words, for a list that shows condition, lag and deadline already."""
+    """The same in a few words, for a list that already shows condition, lag and deadline."""
     if row.sync is None or row.condition in {Condition.ABANDONED, Condition.INACTIVE}:
         return why(row)
     if row.is_overdue:
@@ -108,7 +109,7 @@ class _Silence(NamedTuple):
 
 
 def _silence(row: Row, sync: SyncStanding) -> str:
-    """What fell silent and how: "Reading stopped at 11:32, in the middle of open hours"."""
+    """What fell silent and how, like "Reading stopped at 11:32, in the middle of open hours"."""
     said: dict[tuple[str, str], dict[str, list[str]]] = {}
     for operation in row.overdue_operations:
         how = _how(row, sync, operation)
@@ -160,17 +161,14 @@ def _unknown(row: Row, sync: SyncStanding) -> str:
     failure = row.standing.failure
     missing = [op for op in Operation if sync.judgement(op).mark is None]
     if missing:
-        text = f"Unknown: NexHealth does not say when it last {_past(missing)}"
+        did = " or ".join(_DID[operation] for operation in missing)
+        text = f"Unknown: NexHealth does not say when it last {did}"
         if row.due is None:
             return f"{text}."
         return f"{text}; overdue {_at(row.due, sync.expectation.timezone, row.now)} if it stays so."
     seen = duration(row.now - (row.standing.last_success or row.now))
     reason = FAILURES.get(failure or "other", "the poll failed")
     return f"Unknown: last seen {seen} ago, {reason}."
-
-
-def _past(operations: list[Operation]) -> str:
-    return " or ".join({"read": "read", "write": "wrote"}[op.value] for op in operations)
 
 
 def _fresh(row: Row, sync: SyncStanding) -> str:
@@ -187,7 +185,7 @@ def _resting(row: Row, sync: SyncStanding) -> str:
 
 
 def _rest(row: Row, sync: SyncStanding) -> str:
-    """Which rest it is, since when and until when."""
+    """The kind of rest, since when and until when."""
     zone, now = sync.expectation.timezone, row.now
     reason = row.now_piece.reason if row.now_piece else None
     text = REASONS[reason].capitalize() if reason else "Closed"

@@ -11,9 +11,10 @@ from nexhealth_exporter.report.row import Condition, Row
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many syncs stand how. `failing` counts institutions by why their latest poll failed.
+    """How many syncs are in which condition, and the state of polling.
 
-    `institutions` counts those that are watched; `syncs` those that are known.
+    `failing` counts institutions by why their latest poll failed, `institutions` those that are
+    watched, `syncs` the known syncs.
     """
 
     conditions: Mapping[Condition, int]

@@ -1,4 +1,4 @@
-"""What the operator says of offices: hours, zones, groups, allowances and closures."""
+"""The operator's rules about offices: hours, zones, groups, allowances and closures."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ __all__ = ["Rules", "SyncRules", "load", "read"]
 
 
 def load(path: Path | None) -> Rules:
-    """The rules of that file, or none. Raises ConfigError that tells all that is wrong."""
+    """The rules of that file; none without a file. Raises ConfigError that lists all errors."""
     if path is None:
         return Rules()
     from nexhealth_exporter.document import read_text  # noqa: PLC0415 - as below
@@ -17,8 +17,8 @@ def load(path: Path | None) -> Rules:
 
 
 def read(text: str, name: str) -> Rules:
-    """The rules that the text of the file `name` gives. Raises ConfigError."""
-    # Imported late: its models take long to make, and without a file nobody needs them.
+    """The rules in the text of the file `name`. Raises ConfigError."""
+    # Imported late, to keep the start fast: its models are slow to build, and often not needed.
     from nexhealth_exporter.rules import reading  # noqa: PLC0415
 
     return reading.read(text, name)

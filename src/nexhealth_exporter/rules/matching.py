@@ -1,4 +1,4 @@
-"""Which entries are about an institution or a sync."""
+"""Which entries of the configuration file match an institution or a sync."""
 
 import fnmatch
 import re
@@ -16,11 +16,11 @@ _GLOB = re.compile(r"[*?\[]")
 
 
 class Matching(Protocol):
-    """Anything that has a match."""
+    """An entry with a match."""
 
     @property
     def match(self) -> "Match":
-        """What it is about."""
+        """The institutions or syncs that it is about."""
 
 
 T = TypeVar("T", bound=Matching)
@@ -28,25 +28,25 @@ T = TypeVar("T", bound=Matching)
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """A match that is ready to be asked."""
+    """A match, compiled."""
 
     match: "Match"
     subdomain: re.Pattern[str] | None
 
     @classmethod
     def of(cls, match: "Match") -> "Matcher":
-        """The same with its glob compiled."""
+        """Compile a match."""
         glob = match.subdomain
         return cls(match, None if glob is None else re.compile(fnmatch.translate(glob)))
 
     def institution(self, institution: Institution) -> bool:
-        """True when nothing in it speaks against the institution."""
+        """Whether the institution matches, as far as conditions on institutions go."""
         if self.subdomain is not None and not self.subdomain.match(institution.subdomain):
             return False
         return self.match.id is None or institution.id in self.match.id
 
     def sync(self, emr: str, integration_type: IntegrationType) -> bool:
-        """True when nothing in it speaks against such a sync."""
+        """Whether such a sync matches, as far as conditions on syncs go."""
         match = self.match
         if match.emr is not None and match.emr.casefold() != emr.casefold():
             return False
@@ -58,14 +58,14 @@ Candidate = tuple[int, Matcher, T]
 
 @dataclass(frozen=True)
 class Entries(Generic[T]):
-    """Entries in the order of the file, found fast though there be one for each institution."""
+    """Entries in file order, with fast lookup even if there is one for each institution."""
 
     items: tuple[T, ...] = ()
     _by_subdomain: Mapping[str, list[Candidate[T]]] = field(init=False, repr=False, compare=False)
     _others: list[Candidate[T]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Sort out the entries that name one subdomain."""
+        """Index the entries that name exactly one subdomain."""
         named: dict[str, list[Candidate[T]]] = defaultdict(list)
         others: list[Candidate[T]] = []
         for position, item in enumerate(self.items):
@@ -77,7 +77,7 @@ class Entries(Generic[T]):
         object.__setattr__(self, "_others", others)
 
     def of_institution(self, institution: Institution) -> Iterator[tuple[int, Matcher, T]]:
-        """Those that match the institution, first to last, with their positions."""
+        """The entries that match the institution, in file order, with their positions."""
         own = self._by_subdomain.get(institution.subdomain, [])
         candidates: Iterable[Candidate[T]] = (
             sorted([*own, *self._others], key=lambda candidate: candidate[0])

@@ -1,4 +1,4 @@
-"""From the configuration file to rules."""
+"""Reads rules from the configuration file."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from nexhealth_exporter.rules.schema import ConfigFile
 
 
 def read(text: str, name: str) -> Rules:
-    """The rules that the text of the file `name` gives. Raises ConfigError."""
+    """The rules in the text of the file `name`. Raises ConfigError."""
     document = parse(text, name)
     file = document.read_as(ConfigFile)
     problems = list(_unknown_schedules(file))

@@ -1,4 +1,4 @@
-"""What the configuration file means for an institution and for a sync."""
+"""What the configuration file says about an institution and about a sync."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 from nexhealth_exporter.expectation.allowance import AllowanceRules, Bounds
 from nexhealth_exporter.expectation.schedule import DateRange, Schedule
-from nexhealth_exporter.model import Institution, IntegrationType, Operation, Severity, SyncFacts
-from nexhealth_exporter.report.words import duration
+from nexhealth_exporter.model import Institution, Operation, Severity, SyncFacts
+from nexhealth_exporter.report.formatting import duration
 from nexhealth_exporter.rules.matching import Entries, T
 
 if TYPE_CHECKING:
-    from nexhealth_exporter.rules.schema import ClosureEntry, Entry
+    from nexhealth_exporter.rules.schema import AllowanceKey, ClosureEntry, Entry
 
 _NO_ALLOWANCE: AllowanceRules = {}
-"""One for all the syncs of which nothing is configured."""
+"""Shared by all syncs without a configured allowance."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncRules:
-    """What is configured for one sync; None and empty leave it to learning and defaults.
+    """What is configured for one sync; what is None or empty is learned or has a default.
 
-    `closures` are those announced for it apart from the schedule's own.
+    `closures` are those announced for it, in addition to those of its schedule.
     """
 
     schedule: Schedule | None = None
@@ -31,14 +31,14 @@ class SyncRules:
 
 
 _NOTHING = SyncRules(allowance=_NO_ALLOWANCE)
-"""Most operators configure nothing."""
+"""Shared where there are no entries, which is the usual case."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The file in force; without one, nothing is configured.
+    """The configuration file in force; empty without a file.
 
-    `text` is the file's own, `lines` has the line of each entry.
+    `name` and `text` are those of the file, `lines` has the line of each entry.
     """
 
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
@@ -49,12 +49,12 @@ class Rules:
     lines: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     def for_sync(self, institution: Institution, facts: SyncFacts) -> SyncRules:
-        """For each key, the first entry that matches and has it; closures of all that match."""
+        """Each key is taken from the first matching entry that has it, closures from all."""
         if not self.institutions.items and not self.closures.items:
             return _NOTHING
         schedule: str | None = None
         timezone: str | None = None
-        allowance: dict[tuple[IntegrationType, Operation, Severity], Bounds] = {}
+        allowance: dict[AllowanceKey, Bounds] = {}
         for _, matcher, entry in self.institutions.of_institution(institution):
             if not matcher.sync(*facts):
                 continue
@@ -76,9 +76,9 @@ class Rules:
         )
 
     def group(self, institution: Institution, syncs: Iterable[SyncFacts] = ()) -> str:
-        """The group of the institution; empty when none is configured.
+        """The group of the institution; empty if none is configured.
 
-        A match that asks for emr or integration type holds if any one of `syncs` fits it.
+        A match on emr or integration type holds if any of `syncs` matches.
         """
         known = tuple(syncs)
         for _, matcher, entry in self.institutions.of_institution(institution):
@@ -88,7 +88,7 @@ class Rules:
         return ""
 
     def monitored(self, institution: Institution) -> bool:
-        """Whether the institution is to be polled at all."""
+        """Whether the institution is to be polled."""
         for _, _, entry in self.institutions.of_institution(institution):
             if entry.monitored is not None:
                 return entry.monitored
@@ -97,7 +97,7 @@ class Rules:
     def unmatched(
         self, fleet: Iterable[tuple[Institution, Iterable[SyncFacts]]]
     ) -> tuple[str, ...]:
-        """A sentence for each entry that matches nothing in the fleet, and each idle schedule."""
+        """A sentence for each entry that matches nothing in the fleet, and each unused schedule."""
         known = [(institution, tuple(syncs)) for institution, syncs in fleet]
         sentences = [
             *self._idle("institutions", self.institutions, known),
@@ -114,9 +114,9 @@ class Rules:
     def out_of_order(
         self, fleet: Iterable[tuple[Institution, Iterable[SyncFacts]]]
     ) -> tuple[str, ...]:
-        """A sentence wherever two entries let the page of a sync come before its ticket.
+        """A sentence for each pair of entries by which a sync would page before its ticket.
 
-        One entry that does so is no entry: the file is refused.
+        A single entry that says so is refused when the file is read.
         """
         found = {
             sentence
@@ -127,7 +127,7 @@ class Rules:
         return tuple(sorted(found))
 
     def _crossed(self, institution: Institution, facts: SyncFacts) -> Iterator[str]:
-        given: dict[tuple[IntegrationType, Operation, Severity], tuple[int, Bounds]] = {}
+        given: dict[AllowanceKey, tuple[int, Bounds]] = {}
         for position, matcher, entry in self.institutions.of_institution(institution):
             if entry.allowance and matcher.sync(*facts):
                 for leaf, bounds in entry.allowance.leaves():
@@ -139,9 +139,9 @@ class Rules:
             if ticket and page and not ticket[1].precedes(page[1]):
                 lines = [self.lines["institutions", position] for position, _ in (ticket, page)]
                 yield (
-                    f"{self.name}:{lines[0]}: allowance.{kind}.{operation} has a ticket after "
-                    f"{_told(ticket[1])}, line {lines[1]} a page after {_told(page[1])}: no page "
-                    "comes before its ticket, so it waits."
+                    f"{self.name}:{lines[0]}: allowance.{kind}.{operation} warns after "
+                    f"{_told(ticket[1])}, but line {lines[1]} pages after {_told(page[1])}; the "
+                    "page is delayed until the warning."
                 )
 
     def _idle(

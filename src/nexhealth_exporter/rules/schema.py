@@ -11,12 +11,12 @@ from nexhealth_exporter.expectation.allowance import Bounds
 from nexhealth_exporter.expectation.schedule import DateRange, Schedule, Window
 from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
-from nexhealth_exporter.rules import words
+from nexhealth_exporter.rules import parsing
 
 LONGEST_LABEL = 200
 
-Leaf = tuple[IntegrationType, Operation, Severity]
-"""What one allowance is for."""
+AllowanceKey = tuple[IntegrationType, Operation, Severity]
+"""The key of one allowance."""
 
 
 def _timezone(name: str) -> str:
@@ -52,7 +52,7 @@ def _each_day_once(hours: "Hours") -> "Hours":
     named = [day for days in hours for day in days]
     again = sorted({day for day in named if named.count(day) > 1})
     if again:
-        raise ValueError(f"names {words.WEEKDAYS[again[0]]} twice; name each day once")
+        raise ValueError(f"names {parsing.WEEKDAYS[again[0]]} twice; name each day once")
     return hours
 
 
@@ -67,15 +67,15 @@ def _named(schedules: "dict[str, ScheduleTable]") -> "dict[str, ScheduleTable]":
         for name in schedules:
             _label(name)
     except ValueError as error:
-        raise ValueError(f"has a name that is none: it {error}") from None
+        raise ValueError(f"has an invalid name; it {error}") from None
     return schedules
 
 
-Days = Annotated[tuple[int, ...], PlainValidator(words.weekdays)]
-Windows = Annotated[tuple[Window, ...], PlainValidator(words.windows)]
+Days = Annotated[tuple[int, ...], PlainValidator(parsing.weekdays)]
+Windows = Annotated[tuple[Window, ...], PlainValidator(parsing.windows)]
 Hours = dict[Days, Windows]
-Dates = Annotated[DateRange, PlainValidator(words.dates)]
-Span = Annotated[Bounds, PlainValidator(words.bounds)]
+Dates = Annotated[DateRange, PlainValidator(parsing.dates)]
+AllowanceBounds = Annotated[Bounds, PlainValidator(parsing.bounds)]
 
 
 class ScheduleTable(Table):
@@ -87,17 +87,17 @@ class ScheduleTable(Table):
         examples=['{mon-fri: "08:00-17:00"}']
     )
     lunch: Windows = ()
-    holidays: Annotated[tuple[str, ...], PlainValidator(words.holiday_codes)] | None = None
+    holidays: Annotated[tuple[str, ...], PlainValidator(parsing.holiday_codes)] | None = None
     closures: list[Dates] = Field(default=[], examples=['["2026-12-24..2027-01-02"]'])
 
     def schedule(self, name: str) -> Schedule:
-        """The schedule as the core wants it."""
+        """The schedule as the core uses it."""
         pairs = [(day, w) for days, windows in self.hours.items() for w in windows for day in days]
-        # Lunch is the same on each day, so what lies after midnight is too.
-        lunch = words.split_at_midnight((0, window) for window in self.lunch)
+        # Lunch is the same every day, and so is its part after midnight.
+        lunch = parsing.split_at_midnight((0, window) for window in self.lunch)
         return Schedule(
             name=name,
-            windows=words.split_at_midnight(pairs),
+            windows=parsing.split_at_midnight(pairs),
             lunch=tuple(sorted({window for day in lunch for window in day})),
             holidays=self.holidays,
             closures=tuple(self.closures),
@@ -105,7 +105,7 @@ class ScheduleTable(Table):
 
 
 class Match(Table):
-    """Which institutions or syncs an entry is about; all that is given must fit."""
+    """Which institutions or syncs an entry is about; all given conditions must hold."""
 
     example = '{subdomain: "smile-*"}, or {} for all'
 
@@ -116,11 +116,11 @@ class Match(Table):
 
     @property
     def asks_for_sync(self) -> bool:
-        """True when it looks at a sync and not at the institution alone."""
+        """Whether it has conditions on a sync, and not only on the institution."""
         return self.emr is not None or self.integration_type is not None
 
     def __str__(self) -> str:
-        """The conditions in words."""
+        """The conditions as text."""
         ids = None if self.id is None else ", ".join(map(str, sorted(self.id)))
         given = {
             "subdomain": self.subdomain,
@@ -131,16 +131,16 @@ class Match(Table):
         return ", ".join(f"{key} {value}" for key, value in given.items() if value is not None)
 
 
-class Pair(Table):
-    """Both severities of one direction."""
+class SeverityAllowances(Table):
+    """Allowances for both severities of one direction."""
 
     example = "{warning: 45m, critical: 2h..5h}"
 
-    warning: Span | None = None
-    critical: Span | None = None
+    warning: AllowanceBounds | None = None
+    critical: AllowanceBounds | None = None
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Pair":
+    def _in_order(self) -> "SeverityAllowances":
         if self.warning and self.critical and not self.warning.precedes(self.critical):
             raise ValueError("lets critical come before warning; make critical the longer one")
         return self
@@ -150,14 +150,14 @@ class Pair(Table):
         return self.warning if severity is Severity.WARNING else self.critical
 
 
-class Directions(Pair):
+class TypeAllowances(SeverityAllowances):
     """Allowances of one integration type: for both directions, or for one."""
 
-    read: Pair | None = None
-    write: Pair | None = None
+    read: SeverityAllowances | None = None
+    write: SeverityAllowances | None = None
 
     @model_validator(mode="after")
-    def _each_in_order(self) -> "Directions":
+    def _each_in_order(self) -> "TypeAllowances":
         given = {(operation, severity): span for operation, severity, span in self.leaves()}
         for operation in Operation:
             warning = given.get((operation, Severity.WARNING))
@@ -170,7 +170,7 @@ class Directions(Pair):
         return self
 
     def leaves(self) -> Iterator[tuple[Operation, Severity, Bounds]]:
-        """Every allowance that is given; that of a direction before that of both."""
+        """Every given allowance; that of one direction takes precedence over that of both."""
         for operation, own in ((Operation.READ, self.read), (Operation.WRITE, self.write)):
             for severity in Severity:
                 span = (own.of(severity) if own else None) or self.of(severity)
@@ -183,9 +183,9 @@ class Allowance(Table):
 
     example = "{server: {warning: 45m, critical: 4h}}"
 
-    server: Directions | None = None
-    cloud: Directions | None = None
-    unknown: Directions | None = None
+    server: TypeAllowances | None = None
+    cloud: TypeAllowances | None = None
+    unknown: TypeAllowances | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "Allowance":
@@ -193,8 +193,8 @@ class Allowance(Table):
             raise ValueError("is empty; write one such as {server: {warning: 45m}}")
         return self
 
-    def leaves(self) -> Iterator[tuple[Leaf, Bounds]]:
-        """Every allowance that is given."""
+    def leaves(self) -> Iterator[tuple[AllowanceKey, Bounds]]:
+        """Every given allowance with its key."""
         given = {
             IntegrationType.SERVER: self.server,
             IntegrationType.CLOUD: self.cloud,
@@ -206,7 +206,7 @@ class Allowance(Table):
 
 
 class Entry(Table):
-    """What is said of the syncs or institutions that match."""
+    """What holds for the syncs or institutions that match."""
 
     example = "{match: {}, schedule: standard}"
 

@@ -5,19 +5,17 @@ from pathlib import Path
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.settings import values
 from nexhealth_exporter.settings.model import Settings, variable
-from nexhealth_exporter.watch import gives_once
+from nexhealth_exporter.watch import is_readable_once
 
 MOST_BYTES = 1 << 16
-"""Of its file: a device that was named by mistake has no end."""
+"""Of its file; a device that was named by mistake has no end."""
 
 
 class ApiKey:
-    """Called for the key whenever it is sent; its file is read anew, so that it can be rotated.
+    """Called for the key each time that it is sent; reads its file anew, so that it can be rotated.
 
-    What is no file but a pipe is read once.
-
-    While the file cannot be used, as for a moment during a rotation, the last good key
-    stays in force. Only if there never was one, the call raises ConfigError.
+    A pipe is read only once. While the file cannot be used, as for a moment during a rotation, the
+    last good key stays in force; if there never was one, the call raises ConfigError.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -39,8 +37,8 @@ class ApiKey:
         return self._key
 
     def reread(self) -> None:
-        """Take the key from its file now. Raises ConfigError, and the old key stays in force."""
-        if self._file is not None and (self._key is None or not gives_once(self._file)):
+        """Read the key from its file now. Raises ConfigError; then the old key stays in force."""
+        if self._file is not None and (self._key is None or not is_readable_once(self._file)):
             self._key = self._read(self._file)
 
     @property
@@ -57,7 +55,7 @@ class ApiKey:
                 raise ConfigError(f"{name} holds more than a key.")
             return values.key(read.decode("utf-8"))
         except OSError as e:
-            # Its path is not told: a key that was put there by mistake must not be shown.
+            # Without the path: it may be a key that was put there by mistake.
             raise ConfigError(f"{name} cannot be read: {e.strerror}.") from None
         except UnicodeDecodeError:
             raise ConfigError(f"{name} does not hold text.") from None

@@ -13,8 +13,8 @@ from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.settings.model import PREFIX, Settings, flag, is_secret, variable
 from nexhealth_exporter.settings.table import default_text
 
-# What Kubernetes puts into every pod of a namespace for a Service named nexhealth-exporter or
-# nexhealth-exporter-anything. A port has an address for a value: PORT=9000 is a mistake.
+# What Kubernetes sets in every pod of a namespace for a Service named nexhealth-exporter or
+# nexhealth-exporter-anything. Its PORT is an address: PORT=9000 is a mistake of the operator.
 _INJECTED = re.compile(
     r"(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)_(?:PROTO|PORT|ADDR))"
 )
@@ -25,8 +25,8 @@ _PORT_VALUE = re.compile(r"(?:tcp|udp|sctp)://.*", re.IGNORECASE)
 def load(overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     """The settings; `overrides` are those given as flags, by field name.
 
-    An empty text counts as not set. Raises ConfigError with one sentence, on a line of
-    its own, for everything that is wrong; no sentence shows a value.
+    An empty text counts as not set. Raises ConfigError with one line for each thing that is
+    wrong; no line shows a value.
     """
     source = EnvSettingsSource(Settings)
     source.env_vars = {name.lower(): value for name, value in environ.items() if value}
@@ -35,7 +35,7 @@ def load(overrides: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         given.pop("api_key", None)
     given |= overrides
     given = {name: value for name, value in given.items() if value != ""}
-    problems = [*_unknown(environ), *_passwords(overrides)]
+    problems = [*_unknown(environ), *_passwords_in_flags(overrides)]
     try:
         settings = Settings(**given)
     except ValidationError as e:
@@ -52,8 +52,8 @@ def add_arguments(
 ) -> None:
     """Give the parser a flag for each setting that is not a secret.
 
-    `fixed` is for a command that does not look at the environment: its own defaults by field
-    name, None for a setting that cannot be given at all.
+    `fixed` is for a command that ignores the environment: its own defaults by field name, None
+    for a setting that cannot be given at all.
     """
     group = parser.add_argument_group(
         "settings",
@@ -99,7 +99,7 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
 
 
 def _shard_without_number(settings: Settings, environ: Mapping[str, str]) -> list[str]:
-    """Whoever asked Kubernetes for the number of the pod, and got none, is not shard 0."""
+    """An empty shard number, as from a pod label that is missing, must not count as shard 0."""
     name = variable("shard")
     is_given = settings.shards == 1 or "shard" in settings.model_fields_set
     if is_given or environ.get(name) != "":
@@ -108,10 +108,10 @@ def _shard_without_number(settings: Settings, environ: Mapping[str, str]) -> lis
 
 
 def _remedy(name: str, known: list[str]) -> str:
-    # Imported late: only a mistake needs it, and all wait for the start.
+    # Imported late, to keep the start fast: only a mistake needs it.
     import difflib  # noqa: PLC0415
 
-    # Without the common prefix, else every name would be near to every other.
+    # Without the common prefix, which would make every name similar to every other.
     words = {one.removeprefix(PREFIX): one for one in known}
     close = difflib.get_close_matches(name.upper().removeprefix(PREFIX), words, n=1, cutoff=0.5)
     return f"did you mean {words[close[0]]}?" if close else "remove it."
@@ -124,13 +124,12 @@ def _is_injected(name: str, value: str) -> bool:
     return bool(_PORT.fullmatch(rest) and _PORT_VALUE.fullmatch(value))
 
 
-def _passwords(overrides: Mapping[str, Any]) -> list[str]:
-    given = str(overrides.get("prometheus_url", ""))
-    try:
-        holds_password = urlsplit(given).username is not None
-    except ValueError:
-        return []
+def _passwords_in_flags(overrides: Mapping[str, Any]) -> list[str]:
     name = "prometheus_url"
+    try:
+        holds_password = urlsplit(str(overrides.get(name, ""))).username is not None
+    except ValueError:
+        holds_password = False  # an invalid address, for which there is an error of its own
     if not holds_password:
         return []
     reason = "must not hold a password, which the process list would show"
@@ -141,7 +140,7 @@ def _sentences(errors: ValidationError, overrides: Mapping[str, Any]) -> list[st
     sentences: list[str] = []
     for error in errors.errors(include_url=False, include_input=False):
         if error["type"] == "default_factory_not_called":
-            # A default that depends on another setting; what is wrong is told of that one.
+            # A default that depends on another setting, for which there is an error of its own.
             continue
         if not error["loc"]:
             sentences += str(error["ctx"]["error"]).splitlines()

@@ -4,16 +4,15 @@ import re
 
 from pydantic import SecretStr
 
+from nexhealth_exporter.logs import MASK
 from nexhealth_exporter.settings.model import Settings, variable
-
-MASK = "<secret>"
 
 _PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
 _BCRYPT = re.compile(r"\$2[a-z]?\$\d*\$?[./A-Za-z0-9]*")
 
 
 def masked(settings: Settings, rules_text: str = "", web_config_text: str = "") -> str:
-    """Settings as variables, then both files as they are in force; secrets are masked."""
+    """The settings as variables, then both files as they are in force; secrets are masked."""
     lines = [
         f"{variable(name)}={_shown(getattr(settings, name))}" for name in Settings.model_fields
     ]

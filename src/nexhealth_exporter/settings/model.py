@@ -43,7 +43,7 @@ def flag(name: str) -> str:
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """True for a setting that has no flag, since flags can be seen in the process list."""
+    """True for a setting without a flag, because flags can be seen in the process list."""
     return SecretStr in get_args(field.annotation)
 
 
@@ -196,7 +196,7 @@ class Settings(BaseSettings):
         *others: PydanticBaseSettingsSource,  # noqa: ARG003
         **named: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed in counts: the environment is read by `load`, as an argument."""
+        """Use only what is passed in: `load` reads the environment, itself an argument."""
         return (init_settings,)
 
     @model_validator(mode="after")
@@ -237,7 +237,7 @@ class Settings(BaseSettings):
 
     @property
     def rates(self) -> Rates:
-        """The rates of this shard; the parts of all shards add up to the whole."""
+        """The part of the rates for this shard; all parts add up to the whole."""
         return Rates(
             self._part(self.api_requests_per_second), self._part(self.api_requests_per_minute)
         )
@@ -246,7 +246,7 @@ class Settings(BaseSettings):
         return whole // self.shards + (self.shard < whole % self.shards)
 
     def watches(self, subdomain: str) -> bool:
-        """True if include and exclude let this institution pass (the shard is not asked)."""
+        """Whether include and exclude let this institution pass; the shard does not matter."""
         if self.include is not None and not self.include.fullmatch(subdomain):
             return False
         return self.exclude is None or not self.exclude.fullmatch(subdomain)

@@ -1,4 +1,4 @@
-"""Which proxy leads to an address, by the variables that every program knows."""
+"""Which proxy to use for an address, by the usual environment variables."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -9,11 +9,11 @@ from nexhealth_exporter.settings.values import url_with_credentials
 
 
 def proxy_to(url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy to that address, maybe with a password; None where the way is direct.
+    """The proxy for that address, possibly with a password; None for a direct connection.
 
-    `HTTPS_PROXY` or `HTTP_PROXY` names it, by the scheme of the address, in capitals or not;
-    `NO_PROXY` lists what needs none, and this very machine never does. Raises ConfigError,
-    without the password, for one that cannot be used.
+    `HTTPS_PROXY` or `HTTP_PROXY`, by the scheme of the address, in upper or lower case; `NO_PROXY`
+    lists exceptions, and loopback addresses never use one. Raises ConfigError, without the
+    password, for a proxy that cannot be used.
     """
     address = urlsplit(url)
     name = f"{address.scheme}_proxy"
@@ -23,7 +23,7 @@ def proxy_to(url: str, environ: Mapping[str, str]) -> str | None:
     try:
         return url_with_credentials(found if "://" in found else f"http://{found}")
     except ValueError:
-        # Not chained: no text of it may show a password.
+        # Not chained: its text may show a password.
         raise ConfigError(
             f"{name.upper()} must be an address such as http://proxy.example:3128; "
             "other kinds of proxies are not supported."
@@ -31,7 +31,7 @@ def proxy_to(url: str, environ: Mapping[str, str]) -> str | None:
 
 
 def without_password(proxy: str) -> str:
-    """The address of a proxy, to be shown."""
+    """The address of a proxy in a form that may be shown."""
     parts = urlsplit(proxy)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 

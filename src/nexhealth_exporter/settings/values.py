@@ -133,7 +133,7 @@ def _split(value: object) -> SplitResult:
 
 
 def _is_host(name: str) -> bool:
-    """Whether the name can be looked up: no label of it is empty or longer than 63 characters."""
+    """Whether the name can be looked up: no label is empty or longer than 63 characters."""
     try:
         name.encode("idna")
     except UnicodeError:
@@ -152,7 +152,7 @@ def pattern(value: object) -> re.Pattern[str]:
 
 
 def path(value: object) -> Path:
-    """A file's path; whether the file is there is found out by whoever reads it."""
+    """A file's path; the file need not exist yet."""
     text = str(value)
     if "\0" in text:
         raise ValueError("must be the path of a file")
@@ -163,7 +163,7 @@ def timezone(value: object) -> str:
     """A time zone's IANA name."""
     name = str(value)
     if not is_zone(name):
-        # Imported late: only a mistake needs it, and all wait for the start.
+        # Imported late, to keep the start fast: only a mistake needs it.
         from nexhealth_exporter.document import did_you_mean  # noqa: PLC0415
 
         known = zoneinfo.available_timezones()
@@ -194,5 +194,5 @@ def listen_address(value: object) -> ListenAddress:
 
 
 def lowered(value: object) -> object:
-    """Words of a fixed set may be written in capitals."""
+    """The text in lower case, for words of a fixed set."""
     return value.lower() if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""A simulated NexHealth and simulated offices. Imports nothing of the exporter itself."""
+"""A simulated NexHealth and simulated offices. Imports nothing from the rest of the exporter."""
 
 from nexhealth_exporter.simulator.offices import Office, plain_office, plain_offices
 from nexhealth_exporter.simulator.server import Simulator

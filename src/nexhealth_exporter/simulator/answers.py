@@ -24,12 +24,12 @@ def iso(t: float | None) -> str | None:
 
 
 def colour(mark: float | None, now: float, red_after: float) -> str:
-    """The API's colour of a mark that turns red after so many seconds."""
+    """The API's colour for a mark; red if it is older than `red_after` seconds."""
     return "green" if mark is not None and now - mark <= red_after else "red"
 
 
 def private(location: Location) -> dict[str, str]:
-    """The invented address and contacts of a location: what must never leave a client."""
+    """The invented address and contacts of a location, which must never leave a client."""
     draw = sixteen(location.id, "private", 0)
     number = int(draw[0] * 9000) + 100
     return {
@@ -80,7 +80,7 @@ def _emr_of(office: Office, location: Location) -> str:
 
 
 def institution(office: Office, *, ehr: bool) -> Json:
-    """An element of `/institutions`; `ehr` says the word that v3.1.0 uses."""
+    """An element of `/institutions`; with `ehr`, in the wording of v3.1.0."""
     return {
         "id": office.id,
         "name": office.name,
@@ -130,7 +130,7 @@ def sync_entry(office: Office, sync: Sync, marks: Marks, now: float, *, ehr: boo
 
 
 def success(data: object, count: int | None, ignored: list[str]) -> Json:
-    """The envelope of an answer; parameters nobody knows are named in `description`."""
+    """The envelope of an answer; unknown query parameters are named in `description`."""
     warning = f"The following parameters are ignored: {', '.join(ignored)}." if ignored else None
     return {"code": True, "description": warning, "error": None, "data": data, "count": count}
 

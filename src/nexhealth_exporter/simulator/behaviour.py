@@ -1,8 +1,8 @@
-"""How the marks of one sync move: habit, people and troubles together, asked at any instant.
+"""How the marks of one sync move, from its habit, the people at its site, and outages.
 
-`Routine.marks_at(t)` looks back from `t` for the newest mark and `Routine.marks` lists all of a
-stretch; both see the same marks, because each cell of time decides alone whether and when it
-holds one.
+`Routine.marks_at(t)` looks back from `t` for the newest mark, and `Routine.marks` lists all marks
+of a stretch. Both see the same marks, because each cell of time determines on its own whether and
+when it holds one.
 """
 
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ from nexhealth_exporter.simulator.troubles import SOUND, Troubles
 from nexhealth_exporter.simulator.wallclock import day_of
 
 _LOOK_BACK = 120
-"""Days without a single mark after which a mark counts as never made."""
+"""Days without a mark after which there never was one."""
 _MEMO = 16
 
 
 @dataclass(frozen=True)
 class Routine:
-    """A sync whose marks follow a habit, the people of a site, and what breaks."""
+    """A sync whose marks follow a habit, the people of a site, and outages."""
 
     habit: Habit
     site: Site
@@ -41,7 +41,7 @@ class Routine:
         object.__setattr__(self, "_seeds", seeds)
 
     def marks_at(self, t: float) -> Marks:
-        """The newest marks not later than `t`; None when there was none in four months."""
+        """The newest marks not later than `t`; None if there was none in four months."""
         return Marks(self._newest("read", t), self._newest("write", t))
 
     def marks(self, direction: Direction, start: float, end: float) -> list[float]:

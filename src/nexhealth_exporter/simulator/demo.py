@@ -1,7 +1,7 @@
-"""The demo's fleet: made for the present instant, so that every state exists whenever it starts.
+"""The demo's fleet, made for the present instant, so that it shows every state at any time.
 
-Some offices each stand for a state (`scenes`); the others keep ordinary hours in ordinary
-zones and do what their chance says, with outages in the past only.
+Some offices each show one state (`scenes`); the others keep ordinary hours in ordinary zones and
+behave randomly, with outages only in the past.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ from nexhealth_exporter.simulator.wallclock import instant
 _FRIDAY = 4
 
 _CALM_BEFORE = 4 * 86400.0
-"""Chance outages end at the latest about so many seconds before the demo starts."""
+"""Random outages begin no later than so many seconds before the demo starts."""
 
 _TWO_SYNCS, _BACKED_UP = 0.15, 0.4
 """Shares of the ordinary offices with two syncs, and of servers with a nightly backup."""
@@ -43,7 +43,7 @@ _MILD = Vagaries(
     eve_at_noon=0.0,
     christmas_week=0.0,
 )
-"""So that the offices that are there to show a state are not lost among chance alerts."""
+"""Few irregularities, so that random alerts do not hide the offices that show a state."""
 
 _FIRST = (
     "Amber", "Birch", "Clover", "Dogwood", "Evergreen", "Foxglove", "Granite", "Hazel",
@@ -55,7 +55,7 @@ _KINDS = (
     ("ortho", "Orthodontics", {"mon-thu": "07:30-16:30"}),
     ("family", "Family Dentistry", {"mon-fri": "09:00-18:00"}),
 )
-"""What such an office is called, and its hours."""
+"""Suffix of the subdomain, name, and hours of the ordinary offices."""
 
 _UNCONFIGURED = "-family"
 """The hours of these offices are learned."""
@@ -68,11 +68,11 @@ _ORDINARY = {
 
 @dataclass(frozen=True)
 class Demo:
-    """The offices, the configuration file that fits them, and what they are there to show.
+    """The offices, a configuration file for them, and the states that they show.
 
-    `shows` is the state of each office that stands for one, by subdomain; `missing` are the
-    states that cannot be at this instant, with the reason. `past` are the offices that were
-    watched before, `learned` those of them whose hours are known when the demo begins.
+    `shows` is the state of each office that shows one, by subdomain; `missing` are the states
+    that no office can be in at this instant, with the reason. `past` are the offices that were
+    watched before, `learned` those of them whose hours are learned when the demo begins.
     """
 
     offices: tuple[Office, ...]
@@ -131,7 +131,7 @@ def _staged(number: int, scene: Scene) -> Office:
 
 
 def _ordinary(now: float, seed: int, number: int) -> Iterator[Office]:
-    """Offices in US zones that keep their hours as people do."""
+    """Offices in US zones that keep their hours about as well as people do."""
     for index, word in enumerate(_FIRST):
         for suffix, title, hours in (_KINDS[index % 3], _KINDS[(index + 1) % 3]):
             subdomain = f"{word.lower()}-{suffix}"
@@ -167,7 +167,7 @@ def _own_sync(now: float, kind: str, site: Site, location: int) -> Sync:
 
 
 def _incident(now: float) -> Outage:
-    """The vendor's servers stood still for three hours of the last working day before today."""
+    """An incident of the vendor for three hours of the last working day before today."""
     east = US[0]
     day = east.day(now) - 1
     while date.fromordinal(day).weekday() > _FRIDAY or holiday(east.country, day):

@@ -1,4 +1,4 @@
-"""Chance that can be asked anything at any moment, in any order: pure functions of a seed."""
+"""Random numbers as pure functions of a seed, so that they can be drawn in any order."""
 
 import struct
 from hashlib import blake2b

@@ -35,7 +35,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """Answer well, but this many seconds late."""
+    """Answer correctly, but this many seconds late."""
 
     seconds: float
 
@@ -59,14 +59,14 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """HTTP 200 with `code: false` and these errors."""
+    """Answer HTTP 200 with `code: false` and these errors."""
 
     errors: tuple[str, ...] = ("Something went wrong.",)
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """HTTP 200 (or another status) with exactly these bytes."""
+    """Answer with exactly these bytes and HTTP 200 or another status."""
 
     content: bytes
     content_type: str = "application/json"
@@ -76,21 +76,21 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Exactly these bytes instead of an answer of HTTP, then the connection ends."""
+    """Send exactly these bytes instead of an HTTP response, then close the connection."""
 
     content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Huge:
-    """A good beginning and then this many bytes of one endless string, streamed."""
+    """Stream a valid beginning and then this many bytes of one long string."""
 
     size: int = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """A good answer with this many tiny entries, streamed."""
+    """Stream a valid answer with this many tiny entries."""
 
     entries: int
     entry: bytes = b"{}"
@@ -98,7 +98,7 @@ class Flood:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The institution is left out of fleet-wide answers; asked alone, it answers well."""
+    """Leave the institution out of fleet-wide answers; asked for alone, it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Edit:
 
 @dataclass(slots=True)
 class First:
-    """Only the first `times` calls suffer the fault, later ones are answered well."""
+    """Apply the fault to the first `times` calls only."""
 
     times: int
     fault: "Fault"
@@ -118,7 +118,7 @@ class First:
 
 @dataclass(slots=True)
 class InTurn:
-    """Each call suffers the next of these faults, and after the last the first again."""
+    """Apply these faults in turn, one per call, starting over after the last."""
 
     faults: Sequence["Fault"]
     calls: int = 0

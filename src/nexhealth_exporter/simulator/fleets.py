@@ -1,4 +1,4 @@
-"""Offices as they might be, drawn from a seed: sizes, hours, habits, troubles."""
+"""Random fleets of realistic offices, drawn from a seed: hours, habits and outages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -58,13 +58,13 @@ _BATCHES = (
 
 @dataclass(frozen=True)
 class Mix:
-    """What share of a fleet is of which kind, and how often things break."""
+    """The shares of different kinds of offices and syncs in a fleet, and how often things break."""
 
     cloud: float = 0.5
     second_sync: float = 0.08
     """Institutions with two syncs at one site."""
     same_server: float = 0.05
-    """Institutions whose server is that of the one before."""
+    """Institutions that share a server with the one before."""
     rare_hours: float = 0.05
     """Offices that work at weekends or at night."""
     few_a_day: float = 0.03
@@ -74,29 +74,29 @@ class Mix:
     power: tuple[float, float, float] = (0.35, 0.4, 0.25)
     """Servers that are always on, off at night, off before days off."""
     left_on: float | None = None
-    """In which share of the nights those that are off at night are left on; without it, each in a
-    few."""
+    """Share of nights in which servers that are usually switched off stay on; None draws a small
+    share for each."""
     interactions: tuple[float, float] = (2.5, 20.0)
-    """An hour in cloud-based offices, drawn log-uniformly."""
+    """Interactions per hour in cloud-based offices, drawn log-uniformly."""
     outages_a_year: float = 3.0
-    """Of each sync alone, for hours or days."""
+    """Outages of a single sync, for hours or days."""
     long_outages_a_year: float = 0.15
-    """The same for 8 days to 3 weeks."""
+    """Outages of a single sync, for 8 days to 3 weeks."""
     machine_outages_a_year: float = 1.0
-    """Of all syncs on one server."""
+    """Outages of all syncs on one server."""
     line_outages_a_year: float = 0.8
-    """Of all syncs of an institution together."""
+    """Outages of all syncs of an institution."""
     incidents_a_year: float = 4.0
-    """Of the vendor, per integration type."""
+    """Incidents of the vendor, per integration type."""
     struck: float = 0.8
     """Share of the syncs that an incident stops."""
     stray_minutes: tuple[float, float] = (450.0, 630.0)
-    """Between which minutes of the day servers are restarted, now and then."""
+    """Minutes of the day between which servers are restarted now and then."""
     vagaries: Vagaries = field(default_factory=Vagaries)
 
 
 def incidents(seed: int, kind: str, mix: Mix) -> Hazard:
-    """The vendor's incidents that hit the syncs of that `emr.type` in a fleet."""
+    """The vendor's incidents that affect syncs of that `emr.type` in a fleet."""
     return Hazard(subseed(seed, "incidents", kind), mix.incidents_a_year, (1.0, 9.0), 0, "incident")
 
 
@@ -153,7 +153,7 @@ def _sync(number: int, kind: str, making: _Making, location: int) -> Sync:
     elif kind == "cloud":
         habit = _cloud(draw, mix)
     else:
-        # The machine is the site's: syncs on it share its power.
+        # Drawn from the site: all syncs on its server share when that is on.
         habit = _server(sixteen(making.site.seed, "machine", 0), mix)
     emrs = CLOUD_EMRS if kind == "cloud" else SERVER_EMRS
     emr = emrs[int(draw[15] * len(emrs))]
@@ -220,7 +220,7 @@ def _site(seed: int, place: Place, mix: Mix, changes: tuple[int, int] | None) ->
         first, last = changes
         hours += ((first + int(draw[4] * (last - first)), _changed(usual, draw[5], draw[6])),)
     plain = mix.vagaries
-    # Offices differ in discipline: most keep to their habits, a few hardly do.
+    # Most offices keep to their hours, a few hardly do.
     slack = 0.4 + 1.6 * draw[7] ** 2
     vagaries = replace(
         plain,
@@ -238,7 +238,7 @@ def _shifted(usual: Week, minutes: float) -> Week:
 
 
 def _changed(usual: Week, what: float, amount: float) -> Week:
-    """Other hours: a working day less, a day more, earlier, later or shorter ones."""
+    """Changed hours: one working day more or less, or earlier, later or shorter days."""
     days = list(usual)
     working = [day for day, windows in enumerate(days) if windows]
     ways = list(_ways(days, working, amount))

@@ -1,7 +1,7 @@
-"""When a sync can move its marks, given who is at the office: servers, browsers, batches.
+"""When the marks of a sync can move, given who is at the office: servers, browsers, batches.
 
-A habit turns one local day of a site into spans, apart for reads and writes. Time is cut into
-cells of equal length; in a span each cell holds one mark with the span's chance.
+A habit turns one local day of a site into spans, separately for reads and writes. Time is divided
+into cells of equal length; within a span, each cell holds a mark with the span's chance.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _HOUR = 3600.0
 
 
 class Span(NamedTuple):
-    """From `start` until `end` (POSIX); `chance` of a mark in each cell."""
+    """A stretch of time (POSIX seconds), and the chance of a mark in each of its cells."""
 
     start: float
     end: float
@@ -58,12 +58,12 @@ def without(spans: Spans, start: float, end: float) -> Spans:
 
 
 class Power(StrEnum):
-    """When the office lets its server run."""
+    """When the office keeps its server switched on."""
 
     ALWAYS = "always"
     NIGHTS_OFF = "nights-off"
     WEEKENDS_OFF = "weekends-off"
-    """Off before every day on which nobody means to work."""
+    """Switched off before every day on which nobody plans to work."""
 
 
 class Backup(NamedTuple):
@@ -73,7 +73,7 @@ class Backup(NamedTuple):
     """Local minutes after midnight."""
     minutes: float
     chance: float = 1.0
-    """Of running, each night."""
+    """Chance to run, for each night."""
     reads_only: bool = True
 
 
@@ -88,7 +88,7 @@ class Reboot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A sync on hardware of the office: it runs while the machine does."""
+    """A sync on a machine in the office, which runs while the machine is on."""
 
     power: Power = Power.NIGHTS_OFF
     lead: float = 15.0
@@ -96,18 +96,18 @@ class Server:
     trail: float = 15.0
     """Minutes from closing until switching off."""
     left_on: float = 0.03
-    """Chance that the machine is forgotten in the evening and runs until morning."""
+    """Chance per night that nobody switches the machine off."""
     backup: Backup | None = None
     reboot: Reboot | None = None
     stray_reboot: float = 0.01
-    """Chance a day of 15 to 50 minutes without the machine."""
+    """Chance per day that the machine is down for 15 to 50 minutes."""
     stray_minutes: tuple[float, float] = (450.0, 630.0)
     """Local minutes after midnight between which such a restart begins."""
     read_cell: float = 600.0
     write_cell: float = 300.0
 
     def spans(self, site: Site, seed: int, day: int) -> tuple[Spans, Spans]:
-        """One stretch of power a day, less backups and reboots."""
+        """While the machine is on, except during backups and reboots."""
         draw = sixteen(seed, "server", day)
         on = self._on(site, day, draw)
         zone = site.timezone
@@ -144,7 +144,7 @@ class Server:
 
 
 def _runs_overnight(site: Site, day: int) -> bool:
-    """Whether a server that rests on days off runs through the night after `day`."""
+    """Whether a server that is switched off for days off runs through the night after `day`."""
     if not (site.working(day) and site.working(day + 1)):
         return False
     return bool(site.day(day).open) or site.working(day - 1)
@@ -155,23 +155,23 @@ class Cloud:
     """A sync in browsers: marks move when somebody works with the schedule."""
 
     interactions: float = 5.0
-    """An hour, on an ordinary morning."""
+    """Per hour, on an ordinary morning."""
     afternoon: float = 0.7
-    """Pace after lunch, to that of the morning."""
+    """Pace after lunch, relative to the morning."""
     lunch: tuple[float, float] | None = (720.0, 780.0)
     """Local minutes."""
     lunch_pace: float = 0.08
     day_spread: float = 0.35
-    """How much the pace differs from day to day, to either side."""
+    """By what share the pace differs from day to day, in either direction."""
     quiet_spell: float = 0.06
-    """Chance a day of 40 to 110 minutes in which nobody touches the schedule."""
+    """Chance per day of 40 to 110 minutes in which nobody uses the schedule."""
     stray: float = 0.04
-    """Chance a day, weekends too, that somebody looks in from home in the evening."""
+    """Chance per day, also at weekends, that somebody logs in from home in the evening."""
     read_cell: float = 300.0
     write_cell: float = 300.0
 
     def spans(self, site: Site, seed: int, day: int) -> tuple[Spans, Spans]:
-        """Morning, lunch and afternoon at their pace, less quiet spells."""
+        """Morning, lunch and afternoon at their pace, except for quiet spells."""
         draw = sixteen(seed, "cloud", day)
         people = site.day(day).open
         pace = self.interactions * (1 + self.day_spread * (2 * draw[0] - 1))
@@ -212,7 +212,7 @@ class Batch:
     minutes: tuple[float, ...] = (465.0, 660.0, 840.0, 1020.0)
     """Local minutes after midnight."""
     spread: float = 6.0
-    """Minutes that a run may begin late."""
+    """Up to so many minutes a run may begin late."""
     every_day: bool = False
     """Runs on days off too."""
     read_cell: float = 120.0

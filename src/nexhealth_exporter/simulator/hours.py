@@ -1,4 +1,4 @@
-"""Opening hours of a week, and the days on which offices rest by the calendar."""
+"""Opening hours of a week, and public holidays."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -7,7 +7,7 @@ from functools import lru_cache
 import holidays
 
 Window = tuple[float, float]
-"""Minutes after local midnight, from and to; over 1440 it reaches into the next day."""
+"""From and to, in minutes after local midnight; above 1440 is the next day."""
 
 Week = tuple[tuple[Window, ...], ...]
 """Seven days from Monday, each with its windows in order."""
@@ -49,22 +49,22 @@ def _minute(text: str) -> int:
 
 @lru_cache(maxsize=256)
 def _calendar(country: str, year: int) -> Mapping[date, str]:
-    # The machine's language must not decide what the sure ones are called.
+    # Names must not depend on the language of the machine.
     return dict(holidays.country_holidays(country, years=year, language="en_US"))
 
 
 @lru_cache(maxsize=65536)
 def holiday(country: str, day: int) -> tuple[str, bool] | None:
-    """The national holiday on that ordinal day: its name, and whether all offices rest then.
+    """The national holiday on that ordinal day: its name, and whether all offices are closed.
 
-    In the US most offices work on the lesser days, and an observed day counts for
-    Independence Day only; elsewhere all rest on all national days.
+    In the US most offices work on minor holidays, and of days observed in place of others only
+    that of Independence Day counts. Elsewhere all are closed on every national holiday.
     """
     when = date.fromordinal(day)
     try:
         name = _calendar(country, when.year).get(when)
     except NotImplementedError:
-        # The library's word for a country that it does not have.
+        # What the library raises for a country that it does not have.
         return None
     if name is None:
         return None

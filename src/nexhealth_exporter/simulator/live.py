@@ -1,4 +1,4 @@
-"""An office while the simulator runs: its syncs, and what a test has done to them."""
+"""An office of a running simulator, whose marks a test can freeze."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ _BOTH: tuple[Direction, Direction] = ("read", "write")
 
 
 class LiveOffice:
-    """An office whose marks can be held still: an outage that lasts until `thaw`."""
+    """An office whose marks can be frozen: an outage that lasts until `thaw`."""
 
     def __init__(self, office: Office, clock: Callable[[], float]) -> None:
         self.office = office
@@ -19,19 +19,19 @@ class LiveOffice:
     def freeze(
         self, *directions: Direction, at: float | None = None, sync: str | None = None
     ) -> None:
-        """Marks move no more (no direction named: both), from now or from the instant `at`.
+        """Stop the marks of these directions (none: both), from now or from the instant `at`.
 
-        `sync` names one sync of the institution; None is all of them.
+        `sync` is the name of one sync; None means all of the institution.
         """
         for direction in directions or _BOTH:
             self._frozen[sync, direction] = self._clock() if at is None else at
 
     def thaw(self) -> None:
-        """The outage is over: marks are what they would be without it."""
+        """End the outage: marks are what they would be without it."""
         self._frozen.clear()
 
     def marks(self, sync: Sync, now: float) -> Marks:
-        """The marks of one of its syncs as the API would tell them now."""
+        """The marks of one of its syncs as the API would report them now."""
         if not self._frozen:
             return sync.behaviour.marks_at(now)
         read, write = (self._until(sync, direction, now) for direction in _BOTH)

@@ -1,4 +1,4 @@
-"""What a simulated NexHealth knows of an office: its institution, locations and syncs."""
+"""What a simulated NexHealth knows about an office: its institution, locations and syncs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class Marks(NamedTuple):
-    """When a sync last read and last checked in for writes (POSIX seconds); None is never."""
+    """When a sync last read and last asked for writes (POSIX seconds); None is never."""
 
     read: float | None
     write: float | None
@@ -21,7 +21,7 @@ class Behaviour(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Emr:
-    """A health record system; `type` is the API's word, None when the API would leave it out."""
+    """A health record system; `type` is the API's word, None if the API leaves it out."""
 
     id: int
     name: str
@@ -45,7 +45,7 @@ CLOUD_EMRS = (DENTRIX_ASCEND, CURVE, DENTICON, CLOUD9, ATHENA)
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """One site of an institution; `timezone` None is told as null."""
+    """One site of an institution; a `timezone` of None is reported as null."""
 
     id: int
     name: str
@@ -80,7 +80,7 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """Marks that are always fresh: moved every so many seconds, around the clock."""
+    """Marks that are always fresh: they move every so many seconds, around the clock."""
 
     read_every: float = 300.0
     write_every: float = 120.0
@@ -92,13 +92,13 @@ class Steady:
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """Marks that never move; None is a mark that never was."""
+    """Marks that never move; None is a mark that does not exist."""
 
     read: float | None = None
     write: float | None = None
 
     def marks_at(self, t: float) -> Marks:
-        """The same marks for ever, unknown before they were made."""
+        """The same marks at any time after they were made."""
         return Marks(
             self.read if self.read is not None and self.read <= t else None,
             self.write if self.write is not None and self.write <= t else None,

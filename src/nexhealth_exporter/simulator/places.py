@@ -1,4 +1,4 @@
-"""Where simulated offices may be: zones from UTC-11 to UTC+14, the US ones first."""
+"""Places of simulated offices: zones from UTC-11 to UTC+14, the US ones first."""
 
 from datetime import date
 from typing import NamedTuple
@@ -12,7 +12,7 @@ _EVES = frozenset({"12-24", "12-31"})
 
 
 class Place(NamedTuple):
-    """A zone, the country whose holidays hold there, and a state where there is one."""
+    """A time zone, the country whose holidays apply, and a state if there is one."""
 
     zone: str
     country: str
@@ -131,7 +131,7 @@ FURTHER = tuple(
         ("VN", "Asia/Ho_Chi_Minh"),
     )
 )
-"""More countries, asked for their holidays when none of the others has one."""
+"""More countries, used only if none of the others has a holiday."""
 
 
 def where_it_is(now: float, earliest: float, latest: float) -> Place:
@@ -143,7 +143,7 @@ def where_it_is(now: float, earliest: float, latest: float) -> Place:
 
 
 def where_they_pause(now: float) -> Place | None:
-    """Where it is early afternoon; None if nobody works there today, or only until noon."""
+    """A place where it is early afternoon; None if it has a holiday or only half a day of work."""
     place = where_it_is(now, 13, 15)
     today = holiday(place.country, place.day(now))
     rests = today is not None and today[1]
@@ -157,7 +157,7 @@ def where_it_is_weekend(now: float) -> Place | None:
 
 
 def where_it_is_holiday(now: float) -> tuple[Place, str] | None:
-    """A place with a national holiday today on which all rest, and the name of the day."""
+    """A place where all offices are closed for a national holiday today, and the holiday's name."""
     for place in WORLD + FURTHER:
         today = holiday(place.country, place.day(now))
         if today is not None and today[1]:

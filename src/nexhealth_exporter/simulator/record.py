@@ -1,7 +1,7 @@
-"""Writes what an exporter would have seen of offices, and the truth about a world beside it.
+"""Writes what an exporter would have observed of offices, and the truth about a world.
 
-Observations are JSON lines ordered by time, one of each sync at each step. Memory is bounded:
-marks are made for a few hours at a time, the truth for one sync at a time.
+Observations are JSON lines ordered by time, one per sync and step. Memory is bounded: marks are
+made for a few hours at a time, the truth for one sync at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,21 +25,21 @@ from nexhealth_exporter.simulator.offices import Office, Sync
 from nexhealth_exporter.simulator.world import World
 
 _STRETCH = 6 * 3600.0
-"""Marks are made for so many seconds at once."""
+"""Seconds for which marks are made at once."""
 
 Progress = Callable[[float], None]
-"""Told the share that is done, from 0 to 1."""
+"""Called with the share that is done, from 0 to 1."""
 
 
 class _Sink(Protocol):
-    """What takes bytes."""
+    """A writable file."""
 
     def write(self, data: bytes, /) -> int | None:
-        """Take them."""
+        """Write them."""
 
 
 class Observation(NamedTuple):
-    """What one poll at `at` told of one sync; instants are POSIX seconds."""
+    """What one poll at `at` reported about one sync; instants are POSIX seconds."""
 
     at: float
     office: Office
@@ -66,7 +66,7 @@ def write_observations(  # what, where and how often
     step: float = 300.0,
     progress: Progress = lambda _: None,
 ) -> int:
-    """Write the observations as JSON lines, gzipped if the name ends in `.gz`; their number."""
+    """Write the observations as JSON lines, gzipped for `.gz`; returns how many."""
     number = 0
     with _opened(path) as file:
         for at, tapes in _rows(list(offices), start, end, step):
@@ -118,7 +118,7 @@ class _Reel:
         behaviour = self._sync.behaviour
         self._set(getattr(behaviour.marks_at(start), self._direction))
         if isinstance(behaviour, Routine):
-            # marks_at has told of the mark at `start` itself, if there is one.
+            # marks_at already gave the mark at `start` itself, if there is one.
             self._marks = [m for m in behaviour.marks(self._direction, start, end) if m > start]
         self._next = 0
 
@@ -182,7 +182,7 @@ def _second(at: float) -> str:
 @contextmanager
 def _opened(path: Path) -> Iterator[_Sink]:
     if path.suffix == ".gz":
-        # The same bytes for the same world: no name and no time in the header.
+        # No name and no time in the header, so that the same world gives the same bytes.
         with (
             path.open("wb") as raw,
             igzip.IGzipFile(  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
-"""The offices of the demo that each stand for one state, placed where it is now the right hour.
+"""The offices of the demo that each show one state, placed where the local time is right for it.
 
-Nothing is left to chance here: hours are kept to the minute, outages begin when they must.
+Nothing is random here: hours are kept to the minute, and outages begin when they must.
 """
 
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ from nexhealth_exporter.simulator.wallclock import instant
 
 
 def scenes(now: float) -> list[Scene]:
-    """Every scene that can be played at the instant `now`."""
+    """Every scene that is possible at the instant `now`."""
     return [scene for part in _PARTS for scene in part(now)]
 
 
@@ -178,7 +178,7 @@ def _resting(now: float) -> Iterator[Scene]:
 
 
 class _Late(NamedTuple):
-    """An office that was busy all day and then stopped, so many hours ago."""
+    """An office that was busy all day and stopped so many hours ago."""
 
     subdomain: str
     name: str
@@ -189,7 +189,7 @@ class _Late(NamedTuple):
 
 
 _LEARNED_BESIDE = "half-moon-dental"
-"""Its hours are configured, and learned too."""
+"""The office whose hours are both configured and learned."""
 
 _AT_NOON = (
     _Late("maple-lane-dental", "Maple Lane Dental", "due soon", DENTRIX, 0.4),
@@ -286,7 +286,7 @@ _PARTS: tuple[Callable[[float], Iterator[Scene]], ...] = (_fresh, _resting, _lat
 
 
 def what_cannot_be(now: float) -> tuple[str, ...]:
-    """The states that no office on earth can show at that instant, and why."""
+    """The states that no place can show at that instant, and why."""
     reasons = []
     if where_it_is_weekend(now) is None:
         reasons.append("resting: weekend (it is neither Saturday nor Sunday anywhere)")
@@ -298,5 +298,5 @@ def what_cannot_be(now: float) -> tuple[str, ...]:
 
 
 def local_date(place: Place, now: float) -> str:
-    """The ISO date there."""
+    """The local date in ISO format."""
     return date.fromordinal(place.day(now)).isoformat()

@@ -40,7 +40,7 @@ _KNOWN_PARAMETERS: Mapping[str, frozenset[str]] = {
 _NO_ACCESS = "You don't have access to perform this action."
 _OLD_VERSION = "API version 'v2' is below the minimum allowed"
 _BATCH = 250
-"""Offices whose entries are built before other requests get their turn."""
+"""Offices whose entries are built before the event loop gets its turn."""
 
 
 class _Refused(Exception):
@@ -53,10 +53,9 @@ class _Refused(Exception):
 class Simulator:
     """The server; an async context manager that listens while it is open.
 
-    `clock` says what time the offices and tokens believe it is (POSIX seconds). `per_second`
-    and `per_minute` are limits per sliding window, None for none; `retry_after` says whether a
-    refusal by them names the wait: `seconds`, `date` or None. `headers` go with every answer.
-    Everything may be changed while it runs.
+    `clock` is the time for offices and tokens (POSIX seconds). `per_second` and `per_minute` are
+    limits per sliding window, None for none; `retry_after` is how a 429 gives the wait: `seconds`,
+    `date` or None. `headers` are added to every answer. Everything may be changed while it runs.
     """
 
     def __init__(
@@ -100,28 +99,28 @@ class Simulator:
         return f"{'https' if self._ssl else 'http'}://{host}:{self.port}"
 
     def add(self, office: Office) -> LiveOffice:
-        """Make an institution known to the key; one of the same subdomain is replaced."""
+        """Add an institution, or replace the one with the same subdomain."""
         self.offices[office.subdomain] = LiveOffice(office, self._now)
         return self.offices[office.subdomain]
 
     def remove(self, subdomain: str) -> None:
-        """Make an institution unknown to the key."""
+        """Remove an institution."""
         del self.offices[subdomain]
 
     def limit(self, per_second: int | None, per_minute: int | None) -> None:
-        """Set the rate limits anew; what was let through before is forgotten."""
+        """Set new rate limits; earlier requests do not count against them."""
         windows = ((per_second, 1.0), (per_minute, 60.0))
         self._limits = [SlidingLimit(number, span) for number, span in windows if number]
 
     async def go_away(self) -> None:
-        """Stop listening and break every connection."""
+        """Stop listening and close every connection."""
         if self._runner is not None:
             self._closing.set()
             await self._runner.cleanup()
             self._runner = None
 
     async def come_back(self) -> None:
-        """Listen again, on the port it had."""
+        """Listen again, on the same port."""
         self._closing = asyncio.Event()
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._serve)
@@ -280,7 +279,7 @@ class Simulator:
 
 
 def _filter(request: web.Request) -> Callable[[Json], bool]:
-    """Whether an entry is asked for by `location_ids[]`, `read_status` and `write_status`."""
+    """Tells whether an entry matches `location_ids[]`, `read_status` and `write_status`."""
     try:
         locations = {int(text) for text in request.query.getall("location_ids[]", [])}
     except ValueError:

@@ -1,4 +1,4 @@
-"""When people are at an office: its hours, and all that keeps people from keeping them."""
+"""When people are at an office: its hours, and how people deviate from them."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,46 +29,46 @@ class Why(StrEnum):
     NO_HOURS = "no-hours"
     HOLIDAY = "holiday"
     VACATION = "vacation"
-    """Closed for days; `Day.announced` tells whether the exporter's operator was told."""
+    """Closed for days; `Day.announced` tells whether the exporter's operator knows."""
     SUDDEN = "sudden"
-    """A whole working day without anybody, announced to nobody."""
+    """An unannounced closure for a whole working day."""
     HALF_DAY = "half-day"
-    """Opened, but only for the morning or only for the afternoon."""
+    """Open only in the morning or only in the afternoon."""
     BRIDGE = "bridge"
-    """The day after Thanksgiving, on which this office rests every year."""
+    """The day after Thanksgiving, if this office is closed on it every year."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vagaries:
-    """How offices stray from their hours; chances are per working day unless said."""
+    """How offices deviate from their hours; chances are per working day unless noted."""
 
     open_spread: float = 8.0
-    """Standard deviation of the opening, minutes."""
+    """Standard deviation of the opening time, in minutes."""
     close_spread: float = 12.0
     late_opening: float = 0.02
-    """30 to 90 minutes late."""
+    """Opens 30 to 90 minutes late."""
     late_evening: float = 0.04
-    """60 to 180 minutes longer."""
+    """Open 60 to 180 minutes longer."""
     half_day: float = 0.008
     sudden_closure: float = 0.003
     vacations_a_year: float = 1.6
     vacation_announced: float = 0.5
     vacation_days: tuple[int, int] = (2, 9)
     lesser_holidays: float = 0.2
-    """Share of the lesser holidays that this office keeps, the same ones every year."""
+    """Share of the minor holidays that this office keeps, the same ones every year."""
     bridge: float = 0.4
     eve_at_noon: float = 0.5
-    """Chance that a 24 or 31 December ends at noon."""
+    """Chance to close at noon on 24 or 31 December."""
     christmas_week: float = 0.2
-    """Chance each year of resting from 24 December to New Year."""
+    """Chance per year to be closed from 24 December to New Year."""
 
 
 PUNCTUAL = Vagaries(0, 0, 0, 0, 0, 0, 0, 0, (1, 1), 0, 0, 0, 0)
-"""No vagaries at all: hours are kept to the second, holidays too."""
+"""No deviations: hours are kept to the second, and only sure holidays are kept."""
 
 
 class Day(NamedTuple):
-    """One local day of a site: why it is as it is, and when people are there (POSIX)."""
+    """One local day of a site: its kind, and when people are there (POSIX seconds)."""
 
     why: Why
     open: tuple[tuple[float, float], ...]
@@ -79,7 +79,7 @@ class Day(NamedTuple):
 class Site:
     """People at one place, or around one shared server.
 
-    `hours` are weeks with the local ordinal day from which each holds, the oldest first;
+    `hours` are weeks, each with the local day (ordinal) from which it holds, the oldest first;
     `closures` are announced days (ordinals).
     """
 
@@ -105,7 +105,7 @@ class Site:
         return next(hours for start, hours in reversed(self.hours) if start <= day)
 
     def working(self, day: int) -> bool:
-        """Whether the office means to be open that day, by its hours and what it planned."""
+        """Whether the office plans to be open that day."""
         return self.day(day).why in {Why.OPEN, Why.SUDDEN, Why.HALF_DAY}
 
     def _make(self, day: int) -> Day:
@@ -194,5 +194,5 @@ class Site:
 
 
 def _gauss(draw: float) -> float:
-    """A standard normal number, cut at 2.5, from a uniform one."""
+    """A standard normal number, clipped at 2.5, from a uniform one."""
     return max(-2.5, min(2.5, _NORMAL.inv_cdf(min(max(draw, 1e-9), 1 - 1e-9))))

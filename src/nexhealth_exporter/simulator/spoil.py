@@ -1,4 +1,4 @@
-"""Turns a fault into what the client gets to see instead of the answer."""
+"""Turns a fault into what the client gets instead of the answer."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ from nexhealth_exporter.simulator.faults import (
 
 _BLOCK = 65536
 _ENTRIES_AT_ONCE = 10_000
-"""Bytes, and entries, of one write of a streamed answer."""
+"""Bytes and entries per write of a streamed answer."""
 
 MEDIA_TYPE = "application/vnd.Nexhealth+json;version=2"
 
@@ -34,7 +34,7 @@ MEDIA_TYPE = "application/vnd.Nexhealth+json;version=2"
 def json_response(
     body: Json, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """A JSON body under the media type that the API declares."""
+    """A JSON response with the media type that the API declares."""
     return web.Response(
         body=msgspec.json.encode(body),
         status=status,
@@ -43,7 +43,7 @@ def json_response(
 
 
 def too_many_requests(wait: float | None, now: float, *, as_date: bool) -> web.Response:
-    """429; `wait` (seconds) goes into Retry-After as whole seconds or as a date."""
+    """HTTP 429; `wait` (seconds) goes into Retry-After as whole seconds or as a date."""
     headers = {}
     if wait is not None:
         whole = int(-(-wait // 1))
@@ -55,9 +55,9 @@ def too_many_requests(wait: float | None, now: float, *, as_date: bool) -> web.R
 async def spoilt(
     request: web.Request, fault: Fault, now: float, closing: asyncio.Event
 ) -> web.StreamResponse | None:
-    """The spoilt answer, or None when the fault leaves the answer to come as usual.
+    """The faulty response, or None if the request is to be answered as usual.
 
-    Faults that hold the connection hold it until `closing` or until the client goes away.
+    A fault that keeps the connection open does so until `closing` or until the client goes away.
     """
     match fault:
         case Slow(seconds):

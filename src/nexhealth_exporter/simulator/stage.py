@@ -1,4 +1,4 @@
-"""What the scenes of the demo are made of: schedules, syncs that keep to the minute, outages."""
+"""Building blocks for the scenes of the demo: schedules, punctual syncs, outages."""
 
 from dataclasses import dataclass
 from math import inf
@@ -28,7 +28,7 @@ LUNCHING = Cloud(interactions=12, lunch=(690, 810), lunch_pace=0, quiet_spell=0,
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule of the configuration file, as its YAML has it."""
+    """A schedule as in the YAML of the configuration file."""
 
     hours: dict[str, str]
     lunch: tuple[str, str] | None = None
@@ -50,12 +50,12 @@ class Actor:
     emr: Emr
     behaviour: Behaviour
     name: str | None = None
-    """As typed at set-up; None makes one from the product."""
+    """The name given at set-up; None derives it from the product."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One office and the state that it is there to show."""
+    """One office and the state that it shows."""
 
     subdomain: str
     name: str
@@ -63,9 +63,9 @@ class Scene:
     place: Place
     actors: tuple[Actor, ...]
     schedule: str | None = "every-day"
-    """None leaves its hours to learning."""
+    """None if its hours are to be learned."""
     timezones: tuple[str | None, ...] = ()
-    """Of its locations, as the API tells them; empty takes the place's own."""
+    """Of its locations, as the API reports them; empty means that of the place."""
     inactive: bool = False
     closed_today: bool = False
     exact: bool = False
@@ -79,7 +79,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class ReadOnly:
-    """Reads follow a routine; writes never were."""
+    """Reads follow a routine; there never was a write."""
 
     routine: Routine
 
@@ -97,7 +97,7 @@ def routine(
     outages: tuple[Outage, ...] = (),
     closures: frozenset[int] = frozenset(),
 ) -> Routine:
-    """Marks that follow these hours to the minute, the holidays of no country, these outages."""
+    """Marks that follow these hours to the minute, without holidays, with these outages."""
     site = Site(seed, place.zone, "", ((0, week(hours)),), PUNCTUAL, closures)
     return Routine(habit, site, seed, Troubles(outages))
 

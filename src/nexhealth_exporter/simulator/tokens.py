@@ -15,7 +15,7 @@ def _part(value: bytes) -> str:
 
 
 class Tokens:
-    """Issues and checks tokens; forgetting the secret makes every issued one worthless."""
+    """Issues and checks tokens; a new secret invalidates all of them."""
 
     def __init__(self, lifetime: float) -> None:
         self.lifetime = lifetime
@@ -48,7 +48,7 @@ class Tokens:
         return bool(claims["exp"] > now)
 
     def revoke(self) -> None:
-        """Refuse every token that was issued before."""
+        """Invalidate every token that was issued before."""
         self._secret = secrets.token_bytes(32)
 
     def _signature(self, body: str) -> str:

@@ -1,4 +1,4 @@
-"""What the simulated NexHealth saw: every call, and how many at once."""
+"""The traffic that a simulated NexHealth saw: every call, and how many at once."""
 
 from bisect import bisect_right
 from collections import Counter, deque
@@ -9,7 +9,7 @@ _KEPT = 500_000
 
 
 class Call(NamedTuple):
-    """One request: when it came (monotonic seconds) and what it was answered with."""
+    """One request: when it came (monotonic seconds) and the status of the answer."""
 
     at: float
     endpoint: str

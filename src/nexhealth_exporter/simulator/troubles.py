@@ -1,4 +1,4 @@
-"""What breaks: outages of a sync, of an office's line, and incidents of the vendor."""
+"""Outages of a sync, of a server, of an office's line, and incidents of the vendor."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _MEMO = 8
 
 
 class Outage(NamedTuple):
-    """From `start` until `end` (POSIX) the marks of `directions` do not move."""
+    """The marks of `directions` do not move from `start` until `end` (POSIX seconds)."""
 
     start: float
     end: float
@@ -28,10 +28,10 @@ class Outage(NamedTuple):
 
 @dataclass(frozen=True)
 class Hazard:
-    """Outages that come by chance, at most one in each 28 days, shorter than that.
+    """Random outages, at most one in each block of 28 days, and shorter than that.
 
-    `hours` bounds the duration, drawn log-uniformly; `one_way` is the share that stops only
-    one direction, reads as often as writes.
+    `hours` limits the duration, drawn log-uniformly; `one_way` is the share that stops only one
+    direction, reads as often as writes.
     """
 
     seed: int
@@ -64,14 +64,14 @@ class Hazard:
 
 @dataclass(frozen=True)
 class Shared:
-    """A hazard that strikes many: this one is struck each time with the chance `share`."""
+    """A hazard that affects many syncs: each outage stops this one with probability `share`."""
 
     hazard: Hazard
     seed: int
     share: float = 1.0
 
     def in_block(self, block: int) -> tuple[Outage, ...]:
-        """The outages of the hazard that strike this one."""
+        """The outages of the hazard that stop this sync."""
         return tuple(
             outage
             for outage in self.hazard.in_block(block)
@@ -81,7 +81,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Troubles:
-    """All that breaks for one sync: what is fixed, and what comes by chance."""
+    """All outages of one sync, fixed and random ones."""
 
     fixed: tuple[Outage, ...] = ()
     chances: tuple[Hazard | Shared, ...] = ()

@@ -1,7 +1,7 @@
-"""Wall-clock time of an office's zone to POSIX seconds and back, daylight saving included.
+"""Converts wall-clock time of a zone to POSIX seconds and back, with daylight saving time.
 
-A day is its proleptic ordinal (`date.toordinal()`), a time of day is minutes after midnight;
-1500 minutes is one in the morning of the next day.
+A day is its proleptic ordinal (`date.toordinal()`), a time of day is in minutes after midnight;
+1500 minutes is one o'clock in the morning of the next day.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,7 @@
 """A world: offices over some months, what an exporter would see of them, and the truth.
 
-Worlds for tuning and worlds for testing have seeds of their own, so that nothing is judged on
-what it was fitted to.
+Worlds for tuning and for testing have different seeds, so that nothing is tested on what it was
+fitted to.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from nexhealth_exporter.simulator.troubles import Outage
 from nexhealth_exporter.simulator.wallclock import day_of
 
 TUNING_SEEDS = range(100)
-"""Worlds that learning and allowances may be fitted to."""
+"""Worlds to which learning and allowances may be fitted."""
 
 TESTING_SEEDS = range(1000, 1100)
-"""Worlds that are for judging only."""
+"""Worlds for testing only."""
 
 DAY = 86400.0
 _WAYS: tuple[Direction, Direction] = ("read", "write")
@@ -54,7 +54,7 @@ class World:
         return self.start + self.days * DAY
 
     def configuration(self) -> str:
-        """The configuration file in which operators announced the closures they were told of."""
+        """The configuration file with the closures that were announced to operators."""
         announced = [
             (office.subdomain, days) for office in self.offices if (days := self._announced(office))
         ]
@@ -90,10 +90,9 @@ class World:
     def truths(self) -> Iterator[dict[str, Any]]:
         """The truth about each sync, in the order of the offices. Instants are POSIX seconds.
 
-        `open` is when people were there, `up` when the sync would have moved if nothing
-        broke, `meant` the same without the nights through which a machine was forgotten;
-        `outages` may overlap; a closure is a local day on which people should have been
-        there by their hours.
+        `open` is when people were there, `up` when the sync would have moved without outages,
+        `meant` the same without the nights on which a server was left on by mistake. `outages`
+        may overlap. A closure is a local day within the hours on which nobody was there.
         """
         for office in self.offices:
             for sync, routine in zip(office.syncs, _routines(office), strict=True):
@@ -124,12 +123,12 @@ class World:
 
 
 def _routines(office: Office) -> list[Routine]:
-    """How its syncs behave: a world is made of routines only."""
+    """The routines of its syncs; a world has no other behaviours."""
     return [sync.behaviour for sync in office.syncs if isinstance(sync.behaviour, Routine)]
 
 
 def _meant(routine: Routine) -> Routine:
-    """The same where nobody forgets to switch a server off."""
+    """The same routine, but nobody forgets to switch the server off."""
     habit = routine.habit
     if not isinstance(habit, Server):
         return routine

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from nexhealth_exporter.web.guard import careful, identified
+from nexhealth_exporter.web.guard import basic_auth, security_headers
 from nexhealth_exporter.web.plain import Plain
 from nexhealth_exporter.web.scrape import Scrape
 from nexhealth_exporter.web.server import MOST_BODY
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def build(view: View, page: MetricsPage) -> web.Application:
-    """The application for that view; it holds no state of its own."""
+    """The application that serves this view; it holds no state of its own."""
     static = Static.load()
     plain = Plain(view)
-    people = _People(view, static)
+    late = _LateHandlers(view, static)
     app = web.Application(
-        middlewares=[identified(view.access), _explained(people)], client_max_size=MOST_BODY
+        middlewares=[basic_auth(view.access), _readable_errors(late)], client_max_size=MOST_BODY
     )
     app.add_routes(
         [
@@ -33,21 +33,21 @@ def build(view: View, page: MetricsPage) -> web.Application:
             web.get("/-/healthy", plain.healthy),
             web.get("/-/ready", plain.ready),
             web.get("/config", plain.config),
-            web.get("/api/v1/syncs", _found(lambda: people.json.syncs)),
+            web.get("/api/v1/syncs", _on_demand(lambda: late.json.syncs)),
             web.get(
-                "/api/v1/institutions/{subdomain:[^/]+}", _found(lambda: people.json.institution)
+                "/api/v1/institutions/{subdomain:[^/]+}", _on_demand(lambda: late.json.institution)
             ),
             web.get("/static/{name}", static.get),
-            web.get("/institutions/{subdomain:[^/]+}", _found(lambda: people.pages.institution)),
-            web.get("/", _found(lambda: people.pages.fleet)),
+            web.get("/institutions/{subdomain:[^/]+}", _on_demand(lambda: late.pages.institution)),
+            web.get("/", _on_demand(lambda: late.pages.fleet)),
         ]
     )
-    app.on_response_prepare.append(careful(view.access))
+    app.on_response_prepare.append(security_headers(view.access))
     return app
 
 
-class _People:
-    """What answers people, imported when the first of them asks: Prometheus is answered before."""
+class _LateHandlers:
+    """Pages and JSON for people, imported when first asked for: `/metrics` need not wait."""
 
     def __init__(self, view: View, static: Static) -> None:
         self._view = view
@@ -68,8 +68,8 @@ class _People:
         return Api(self._view)
 
 
-def _found(find: Callable[[], Handler]) -> Handler:
-    """The handler that is found when there is a request."""
+def _on_demand(find: Callable[[], Handler]) -> Handler:
+    """A handler that is looked up only when there is a request."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await find()(request)
@@ -77,8 +77,8 @@ def _found(find: Callable[[], Handler]) -> Handler:
     return handle
 
 
-def _explained(people: _People) -> Middleware:
-    """Middleware that gives refusals in the form in which the answer would have come."""
+def _readable_errors(late: _LateHandlers) -> Middleware:
+    """Middleware that answers errors in the form that was asked for: JSON below /api, or a page."""
 
     @web.middleware
     async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -87,9 +87,9 @@ def _explained(people: _People) -> Middleware:
         except web.HTTPClientError as error:
             sentence = error.reason if error.status != 404 else "There is nothing at this address."  # noqa: PLR2004
             refused = (
-                people.json.refusal(error.status, sentence)
+                late.json.refusal(error.status, sentence)
                 if request.path.startswith("/api/")
-                else people.pages.refusal(request, error.status, sentence)
+                else late.pages.refusal(request, error.status, sentence)
             )
             if hdrs.ALLOW in error.headers:
                 refused.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]

@@ -1,4 +1,4 @@
-"""What holds for every answer: who may ask, and headers that keep browsers careful."""
+"""What holds for every answer: basic auth, and security headers."""
 
 import base64
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 from nexhealth_exporter.web.view import Access
 from nexhealth_exporter.webconfig import Crowded
 
-CAREFUL = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -21,11 +21,11 @@ CAREFUL = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Server": "nexhealth-exporter",
 }
-"""What the operator's web configuration sets wins over these."""
+"""The operator's web configuration overrides these."""
 
 
-def identified(access: Callable[[], Access]) -> Middleware:
-    """Middleware that asks for name and password on every path, if there are users."""
+def basic_auth(access: Callable[[], Access]) -> Middleware:
+    """Middleware that asks for user and password on every path, if users are configured."""
 
     @web.middleware
     async def ask(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -38,27 +38,27 @@ def identified(access: Callable[[], Access]) -> Middleware:
         except Crowded:
             return web.Response(
                 status=503,
-                text="Too many passwords are being checked.\n",
+                text="Too many passwords are being checked; try again in a few seconds.\n",
                 headers={hdrs.RETRY_AFTER: "5"},
             )
         if is_known:
             return await handler(request)
         return web.Response(
             status=401,
-            text="Name and password, please.\n",
+            text="Authentication required: user and password.\n",
             headers={hdrs.WWW_AUTHENTICATE: 'Basic realm="nexhealth-exporter", charset="UTF-8"'},
         )
 
     return ask
 
 
-def careful(
+def security_headers(
     access: Callable[[], Access],
 ) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """The signal that puts the headers on every answer."""
+    """The signal handler that adds the headers to every answer."""
 
     async def add(_request: web.Request, response: web.StreamResponse) -> None:
-        for name, value in (CAREFUL | dict(access().headers)).items():
+        for name, value in (SECURITY_HEADERS | dict(access().headers)).items():
             response.headers[name] = value
 
     return add

@@ -1,4 +1,4 @@
-"""Jinja with our words: every value escaped, every instant with its time zone."""
+"""The Jinja environment: every value escaped, every instant shown with its time zone."""
 
 from functools import cache
 from typing import Any
@@ -10,11 +10,11 @@ from nexhealth_exporter import __version__
 from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.report import Condition, why
+from nexhealth_exporter.report.formatting import duration, rfc3339, when
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command, still_working
 from nexhealth_exporter.report.row import CALM
 from nexhealth_exporter.report.silence import stretch
 from nexhealth_exporter.report.story import DOING, FAILURES, KINDS, REASONS, brief
-from nexhealth_exporter.report.words import duration, rfc3339, when
 from nexhealth_exporter.web.links import api_path, institution_path, with_query
 from nexhealth_exporter.web.week import week
 
@@ -49,11 +49,11 @@ MAIN_CONDITIONS = (
     Condition.FRESH,
     Condition.RESTING,
 )
-"""Those that are always shown large; the others only where there are any."""
+"""Always shown, and large; the other conditions only if a sync is in them."""
 
 
 @cache
-def environment() -> Environment:
+def _environment() -> Environment:
     """The templates of this package, with the filters and words that they use."""
     loaded = Environment(
         loader=PackageLoader(__package__ or ""),
@@ -96,9 +96,9 @@ def environment() -> Environment:
     return loaded
 
 
-def render(loaded: Environment, name: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything
+def render(name: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything
     """The page of that template."""
-    return loaded.get_template(name).render(**values)
+    return _environment().get_template(name).render(**values)
 
 
 def _when(at: float, zone: str, now: float) -> Markup:

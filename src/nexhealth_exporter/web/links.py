@@ -1,4 +1,4 @@
-"""Links between our own pages, relative, so that they hold behind any path prefix."""
+"""Relative links between our own pages, so that they work behind any path prefix."""
 
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
@@ -20,5 +20,5 @@ def with_query(path: str, query: Mapping[str, str]) -> str:
 
 
 def root_of(raw_path: str) -> str:
-    """The way from the page at that path to `/`: "./", "../", "../../".."""
+    """The relative path from the page at `raw_path` to `/`: "./", "../", "../../" and so on."""
     return "../" * (raw_path.count("/") - 1) or "./"

@@ -7,7 +7,7 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
 
 _OPENMETRICS_VERSIONS = frozenset({"", "0.0.1", "1.0.0"})
-"""Whoever asks for the draft can read the standard too, and has always been given it."""
+"""A client that asks for the draft (0.0.1) can read the standard too."""
 
 _ANY_TEXT = frozenset({"text/plain", "text/*", "*/*"})
 
@@ -21,7 +21,7 @@ class _Wish(NamedTuple):
 
 
 def content_type(accept: str) -> str:
-    """The content type that is wanted most, the first of equals; text if none is known."""
+    """The preferred content type, the first of equals; text if none of them is known."""
     found = [
         (wish.quality, kind) for wish in _wishes(accept) if (kind := _kind(wish)) and wish.quality
     ]
@@ -29,7 +29,7 @@ def content_type(accept: str) -> str:
 
 
 def wants_gzip(accept_encoding: str) -> bool:
-    """Whether gzip is named, and not to refuse it."""
+    """Whether gzip is listed, and not with a quality of 0."""
     return any(wish.name == "gzip" and wish.quality > 0 for wish in _wishes(accept_encoding))
 
 

@@ -1,4 +1,4 @@
-"""The pages for people: the fleet, an institution, and what is said when neither is there."""
+"""The pages for people: the fleet, an institution, and errors."""
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ from nexhealth_exporter.web.view import View
 
 
 class Pages:
-    """Renders from the latest snapshot; holds the compiled templates only."""
+    """Renders the latest fleet; keeps nothing between requests."""
 
     def __init__(self, view: View, static: Static) -> None:
         self._view = view
@@ -60,7 +60,7 @@ class Pages:
         )
 
     def refusal(self, request: web.Request, status: int, sentence: str) -> web.Response:
-        """A page that says what is wrong, with the way back."""
+        """A page that says what is wrong, with a link back to the fleet."""
         return self._page(
             request, "refusal.html", status, now=self._view.now(), sentence=sentence, code=status
         )
@@ -69,7 +69,6 @@ class Pages:
         self, request: web.Request, template: str, status: int = 200, **values: object
     ) -> web.Response:
         text = html.render(
-            html.environment(),
             template,
             root=root_of(request.rel_url.raw_path),
             static_version=self._static.version,

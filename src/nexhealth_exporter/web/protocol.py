@@ -1,10 +1,10 @@
-"""HTTP as it is spoken here: what is no HTTP is refused in few words, and told in fewer."""
+"""The HTTP protocol, with requests that cannot be parsed refused quietly."""
 
 import logging
 
 from aiohttp import web
 
-from nexhealth_exporter.web.guard import CAREFUL
+from nexhealth_exporter.web.guard import SECURITY_HEADERS
 
 logger = logging.getLogger(__name__)
 
@@ -12,10 +12,10 @@ _OUR_FAULT = 500
 
 
 class Protocol(web.RequestHandler):
-    """aiohttp's own, but for requests that it cannot read.
+    """aiohttp's own, except for requests that it cannot parse.
 
-    Anybody can send such a request. aiohttp logs an error with a trace of it, and the header
-    that is at fault, which may be a password; and its answer names its version.
+    Anybody can send such a request. aiohttp would log an error with a traceback and the offending
+    header, which may hold a password, and its answer would name its version.
     """
 
     def handle_error(
@@ -32,7 +32,7 @@ class Protocol(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun; another one cannot follow")
         refusal = web.Response(
-            status=status, text="This request cannot be read.\n", headers=CAREFUL
+            status=status, text="This request cannot be read.\n", headers=SECURITY_HEADERS
         )
         refusal.force_close()
         return refusal

@@ -9,10 +9,10 @@ from nexhealth_exporter.web import negotiation
 from nexhealth_exporter.web.view import MetricsPage, View
 
 DRAWN_AT_ONCE = 4
-"""Pages that are put together at a time: each takes its size in memory, whoever waits does not."""
+"""Pages drawn at a time: each takes its size in memory, a request that waits does not."""
 
 WRITING_SECONDS = 60.0
-"""A scraper that reads more slowly than this would keep its page in memory for ever."""
+"""The longest that sending may take: a scraper that never reads would keep its page in memory."""
 
 
 class Scrape:

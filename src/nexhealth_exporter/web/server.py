@@ -11,25 +11,25 @@ from aiohttp import web
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.web.connections import (
     IDLE_SECONDS,
-    MOST,
+    MOST_OPEN,
     MOST_STALLED,
     Connections,
-    counted,
+    tracked,
 )
 from nexhealth_exporter.web.protocol import Protocol
 
 KEEPALIVE_SECONDS = 75.0
-"""Longer than usual scrape intervals; a client that never ends its request is cut off too."""
+"""Longer than usual scrape intervals; a client that never finishes its request is cut then too."""
 
 STOPPING_SECONDS = 2.0
-"""Requests under way get so long to end, and as long again to be cancelled."""
+"""How long requests under way may take to finish on shutdown, and as long again once cancelled."""
 
 HANDSHAKE_SECONDS = 10.0
-"""What a client may take to agree on TLS."""
+"""The longest a TLS handshake may take."""
 
 LONGEST_LINE = LONGEST_HEADER = 8190
 MOST_BODY = 1024
-"""Bytes; nothing here takes a body."""
+"""Bytes of a request line, a header and a body; nothing here needs a body."""
 
 
 @asynccontextmanager
@@ -40,20 +40,18 @@ async def serving(
     *,
     tls: ssl.SSLContext | None = None,
     keepalive: float = KEEPALIVE_SECONDS,
-    most: int = MOST,
+    most: int = MOST_OPEN,
     stalled: int = MOST_STALLED,
     idle: float = IDLE_SECONDS,
     handshake: float = HANDSHAKE_SECONDS,
 ) -> AsyncIterator[int]:
-    """Serve while the context is open; gives the port, which the system chooses for 0.
+    """Serve while the context is open; yields the port, which the system chooses for 0.
 
-    `most` connections are open at a time, and `stalled` of them may leave their answer unread;
-    one that does nothing for `idle` seconds is cut, as is one that has not agreed on TLS within
-    `handshake` seconds.
-    On leaving, no new connection is accepted, and requests under way are finished.
-    Raises ConfigError if the address cannot be used.
+    `most`, `stalled` and `idle` are the limits of `Connections`; a TLS handshake may take
+    `handshake` seconds. On exit, no new connection is accepted and requests under way are
+    finished. Raises ConfigError if the address cannot be used.
     """
-    app.middlewares.insert(0, counted(lambda: connections))
+    app.middlewares.insert(0, tracked(lambda: connections))
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=STOPPING_SECONDS)
     await runner.setup()
     connections = Connections(_protocols(runner, keepalive), most=most, stalled=stalled, idle=idle)
@@ -73,7 +71,7 @@ async def serving(
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
-        # Leaving because of a signal must not cut off what leaving is to finish.
+        # A signal that cancels this task must not cut off the requests that are being finished.
         await asyncio.shield(runner.cleanup())
         connections.cut_all()
 
@@ -97,7 +95,7 @@ def _protocols(runner: web.AppRunner, keepalive: float) -> Callable[[], Protocol
 def _sentence(error: OSError, host: str | None, port: int) -> str:
     where = f"{host or '*'}:{port}"
     if error.errno == errno.EADDRINUSE:
-        return f"LISTEN_ADDRESS {where} is in use by another process; choose another port"
+        return f"cannot listen on {where}: it is in use by another process; change LISTEN_ADDRESS."
     if error.errno == errno.EACCES:
-        return f"LISTEN_ADDRESS {where} may not be used by this user; choose a port above 1023"
-    return f"LISTEN_ADDRESS {where} cannot be listened on: {error.strerror or error}"
+        return f"cannot listen on {where}: not permitted; use a port above 1023 in LISTEN_ADDRESS."
+    return f"cannot listen on {where}: {error.strerror or error}; correct LISTEN_ADDRESS."

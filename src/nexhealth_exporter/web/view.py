@@ -1,4 +1,4 @@
-"""What the HTTP server may know of the rest: a few functions, asked anew for each request."""
+"""All that the HTTP server knows of the rest of the program: functions, called per request."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class MetricsPage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may ask, and what every answer carries. `verify` None lets everybody in."""
+    """Who may ask, and the headers of every answer. `verify` None lets everybody in."""
 
     verify: Verify | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -29,12 +29,12 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`now` gives POSIX seconds. `unhealthy` and `unready` give the sentence why, or None.
+    """`now` gives POSIX seconds. `unhealthy` and `unready` give the reason as a sentence, or None.
 
-    `configuration` is the text of `/config`, secrets already masked. `external_url` is
-    where people reach this server, without a slash at the end; empty if nobody said.
-    `shard` of `shards`, counted from 0, is the part of the fleet that is here.
-    `elsewhere` tells of an institution that is not watched here who would, as a clause, or "".
+    `configuration` is the text of `/config`, secrets already masked. `external_url` is where
+    people reach this server, without a slash at the end; empty if it is not set. `shard`, counted
+    from 0, of `shards` is the part of the fleet that is watched here. `elsewhere` gives a clause
+    that names the shard which would watch an institution, or "" if that is this one.
     """
 
     fleet: Callable[[], Fleet]

@@ -17,9 +17,9 @@ from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.fleet import SyncStanding
 from nexhealth_exporter.model import Operation, Reason, Severity
+from nexhealth_exporter.report.formatting import clock
 from nexhealth_exporter.report.row import CALM, Row
 from nexhealth_exporter.report.story import REASONS
-from nexhealth_exporter.report.words import clock
 
 DAYS_BEFORE, DAYS_AFTER = 3, 3
 LEFT, TOP, WIDTH = 108.0, 34.0, 720.0
@@ -28,10 +28,10 @@ RIGHT, BOTTOM = 14.0, 4.0
 _DAY = 86400.0
 _EPOCH = date(1970, 1, 1)
 _STRIP = 9.0
-"""How high activity is drawn, at the foot of a row."""
+"""The height of the activity strip, at the bottom of a row."""
 _STRIP_GAP = 1.0
 _LABEL_WIDTH = 64.0
-"""A bar must be so wide to carry a word."""
+"""The least width of a bar that carries a word."""
 _WORDS = REASONS | {Reason.CLOSED: ""}
 """What is written into a rest. Nights stay blank: that is what a night looks like."""
 
@@ -55,9 +55,9 @@ class Point(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """Activity at the foot of a row; `kind` is moved (it was seen to) or usual (in that hour).
+    """Activity at the bottom of a row; `kind` is moved (seen to move) or usual (often moves then).
 
-    `height` tells in which share of the past weeks it was.
+    `height` is proportional to the share of past weeks with activity.
     """
 
     kind: str
@@ -113,7 +113,7 @@ def week(row: Row, sync: SyncStanding) -> Week:
 
 
 def _silent_since(row: Row, sync: SyncStanding) -> float | None:
-    """What unexpected lag is counted from: the mark of the direction that decides."""
+    """The mark from which the shown unexpected lag counts: that of the direction that decides."""
     if row.condition in CALM or not (sync.read.deadline or sync.write.deadline):
         return None
     deciding = next(
@@ -123,7 +123,7 @@ def _silent_since(row: Row, sync: SyncStanding) -> float | None:
 
 
 def _instants(row: Row, sync: SyncStanding) -> Iterator[tuple[str, float]]:
-    """What is marked, in the order of drawing: marks of a living direction lie close to now."""
+    """The points to draw, in that order: fresh marks lie close to now and are drawn above it."""
     yield "now", row.now
     for operation in Operation:
         mark = sync.judgement(operation).mark
@@ -266,7 +266,7 @@ class _Frame:
 
     def _strip(self, kind: str, day: date, begin: float, end: float, share: float = 1.0) -> Strip:
         height = share * _STRIP
-        # Of a slot that has just begun less is over than the gap between strips is wide.
+        # A slot that has only just begun would be narrower than the gap between strips.
         width = max((end - begin) / _DAY * WIDTH - _STRIP_GAP, _STRIP_GAP)
         return Strip(kind, self.x(begin), self._y(day) + ROW - height, width, height)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nexhealth_exporter.watch import is_lasting
+from nexhealth_exporter.watch import is_regular_file
 from nexhealth_exporter.webconfig.config import WebConfig
 from nexhealth_exporter.webconfig.users import LONGEST_PASSWORD, MOST_CHECKS, Crowded, Users
 
@@ -10,21 +10,21 @@ __all__ = ["LONGEST_PASSWORD", "MOST_CHECKS", "Crowded", "Users", "WebConfig", "
 
 
 def load(path: Path | None) -> WebConfig:
-    """The web configuration of that file, or none. Raises ConfigError that tells what is wrong.
+    """The web configuration of that file; the default without one. Raises ConfigError.
 
-    Files that it names are looked for beside it.
+    Paths in it are relative to its folder.
     """
     if path is None:
         return WebConfig()
-    # Imported late: its models take long to make, and without a file nobody needs them.
+    # Imported late, to keep the start fast: its models are slow to build, and often not needed.
     from nexhealth_exporter.webconfig import reading  # noqa: PLC0415
 
     return reading.read(path)
 
 
 def named(path: Path | None) -> tuple[Path, ...]:
-    """The files that it names as it is now, whether they can be used or not."""
-    if path is None or not is_lasting(path):
+    """The files that the web configuration names now, whether or not they can be used."""
+    if path is None or not is_regular_file(path):
         return ()
     from nexhealth_exporter.webconfig import reading  # noqa: PLC0415 - as above
 

@@ -1,4 +1,4 @@
-"""How to serve, as the web configuration says it."""
+"""The web configuration: TLS, users and headers."""
 
 import ssl
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from nexhealth_exporter.webconfig.users import Users
 
 @dataclass(frozen=True)
 class WebConfig:
-    """How to serve. `tls` None is plain HTTP; `files` are those that it was made from."""
+    """How to serve. `tls` None is plain HTTP; `files` are the files that it was read from."""
 
     tls: ssl.SSLContext | None = None
     users: Users = field(default_factory=lambda: Users({}))
@@ -20,6 +20,6 @@ class WebConfig:
 
     @property
     def asks_who(self) -> bool:
-        """Whether whoever comes must say who it is: by password or by certificate."""
+        """Whether clients must authenticate, by password or by certificate."""
         shows_certificate = self.tls is not None and self.tls.verify_mode is ssl.CERT_REQUIRED
         return bool(self.users) or shows_certificate

@@ -1,4 +1,4 @@
-"""From the web configuration file to how to serve."""
+"""Reads the web configuration from its file."""
 
 import ssl
 from pathlib import Path
@@ -12,7 +12,7 @@ from nexhealth_exporter.webconfig.users import Users
 
 
 def read(path: Path) -> WebConfig:
-    """What that file says. Raises ConfigError that tells what is wrong."""
+    """The web configuration in that file. Raises ConfigError that lists all errors."""
     text = read_text(path)
     document = parse(text, path.name)
     file = document.read_as(WebConfigFile)
@@ -20,7 +20,7 @@ def read(path: Path) -> WebConfig:
     return WebConfig(
         tls=_context(tls, path.parent, document) if tls else None,
         users=Users(file.basic_auth_users),
-        # In the format, blank means that the file does not set it.
+        # In this format, an empty value means that the header is not set.
         headers={name: value for name, value in file.http_server_config.headers.items() if value},
         files=(path, *_named(tls, path.parent)),
         text=text,
@@ -28,7 +28,7 @@ def read(path: Path) -> WebConfig:
 
 
 def named(path: Path) -> tuple[Path, ...]:
-    """The files that it names, whether they can be used or not; none if it cannot be read."""
+    """The files that it names, whether or not they can be used; none if it is unreadable."""
     try:
         file = parse(read_text(path), path.name).read_as(WebConfigFile)
     except ConfigError:
@@ -59,7 +59,7 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, key: Path, document: 
     _must_be_readable(cert, "cert_file", document)
     _must_be_readable(key, "key_file", document)
     try:
-        # The empty password keeps OpenSSL from asking for one on the terminal.
+        # With an empty password, OpenSSL does not prompt for one on the terminal.
         context.load_cert_chain(cert, key, password="")
     except ssl.SSLError:
         raise _wrong(

@@ -1,4 +1,4 @@
-"""What may stand in the file, in the format of Prometheus' exporters."""
+"""The schema of the file, in the format of Prometheus' exporters."""
 
 import re
 import ssl
@@ -69,7 +69,7 @@ Header = Annotated[str, AfterValidator(_header)]
 
 
 class Tls(Table):
-    """The server's certificate and whose certificates it takes."""
+    """The server's certificate, and which client certificates it accepts."""
 
     example = "{cert_file: server.crt, key_file: server.key}"
 
@@ -110,7 +110,7 @@ def _only_http1(wanted: bool) -> bool:  # noqa: FBT001 - pydantic calls it with 
 
 
 class Http(Table):
-    """How answers are given."""
+    """HTTP/2 and response headers."""
 
     http2: Annotated[bool, AfterValidator(_only_http1)] = False
     headers: dict[Annotated[str, _one_of(_HEADERS)], Header] = Field(

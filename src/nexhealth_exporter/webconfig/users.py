@@ -1,4 +1,4 @@
-"""Who may come in: passwords and how they are checked."""
+"""Users and their passwords for basic auth."""
 
 import asyncio
 import hashlib
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 _NOBODY = "." * 53
-"""The salt and digest of a hash that no password has."""
+"""Salt and digest of a bcrypt hash that no password has."""
 
 LONGEST_PASSWORD = 72
-"""bcrypt looks at so many bytes and no more."""
+"""Bytes; bcrypt ignores the rest."""
 
 MOST_CHECKS = 16
-"""Passwords that may wait to be checked: guessing must not make a queue of minutes."""
+"""Passwords checked or queued at a time: somebody who guesses must not fill a long queue."""
 
 
 class Crowded(Exception):
@@ -22,11 +22,11 @@ class Crowded(Exception):
 
 
 class Users:
-    """Who may come in: bcrypt hashes by name.
+    """The users: bcrypt hashes by name.
 
-    Checking takes a tenth of a second on purpose, so it is done in a thread, one at a time,
-    and a good answer is remembered under a keyed hash. An unknown name costs as much as that
-    of some user, and always the same, so that time does not tell whether there is such a user.
+    A check takes a tenth of a second by design, so checks run in a thread, one at a time, and a
+    correct password is remembered as a keyed hash. An unknown name takes as long as the name of
+    some user, always the same one, so that timing does not reveal whether a user exists.
     """
 
     def __init__(self, hashes: Mapping[str, str]) -> None:
@@ -34,17 +34,17 @@ class Users:
         self._nobody = [f"$2b${shown.split('$')[2]}${_NOBODY}" for shown in hashes.values()]
         self._good: set[bytes] = set()
         self._secret = secrets.token_bytes(32)
-        # A thread of its own: whoever guesses passwords delays nothing else that needs one.
+        # A thread of its own: guessing passwords must not delay anything else.
         self._thread = ThreadPoolExecutor(1, "passwords")
         self._checks = 0
 
     def __bool__(self) -> bool:
-        """True when somebody must say who they are."""
+        """True if there are users, so that clients must authenticate."""
         return bool(self._hashes)
 
     async def verify(self, user: str, password: str) -> bool:
         """True if that is the user's password. Raises Crowded."""
-        # Cut as bcrypt does, or one password would be remembered in ever longer forms.
+        # Truncated as bcrypt does; otherwise longer variants of a password would fill the memory.
         looked_at = _bytes(password)[:LONGEST_PASSWORD]
         mark = self._digest(b"%d " % len(user) + _bytes(user) + looked_at)
         if mark in self._good:
@@ -62,7 +62,7 @@ class Users:
         self._checks += 1
         loop = asyncio.get_running_loop()
         check = loop.run_in_executor(self._thread, _fits, password, shown)
-        # Also when whoever asked has gone: what waits is dropped then.
+        # Called also if the client has gone, which cancels a check that is still queued.
         check.add_done_callback(self._left)
         return check
 
@@ -70,7 +70,7 @@ class Users:
         self._checks -= 1
 
     def _of_nobody(self, user: str) -> str:
-        """A hash that nothing fits, of the cost that one of the users has."""
+        """A hash that no password has, with the cost factor of one of the users."""
         drawn = int.from_bytes(self._digest(_bytes(user)))
         return self._nobody[drawn % len(self._nobody)]
 
@@ -83,7 +83,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _fits(password: bytes, shown: str) -> bool:
-    # Imported late: few have passwords to check, and all wait for the start.
+    # Imported late, to keep the start fast: few use passwords.
     import bcrypt  # noqa: PLC0415
 
     return bcrypt.checkpw(password, shown.encode())

@@ -1,6 +1,6 @@
-"""The operator's words for days, hours, dates and durations.
+"""Parses days, hours, dates and durations of the configuration file.
 
-A ValueError tells what is wrong as the end of a sentence that begins with the key.
+The text of each ValueError completes a sentence that begins with the key.
 """
 
 import itertools
@@ -81,7 +81,7 @@ def _second_of_day(text: str) -> int:
 def split_at_midnight(week: Iterable[tuple[int, Window]]) -> tuple[tuple[Window, ...], ...]:
     """Seven days of windows, Monday first, from (weekday, window) pairs.
 
-    What lies after midnight goes to the next day; what touches or overlaps becomes one.
+    Parts after midnight go to the next day; windows that touch or overlap are merged.
     """
     days: list[list[Window]] = [[] for _ in WEEKDAYS]
     for weekday, (start, end) in week:

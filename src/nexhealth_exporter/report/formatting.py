@@ -9,11 +9,11 @@ from nexhealth_exporter.expectation.zone import moment
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 _NEAR = 6 * DAY
-"""Within so many seconds a weekday says which day is meant."""
+"""Within so many seconds a weekday is unambiguous."""
 
 
 def duration(seconds: float) -> str:
-    """Like "40 s", "47 min", "2 h 14 min", "3 d 4 h": two units at most, cut down."""
+    """Like "40 s", "47 min", "2 h 14 min", "3 d 4 h": at most two units, rounded down."""
     whole = int(abs(seconds))
     if whole < MINUTE:
         return f"{whole} s"
@@ -55,17 +55,17 @@ def when(at: float, zone: str, now: float) -> str:
 
 
 def rfc3339(at: float) -> str:
-    """Like "2026-11-24T14:05:00Z": UTC, whole seconds, cut down."""
-    # A mark at either edge of time, told in another zone, lies beyond it in UTC.
+    """Like "2026-11-24T14:05:00Z": UTC, in whole seconds, rounded down."""
+    # A mark of the year 1 or 9999 in another zone may lie beyond what UTC can express.
     whole = int(min(max(at, _FIRST_SECOND), _LAST_SECOND))
     return f"{datetime.fromtimestamp(whole, UTC).replace(tzinfo=None).isoformat()}Z"
 
 
 def subdomain_glob(subdomain: str) -> str:
-    """The glob that fits this subdomain alone, quoted for the configuration file."""
+    """A glob that matches only this subdomain, quoted for the configuration file."""
     return quoted(re.sub(r"([*?\[])", r"[\1]", subdomain))
 
 
 def quoted(text: str) -> str:
-    """The text in quotes, as every reader of YAML takes it; not all take halves of characters."""
+    """The text in quotes, so that every YAML parser reads it; lone surrogates are escaped."""
     return json.dumps(text, ensure_ascii=not text.isprintable())

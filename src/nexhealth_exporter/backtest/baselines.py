@@ -1,4 +1,4 @@
-"""Four simpler ways to alert, replayed beside ours to compare with."""
+"""Four simpler ways to alert, replayed for comparison."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,7 +24,7 @@ DEFAULT_AFTER = {
 
 
 class Place(NamedTuple):
-    """The zone and the country by whose holidays default hours are kept."""
+    """The zone and the country whose clock and holidays the default hours follow."""
 
     timezone: str
     country: str
@@ -35,14 +35,14 @@ DEFAULT_PLACE = Place("America/New_York", "US")
 
 @cache
 def _default_hours(place: Place, kind: IntegrationType) -> Expectation:
-    """The default hours there, with lunch for browser-based syncs, holidays kept."""
+    """The default hours there, with holidays, and with lunch for browser-based syncs."""
     days = week_plan(DEFAULT_HOURS, kind)
     return Expectation(Source.DEFAULT, "", place.timezone, days, (place.country,))
 
 
 @dataclass(slots=True)
 class Counts:
-    """How often each way began to alert."""
+    """How often each baseline began to alert."""
 
     plain: int = 0
     colour: int = 0
@@ -50,8 +50,8 @@ class Counts:
     default: int = 0
 
 
-class Simpler:
-    """The four ways for one sync; the older of both marks counts."""
+class Baselines:
+    """The four baselines for one sync; the older of both marks counts."""
 
     __slots__ = (
         "_active", "_default_at", "_kind", "_last", "_mark", "_place", "counts", "seconds",
@@ -106,14 +106,14 @@ class Simpler:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of all syncs of one type."""
+    """Sums over all syncs of one type."""
 
     seconds: float = 0.0
     syncs: int = 0
     counts: Counts = field(default_factory=Counts)
 
-    def add(self, simpler: Simpler) -> None:
-        """Add one sync's."""
+    def add(self, simpler: Baselines) -> None:
+        """Add those of one sync."""
         self.syncs += 1
         self.seconds += simpler.seconds
         for name in Counts.__slots__:

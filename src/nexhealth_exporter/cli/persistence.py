@@ -13,34 +13,35 @@ from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import Answer
 
 if TYPE_CHECKING:
-    from nexhealth_exporter.state import State
+    from nexhealth_exporter.state import StateFile
 
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 60.0
-"""A kill loses what was learned in so many seconds at most."""
+"""A killed exporter loses at most what it learned in this time."""
 
 
-def looked_up(path: Path | None) -> Fleet:
-    """What a running exporter has learned, for commands that only look at its file."""
+def read_learned(path: Path | None) -> Fleet:
+    """What an exporter has learned, for commands that only read; nothing if the file is bad."""
     from nexhealth_exporter.state import remembered  # noqa: PLC0415 - as below
 
     try:
         return remembered(path)
     except StateError as error:
-        logger.warning("going on without what was learned", extra={"error": str(error)})
+        facts = {"error": str(error)}
+        logger.warning("the state file cannot be read: going on without it", extra=facts)
         return Fleet()
 
 
-class Memory:
+class Persistence:
     """The state file of a running exporter; without one, nothing outlives the process.
 
-    A file that cannot be used never stops the exporter: a metric and the log say so.
+    A file that cannot be used never stops the exporter: a metric and the log tell of it.
     """
 
     def __init__(self, path: Path | None, own: OwnMetrics) -> None:
         self._own = own
-        self._state: State | None = None
+        self._state: StateFile | None = None
         self._is_lost = False
         self.is_empty = True
         """Whether no hours were known at start."""
@@ -50,16 +51,17 @@ class Memory:
 
     def _open(self, path: Path) -> None:
         # Imported late: without a file nobody needs SQLite.
-        from nexhealth_exporter.state import State  # noqa: PLC0415
+        from nexhealth_exporter.state import StateFile  # noqa: PLC0415
 
         try:
-            self._state = State(path)
+            self._state = StateFile(path)
             self._found, self._answers = self._state.fleet(), self._state.answers()
             self._is_lost = self._state.was_lost
         except StateError as error:
             self._is_lost = True
             self.close()
-            logger.error("learning is kept in memory only", extra={"error": str(error)})  # noqa: TRY400 - a sentence
+            facts = {"error": str(error)}
+            logger.error("state file unusable: learning is kept in memory only", extra=facts)  # noqa: TRY400 - a sentence
         self.is_empty = not any(
             kept.learned.pattern is not None
             for memory in self._found.remembered.values()
@@ -68,9 +70,9 @@ class Memory:
         self._own.state_usable(is_ok=not self._is_lost)
 
     def handed_over(self) -> tuple[Fleet, list[Answer]]:
-        """What was learned before the start, and the last answers of then.
+        """What was learned before the start, and the last answers from then.
 
-        Once: kept here too, both would outlive what comes after them.
+        They are given away only once: a reference kept here would hold them in memory for ever.
         """
         found, self._found = self._found, Fleet()
         answers, self._answers = self._answers, []
@@ -88,7 +90,7 @@ class Memory:
             self.close()
 
     def save(self, fleet: Fleet) -> None:
-        """Write what is new. A fault of ours is logged with its traceback: it must end nothing."""
+        """Write what is new. Never raises: a bug here must not stop the exporter."""
         if self._state is None:
             return
         try:
@@ -101,7 +103,7 @@ class Memory:
             logger.exception("the state was not saved")
             self._own.state_usable(is_ok=False)
             return
-        # A file that was lost stays a loss while this process lives: somebody should know.
+        # Once the file was lost, the metric stays 0 until a restart, so that somebody notices.
         self._own.state_usable(is_ok=not self._is_lost)
         self._own.state_saved(time.time())
 
