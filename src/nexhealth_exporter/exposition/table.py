@@ -189,7 +189,8 @@ INCIDENT_START = Family(
 NEXHEALTH_UP = Family(
     "nexhealth_up",
     "1 if in the latest round a token was held and at least one call for sync_status succeeded, "
-    "or there was nothing to poll. Rounds keep their own interval; a scrape makes no call.",
+    "or there was nothing to poll; while a round outlasts its interval, in the latest interval. "
+    "Rounds keep their own interval; a scrape makes no call.",
 )
 ROUND_DURATION = Family(
     "nexhealth_poll_round_duration_seconds", "How long the latest complete round of polls took."
