@@ -190,8 +190,8 @@ class Exporter:
             await self.poller.round_ended()
 
     async def keep_learning(self) -> None:
-        """Save what is learned, once a minute and at the end. Never ends."""
-        await self._memory.keep(lambda: self.poller.latest)
+        """Save what is learned, after the first round, once a minute and at the end. Never ends."""
+        await self._memory.keep(lambda: self.poller.latest, self.poller.round_ended)
 
     async def learn_from_history(self) -> None:
         """Take over the past from a Prometheus, if there is one and no state yet."""
