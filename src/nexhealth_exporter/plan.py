@@ -17,7 +17,11 @@ _EARNED = 0.95
 """The part of the budget that plans may spend; the rest is for bursts of retries."""
 
 _LEAST_LEFT = 5.0
-"""Calls of which that rest consists at least, of a small budget too."""
+"""Calls of which that rest consists at least, of a small budget too.
+
+What is spent keeps to that. The plan of less than a hundred calls, where some institutions are
+asked alone, may project a few more: rarer rounds would not make up for what turns and tokens cost.
+"""
 
 _LEAST_EARNED = 0.25
 """The part of the budget that plans may spend however small it is: else nothing was asked."""
