@@ -138,6 +138,15 @@ async def test_the_demo_tells_an_address_that_can_be_opened(tmp_path: Path, host
     assert "in use" not in demo.said
 
 
+async def test_an_address_is_tried_before_a_large_fleet_is_simulated() -> None:
+    flags = ("--institutions", "100000", "--host", "192.0.2.1")
+    code, said = await finished("simulate", *flags, seconds=12)
+
+    assert code == 1
+    assert "--port: cannot listen on 192.0.2.1:10640: " in said
+    assert "Traceback" not in said
+
+
 async def test_the_demo_takes_another_port_only_where_its_own_is_in_use(tmp_path: Path) -> None:
     # Nobody's address, told before anything is made: weeks of it would be in the folder.
     history = tmp_path / "history"
