@@ -24,6 +24,19 @@ before it) and told in whole milliseconds.
 What is not known has no sample: never 0, never NaN.
 
 `name[]` limits the page to the metrics named, as in `/metrics?name[]=nexhealth_up`.
+
+## How many series
+
+A sync has 18, one more while it rests; an institution has 4; the fleet and the process have about a
+hundred. Prometheus reads 10,000 syncs in a fifth of a second ([figures](performance.md)), so no
+scrape timeout has to be raised. Where that is too many, leave out institutions (`EXCLUDE`,
+`monitored: false`), or drop with `metric_relabel_configs` what no rule and no text of an alert
+reads:
+
+```text
+nexhealth_sync_read_lag_seconds nexhealth_sync_write_lag_seconds
+nexhealth_sync_read_up nexhealth_sync_write_up
+```
 """
 
 TAIL = """
