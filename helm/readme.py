@@ -94,7 +94,7 @@ def table(text: str) -> str:
     for value in described(text):
         if value.section != section:
             section = value.section
-            lines.append(f"\n### {section}\n\n| value | default | meaning |\n| --- | --- | --- |\n")
+            lines.append(f"\n### {section}\n\n| Value | Default | Meaning |\n| --- | --- | --- |\n")
         lines.append(value.row())
         if value.path == "settings":
             lines += [setting.row() for setting in settings(section)]

@@ -38,6 +38,10 @@ class CompressedTime(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jump.now
 
+    async def shutdown_default_executor(self, *_: float) -> None:
+        """Threads take real time, of which a limit in this loop's time would leave none."""
+        await super().shutdown_default_executor()
+
     def busy_while(self, is_busy: Callable[[], bool]) -> None:
         """While this holds bytes are on their way: they arrive before time goes on."""
         self._jump.is_busy = is_busy

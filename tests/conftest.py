@@ -1,5 +1,6 @@
 """What all tests and the real binaries that they start can rely on."""
 
+import gc
 import os
 from collections.abc import Iterator
 from importlib.resources import files
@@ -18,6 +19,16 @@ os.environ.setdefault("ZONEINFO", str(files("tzdata") / "zoneinfo"))
 # How wide and how colourful commands print does not depend on who runs the tests.
 for name in ("COLUMNS", "LINES", "FORCE_COLOR"):
     os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def unfrozen() -> Iterator[None]:
+    """What a command has frozen in this process is garbage like any other after its test.
+
+    Hypothesis asks the collector who still needs its sources of chance.
+    """
+    yield
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -245,7 +245,9 @@ def update(apt: tuple[str, ...]) -> None:
 @functools.cache
 def debian_mirrors() -> list[str]:
     """Addresses of archives that this machine's apt uses; only Debian's signature is accepted."""
-    listed = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)")
+    # By what apt is told, not by what it has fetched: containers come without any lists.
+    asked = ("apt-get", "indextargets", "--no-release-info")
+    listed = run(*asked, "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)")
     targets = [line.split() for line in listed.splitlines()]
     plain = [uri for uri, release, part in targets if part == "main" and "-" not in release]
     return list(dict.fromkeys(plain))

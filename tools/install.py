@@ -37,7 +37,7 @@ UNFINISHED = VENV / ".unfinished"
 FIRST = "runtime"
 """The step on which all others rest: an environment without its stamp is made anew."""
 OLDEST = (3, 11)
-KNOWN = ("python3.13", "python3.12", "python3.11")
+KNOWN = ("python3.14", "python3.13", "python3.12", "python3.11")
 if TYPE_CHECKING:
     Command = list[str | Path]
 PIP: Command = [PYTHON, "-m", "pip", "--disable-pip-version-check"]

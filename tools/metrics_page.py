@@ -13,25 +13,24 @@ HEAD = """\
 
 # Metrics
 
-`/metrics` answers in the text format 0.0.4 or in OpenMetrics 1.0, as the client asks.
+`/metrics` answers in the text format 0.0.4 or in OpenMetrics 1.0, as the client requests.
 
-NexHealth limits the rate of calls and may bill each of them, so this exporter polls on its own
-interval and keeps the answers: **a scrape never calls the API**, however many Prometheus servers
-there are. `nexhealth_institution_last_poll_timestamp_seconds` tells how old an answer is.
-Lag and unexpected lag are computed at the moment of the scrape (an eighth of a second at most
-before it) and told in whole milliseconds.
-
-What is not known has no sample: never 0, never NaN.
-
-`name[]` limits the page to the metrics named, as in `/metrics?name[]=nexhealth_up`.
+- NexHealth limits the rate of calls and may bill each of them, so this exporter polls at its own
+  interval and caches the answers: **a scrape never calls the API**, however many Prometheus servers
+  there are. `nexhealth_institution_last_poll_timestamp_seconds` shows how old an answer is.
+- Lag and unexpected lag are computed at scrape time (at most an eighth of a second before it), in
+  whole milliseconds.
+- A value that is not known has no sample: never 0, never NaN.
+- `name[]` limits the response to the named metrics, as in `/metrics?name[]=nexhealth_up`.
 
 ## How many series
 
-A sync has 18, one more while it rests; an institution has 4; the fleet and the process have about a
-hundred. Prometheus reads 10,000 syncs in a fifth of a second ([figures](performance.md)), so no
-scrape timeout has to be raised. Where that is too many, leave out institutions (`EXCLUDE`,
-`monitored: false`), or drop with `metric_relabel_configs` what no rule and no text of an alert
-reads:
+A sync has 18 series, and one more while it rests. An institution has 4. The fleet and the process
+have about a hundred. Prometheus scrapes 10,000 syncs in a fifth of a second
+([figures](performance.md)), so you do not need to raise the scrape timeout.
+
+If that is too many, leave out institutions (`EXCLUDE`, `monitored: false`), or drop the series that
+no rule and no alert text reads with `metric_relabel_configs`:
 
 ```text
 nexhealth_sync_read_lag_seconds nexhealth_sync_write_lag_seconds
@@ -40,16 +39,16 @@ nexhealth_sync_read_up nexhealth_sync_write_up
 """
 
 TAIL = """
-## Of the process
+## Process metrics
 
-`process_*` (memory, CPU time, file descriptors, start time; on Linux) and `python_info`
-are those of prometheus-client.
+`process_*` (memory, CPU time, file descriptors, start time; on Linux) and `python_info` come from
+prometheus-client.
 """
 
 
 def section(title: str, families: Sequence[Family]) -> str:
     """A heading and a table of these metrics."""
-    rows = [f"\n## {title}\n", "| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
+    rows = [f"\n## {title}\n", "| Metric | Type | Labels | Meaning |", "| --- | --- | --- | --- |"]
     for family in families:
         labels = ", ".join(f"`{label}`" for label in family.labels)
         cells = (f"`{family.name}`", family.kind.value, labels, family.help)
@@ -69,10 +68,10 @@ def main() -> None:
         family for family in table.OF_FLEET if family not in of_syncs and family not in of_offices
     ]
     print(HEAD, end="")
-    print(section("Of each sync", of_syncs), end="")
-    print(section("Of each institution", of_offices), end="")
-    print(section("Of the fleet", of_fleet), end="")
-    print(section("Of the exporter", table.OWN), end="")
+    print(section("Sync metrics", of_syncs), end="")
+    print(section("Institution metrics", of_offices), end="")
+    print(section("Fleet metrics", of_fleet), end="")
+    print(section("Exporter metrics", table.OWN), end="")
     print(TAIL, end="")
 
 

@@ -199,10 +199,13 @@ def remembered(path: Path | None) -> Fleet:
 
     A file that is not there remembers nothing. Raises StateError if it cannot be used.
     """
+    if path is None:
+        return Fleet()
     try:
-        if path is None or not path.exists():
-            return Fleet()
+        path.stat()  # `exists` takes a path that may not be looked at for one that is not there
         is_in_use = Path(f"{path}-wal").exists()
+    except FileNotFoundError:
+        return Fleet()
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror}.") from None
     # A lone reader would leave files beside it, its own and not the exporter's, unless it is told

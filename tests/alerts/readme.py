@@ -20,7 +20,7 @@ CHAIN, CHAIN_END = "<!-- inhibition: generated -->", "<!-- inhibition: end -->"
 
 def listed(runbooks: str) -> str:
     """A table of every alert: name, severities, waiting, what it says, where it is."""
-    lines = ["| alert | severity | after | it says | file |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| Alert | Severity | After | Summary | File |", "| --- | --- | --- | --- | --- |"]
     rows: dict[str, dict[str, str]] = {}
     for path in RULE_FILES:
         for group in yaml.safe_load(path.read_text())["groups"]:
@@ -40,7 +40,7 @@ def listed(runbooks: str) -> str:
 def chain() -> str:
     """A table of Alertmanager's inhibition, from the top, and a list of what stands outside."""
     lines = [
-        "| while one of these fires | these are held back | of the same |",
+        "| While one of these fires | These are held back | With the same |",
         "| --- | --- | --- |",
     ]
     for rule in yaml.safe_load((ALERTS / "alertmanager.yaml").read_text())["inhibit_rules"]:
@@ -48,7 +48,7 @@ def chain() -> str:
             ", ".join(map(_worded, rule[f"{side}_matchers"])) for side in ("source", "target")
         )
         lines.append(f"| {causes} | {held} | {', '.join(rule.get('equal', [])) or '-'} |")
-    lines += ["", "Held back by nothing but `NexHealthExporterDown`:", ""]
+    lines += ["", "Held back only by `NexHealthExporterDown`:", ""]
     lines += [f"- `{name}`: {reason}" for name, reason in held_by_nothing().items()]
     return "\n".join(lines)
 

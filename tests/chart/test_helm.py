@@ -126,8 +126,8 @@ def test_the_notes_name_what_is_still_missing(helm: Helm) -> None:
     whole = helm.run(*install, "--values", CHART / "ci" / "operator-values.yaml")
 
     assert "Nothing scrapes it yet: set serviceMonitor.enabled" in bare
-    assert "Nobody is alerted yet: set prometheusRule.enabled" in bare
-    assert "Alerts name no runbook yet: set prometheusRule.runbookUrl" in alerted
+    assert "No alerts yet: set prometheusRule.enabled" in bare
+    assert "Alerts link to no runbook yet: set prometheusRule.runbookUrl" in alerted
     assert "to http://office-nexhealth-exporter.default:10639 yet: set settings.ext" in alerted
     assert "runbook" not in bare
     assert "kubectl --namespace default exec office-nexhealth-exporter-0" in bare

@@ -164,8 +164,8 @@ OTHERS = {
     "fresh": "Fresh",
     "null marks": "Unknown",
     "null write mark": "Unknown",
-    "abandoned": "Not judged",
-    "inactive": "Not judged",
+    "abandoned": "Not evaluated",
+    "inactive": "Not evaluated",
 }
 STATES = ("resting", "overdue", *OTHERS)
 

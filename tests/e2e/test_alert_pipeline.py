@@ -59,7 +59,7 @@ async def test_a_vendor_wide_incident_is_one_page(tmp_path: Path) -> None:
         await line.paged(2)
         await line.evaluated(5)
 
-    silent = "all server syncs: So many syncs of one type fell silent at once"
+    silent = "all server syncs: So many syncs of one type stopped at once"
     assert [action for action, _ in line.pages] == ["trigger", "resolve"]
     assert all(silent in title for _, title in line.pages)
     assert not line.listener.mails

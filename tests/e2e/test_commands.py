@@ -568,8 +568,8 @@ async def test_who_asks_the_wrong_shard_is_told_the_right_one() -> None:
     for status, said in answers:
         assert status == 404
         assert "shard 2 of 3" in said
-    assert "those of shard 0 of 3 alone" in fleet
-    assert "No sync fits. Only the offices of shard 0 of 3 are here" in fleet
+    assert "only those of shard 0 of 3" in fleet
+    assert "No sync matches. This page lists only the offices of shard 0 of 3" in fleet
     assert (json.loads(facts)["shard"], json.loads(facts)["shards"]) == (0, 3)
 
 

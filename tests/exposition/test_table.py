@@ -144,7 +144,7 @@ def test_help_says_that_scrapes_make_no_calls_and_what_unexpected_lag_cannot_tel
     for of in (table.LAST_MARK, table.LAG, table.UNEXPECTED_LAG, table.DEADLINE, table.UP):
         assert all("a scrape never calls the API" in family.help for family in of.values())
     for family in table.UNEXPECTED_LAG.values():
-        assert "cannot tell silence from blindness" in family.help
+        assert "cannot tell a stopped sync from failing polls" in family.help
         assert "at most 400 days back" in family.help
 
 

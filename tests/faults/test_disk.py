@@ -5,7 +5,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,16 @@ from tests.faults.truth import Seen
 from tests.state.test_state import DAY, lived, watching
 
 NAMES = [f"office-{number}" for number in range(40)]
+
+
+Opened = Callable[[Path, OwnMetrics], Memory]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Opens memories, and closes each in the end."""
+    with ExitStack() as stack:
+        yield lambda path, own: stack.enter_context(closing(Memory(path, own)))
 
 
 @contextmanager
@@ -38,11 +48,11 @@ def told(own: OwnMetrics, name: str) -> float | None:
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, opened: Opened
 ) -> None:
     path, own = tmp_path / "state.db", OwnMetrics("test")
     start = time.time() // DAY * DAY - 3 * DAY
-    memory = Memory(path, own)
+    memory = opened(path, own)
     assert told(own, "state_ok") == 1
     fleet = lived(watching(Fleet(), NAMES), NAMES, start, 1)
 
@@ -58,7 +68,8 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(
     memory.save(fleet)
     assert told(own, "state_ok") == 1
     assert told(own, "state_last_save_timestamp_seconds") == pytest.approx(time.time(), abs=60)
-    kept = State(path).fleet().remembered
+    with closing(State(path)) as state:
+        kept = state.fleet().remembered
     assert {name: memory["Main é"].learned for name, memory in kept.items()} == {
         name: memory["Main é"].learned for name, memory in fleet.memory()
     }
@@ -79,7 +90,7 @@ def nobody() -> Iterator[None]:
 
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_read_only_disk_is_told_and_stops_nothing(
-    caplog: pytest.LogCaptureFixture, *, is_there: bool
+    caplog: pytest.LogCaptureFixture, opened: Opened, *, is_there: bool
 ) -> None:
     start = time.time() // DAY * DAY - 3 * DAY
     fleet = lived(watching(Fleet(), NAMES), NAMES, start, 1)
@@ -87,14 +98,14 @@ def test_a_read_only_disk_is_told_and_stops_nothing(
         folder, own = Path(name), OwnMetrics("test")
         path = folder / "state.db"
         if is_there:
-            Memory(path, own).save(fleet)
+            opened(path, own).save(fleet)
             path.chmod(0o444)
         folder.chmod(0o555)
         try:
             with nobody(), pytest.raises(PermissionError):
                 (folder / "file").touch()
             with nobody():
-                memory = Memory(path, own)
+                memory = opened(path, own)
                 assert told(own, "state_ok") == 0
                 memory.save(fleet)
                 assert told(own, "state_ok") == 0
@@ -114,11 +125,11 @@ NOWHERE: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.parametrize("where", NOWHERE)
 def test_a_file_that_cannot_be_opened_is_told_and_stops_nothing(
-    where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, opened: Opened
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     own = OwnMetrics("test")
-    memory = Memory(NOWHERE[where](tmp_path), own)
+    memory = opened(NOWHERE[where](tmp_path), own)
     assert told(own, "state_ok") == 0
     assert "kept in memory only" in caplog.text
     memory.save(Fleet())
@@ -161,10 +172,10 @@ class FaultyFleet(Fleet, frozen=True):
 
 
 def test_a_fault_in_saving_ends_nothing_and_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, opened: Opened
 ) -> None:
     own = OwnMetrics("test")
-    memory = Memory(tmp_path / "state.db", own)
+    memory = opened(tmp_path / "state.db", own)
     memory.save(FaultyFleet())
 
     assert "LookupError: a fault of ours" in caplog.text

@@ -5,7 +5,7 @@ import re
 from tests.named import ROOT, existing, named
 
 PAGE = (ROOT / "docs" / "reliability.md").read_text("utf-8")
-ROWS = re.findall(r"^\| (?!---|what )(.*) \|$", PAGE.partition("## Figures")[0], re.MULTILINE)
+ROWS = re.findall(r"^\| (?!---|What )(.*) \|$", PAGE.partition("## Figures")[0], re.MULTILINE)
 
 
 def test_every_test_that_the_page_about_reliability_names_exists() -> None:

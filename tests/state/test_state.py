@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,16 @@ def lived(fleet: Fleet, names: list[str], start: float, days: float) -> Fleet:
     return fleet
 
 
+Opened = Callable[[Path], State]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Opens states, and closes each in the end."""
+    with ExitStack() as stack:
+        yield lambda path: stack.enter_context(closing(State(path)))
+
+
 @pytest.fixture
 def recently() -> float:
     """The midnight of a Monday about six weeks ago: older records are forgotten."""
@@ -67,14 +79,14 @@ def told(fleet: Fleet) -> list[object]:
     ]  # fmt: skip
 
 
-def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
+def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float, opened: Opened) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, recently, 24.6)
-    state = State(path)
+    state = opened(path)
     assert state.save(fleet) == 2
     assert state.save(fleet) == 0
     state.close()
-    restarted = watching(State(path).fleet(), names)
+    restarted = watching(opened(path).fleet(), names)
 
     now = recently + 24.6 * DAY
     assert told(lived(restarted, names, now, 0.01)) == told(lived(fleet, names, now, 0.01))
@@ -83,10 +95,12 @@ def test_a_restart_changes_no_deadline(tmp_path: Path, recently: float) -> None:
     assert {s.expectation.source for _, s in later.syncs()} == {"learned"}
 
 
-def test_the_last_answers_are_told_after_a_restart(tmp_path: Path, recently: float) -> None:
+def test_the_last_answers_are_told_after_a_restart(
+    tmp_path: Path, recently: float, opened: Opened
+) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, recently, 0.1)
-    state = State(path)
+    state = opened(path)
     state.save(fleet)
     later = fleet.after(
         [
@@ -98,7 +112,7 @@ def test_the_last_answers_are_told_after_a_restart(tmp_path: Path, recently: flo
     state.save(later)
     state.close()
 
-    answers = State(path).answers()
+    answers = opened(path).answers()
     assert [(a.institution.subdomain, a.at) for a in answers] == [
         ("b", fleet.standings["b"].last_success),
         ("a", recently + DAY),
@@ -106,10 +120,12 @@ def test_the_last_answers_are_told_after_a_restart(tmp_path: Path, recently: flo
     assert answers == [later.standings[name].answer for name in ("b", "a")]
 
 
-def test_answers_of_who_is_watched_no_more_are_forgotten(tmp_path: Path, recently: float) -> None:
+def test_answers_of_who_is_watched_no_more_are_forgotten(
+    tmp_path: Path, recently: float, opened: Opened
+) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, recently, 0.1)
-    state = State(path)
+    state = opened(path)
     state.save(fleet)
     # Who learns from a Prometheus watches nobody, and knows nothing of who has gone.
     state.save(Fleet(remembered=dict(fleet.memory())))
@@ -125,42 +141,49 @@ def test_answers_of_who_is_watched_no_more_are_forgotten(tmp_path: Path, recentl
 
 @pytest.mark.parametrize("told", [b"\x93\xc0", b"\x93\x81\xa9subdomain\xa1\xff", b"", "text"])
 def test_an_answer_that_cannot_be_read_or_written_costs_no_other(
-    tmp_path: Path, recently: float, told: bytes | str
+    tmp_path: Path,
+    recently: float,
+    told: bytes | str,
+    opened: Opened,
 ) -> None:
     path, names = tmp_path / "state.db", ["a", "b", "c"]
     fleet = lived(watching(Fleet(), names), names, recently, 0.1)
     half = Sync("half \ud800 of one", IntegrationType.SERVER, read_at=recently)
     fleet = fleet.after([Poll("b", recently + DAY, (half,))], POLICY)
-    state = State(path)
+    state = opened(path)
     assert state.save(fleet) == 4
     state.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE answer SET told = ? WHERE institution = 'a'", (told,))
     db.close()
 
-    again = State(path)
+    again = opened(path)
     assert [answer.institution.subdomain for answer in again.answers()] == ["c"]
     assert not again.was_lost
 
 
-def test_a_file_from_before_answers_were_kept_has_none(tmp_path: Path, recently: float) -> None:
+def test_a_file_from_before_answers_were_kept_has_none(
+    tmp_path: Path, recently: float, opened: Opened
+) -> None:
     path, names = tmp_path / "state.db", ["a"]
-    state = State(path)
+    state = opened(path)
     state.save(lived(watching(Fleet(), names), names, recently, 0.1))
     state.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("DROP TABLE answer")
     db.close()
     assert remembered(path).remembered.keys() == {"a"}
-    again = State(path)
+    again = opened(path)
     assert again.answers() == []
     assert again.fleet().remembered.keys() == {"a"}
     assert not again.was_lost
 
 
-def test_what_many_records_name_alike_is_held_once(tmp_path: Path, recently: float) -> None:
+def test_what_many_records_name_alike_is_held_once(
+    tmp_path: Path, recently: float, opened: Opened
+) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
-    state = State(path)
+    state = opened(path)
     state.save(lived(watching(Fleet(), names), names, recently, 0.1))
     state.close()
     one, other = (memory["Main é"].learned for memory in remembered(path).remembered.values())
@@ -169,13 +192,15 @@ def test_what_many_records_name_alike_is_held_once(tmp_path: Path, recently: flo
 
 
 def test_more_that_was_learned_before_the_same_marks_is_saved(
-    tmp_path: Path, recently: float
+    tmp_path: Path,
+    recently: float,
+    opened: Opened,
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
     short = lived(watching(Fleet(), names), names, recently + 20 * DAY, 4.6)
     whole = lived(watching(Fleet(), names), names, recently, 24.6)
     assert [s.sync for _, s in short.syncs()] == [s.sync for _, s in whole.syncs()]
-    state = State(path)
+    state = opened(path)
     state.save(short)
 
     assert state.save(whole) == 1
@@ -187,13 +212,15 @@ def test_more_that_was_learned_before_the_same_marks_is_saved(
 
 
 def test_a_type_that_answers_no_longer_tell_is_known_after_a_restart(
-    tmp_path: Path, recently: float
+    tmp_path: Path,
+    recently: float,
+    opened: Opened,
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
-    state = State(path)
+    state = opened(path)
     state.save(lived(watching(Fleet(), names), names, recently, 0.1))
     state.close()
-    restarted = watching(State(path).fleet(), names)
+    restarted = watching(opened(path).fleet(), names)
     at = recently + 0.1 * DAY
     told_nothing = Sync("Main é", None, read_at=at, write_at=at)
 
@@ -203,11 +230,13 @@ def test_a_type_that_answers_no_longer_tell_is_known_after_a_restart(
 
 
 def test_whoever_only_looks_sees_the_same_and_leaves_nothing_behind(
-    tmp_path: Path, recently: float
+    tmp_path: Path,
+    recently: float,
+    opened: Opened,
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
     fleet = lived(watching(Fleet(), names), names, recently, 1)
-    state = State(path)
+    state = opened(path)
     state.save(fleet)
     first_seen = fleet.standings["a"].memory()["Main é"].learned.first_seen
 
@@ -243,16 +272,16 @@ def test_whoever_only_looks_leaves_a_damaged_file_where_it_is(tmp_path: Path) ->
     assert not remembered(tmp_path / "not there").remembered
 
 
-def test_running_incidents_are_kept(tmp_path: Path) -> None:
+def test_running_incidents_are_kept(tmp_path: Path, opened: Opened) -> None:
     path = tmp_path / "state.db"
     started = {IntegrationType.CLOUD: 5.0}
     over, lasts = Disturbance(1.0, 2.0), Disturbance(5.0, float("inf"))
     lasting = {IntegrationType.CLOUD: (over, lasts), IntegrationType.SERVER: (over,)}
-    state = State(path)
+    state = opened(path)
     state.save(Fleet(incidents=started, disturbances=lasting))
     state.close()
 
-    fleet = State(path).fleet()
+    fleet = opened(path).fleet()
     assert fleet.incidents == started
     assert fleet.disturbances == lasting
 
@@ -261,12 +290,15 @@ def test_running_incidents_are_kept(tmp_path: Path) -> None:
     "damage", [b"this is not a database, whatever its name says" * 100, b"SQLite format 3\0" * 99]
 )
 def test_a_damaged_file_is_set_aside(
-    tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    damage: bytes,
+    caplog: pytest.LogCaptureFixture,
+    opened: Opened,
 ) -> None:
     path = tmp_path / "state.db"
     path.write_bytes(damage)
 
-    state = State(path)
+    state = opened(path)
 
     assert state.was_lost
     assert state.fleet() == Fleet()
@@ -286,18 +318,22 @@ def test_a_damaged_file_is_set_aside(
     ],
 )
 def test_a_record_that_cannot_be_read_costs_no_other(
-    tmp_path: Path, recently: float, spoil: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    recently: float,
+    spoil: str,
+    caplog: pytest.LogCaptureFixture,
+    opened: Opened,
 ) -> None:
     path, names = tmp_path / "state.db", ["a", "b", "c"]
     fleet = lived(watching(Fleet(), names), names, recently, 1)
-    state = State(path)
+    state = opened(path)
     state.save(fleet)
     state.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute(spoil).rowcount == 1
     db.close()
 
-    state = State(path)
+    state = opened(path)
 
     assert state.fleet().remembered.keys() == {"a", "c"}
     assert state.was_lost
@@ -305,36 +341,39 @@ def test_a_record_that_cannot_be_read_costs_no_other(
     assert remembered(path).remembered.keys() == {"a", "c"}
     assert state.save(fleet) == 1
     state.close()
-    again = State(path)
+    again = opened(path)
     assert again.fleet().remembered.keys() == {"a", "b", "c"}
     assert not again.was_lost
     again.close()
 
 
 def test_a_file_of_an_older_schema_is_set_aside(
-    tmp_path: Path, recently: float, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    recently: float,
+    caplog: pytest.LogCaptureFixture,
+    opened: Opened,
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
-    state = State(path)
+    state = opened(path)
     state.save(lived(watching(Fleet(), names), names, recently, 1))
     state.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA user_version = 1")
     db.close()
     with pytest.raises(StateError, match=r"older version \(schema 1\)"):
         remembered(path)
 
-    state = State(path)
+    state = opened(path)
 
     assert state.was_lost
     assert not state.fleet().remembered
     assert "older version wrote it (schema 1)" in str(caplog.records[0].__dict__)
     aside = next(p for p in tmp_path.iterdir() if p.name.startswith("state.db.schema-1-"))
-    with sqlite3.connect(aside) as db:
+    with closing(sqlite3.connect(aside)) as db, db:
         assert db.execute("SELECT count(*) FROM sync").fetchone() == (1,)
     db.close()
     state.close()
-    again = State(path)
+    again = opened(path)
     assert not again.was_lost
     again.close()
 
@@ -375,35 +414,39 @@ def _layout() -> str:
     return "\n".join([*fields, _TABLES])
 
 
-def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path, opened: Opened) -> None:
     path = tmp_path / "state.db"
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA user_version = 99")
     db.close()
 
     with pytest.raises(StateError, match="newer version"):
-        State(path)
+        opened(path)
     assert path.exists()
 
 
-def test_what_nobody_looked_at_for_months_is_forgotten(tmp_path: Path, recently: float) -> None:
+def test_what_nobody_looked_at_for_months_is_forgotten(
+    tmp_path: Path, recently: float, opened: Opened
+) -> None:
     path, old, new = tmp_path / "state.db", ["a"], ["b"]
-    state = State(path)
+    state = opened(path)
     fleet = lived(watching(Fleet(), old), old, recently - 400 * DAY, 2)
     state.save(lived(watching(fleet, new), new, recently, 2))
     state.close()
 
-    assert [institution for institution, _ in State(path).fleet().memory()] == new
+    assert [institution for institution, _ in opened(path).fleet().memory()] == new
 
 
-def test_months_without_any_look_or_a_clock_that_is_ahead_forget_nobody(tmp_path: Path) -> None:
+def test_months_without_any_look_or_a_clock_that_is_ahead_forget_nobody(
+    tmp_path: Path, opened: Opened
+) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, time.time() - 400 * DAY, 2)
-    state = State(path)
+    state = opened(path)
     state.save(fleet)
     state.close()
 
-    assert dict(State(path).fleet().memory()) == dict(fleet.memory())
+    assert dict(opened(path).fleet().memory()) == dict(fleet.memory())
 
 
 SAVING = """
@@ -420,7 +463,7 @@ for number in range(2000):
 """
 
 
-def test_a_kill_at_any_moment_leaves_a_state_that_opens(tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_a_state_that_opens(tmp_path: Path, opened: Opened) -> None:
     path, fleet = tmp_path / "state.db", Fleet()
     for number in range(5):
         with subprocess.Popen(
@@ -432,19 +475,19 @@ def test_a_kill_at_any_moment_leaves_a_state_that_opens(tmp_path: Path) -> None:
             assert process.stdout.readline() == b"saved\n"
             time.sleep(0.05 + 0.17 * number)
             os.kill(process.pid, signal.SIGKILL)
-        state = State(path)
+        state = opened(path)
         assert not state.was_lost
         fleet = state.fleet()
         state.close()
     assert len(fleet.remembered) == 30
 
 
-def test_ten_thousand_syncs_are_small(tmp_path: Path, recently: float) -> None:
+def test_ten_thousand_syncs_are_small(tmp_path: Path, recently: float, opened: Opened) -> None:
     fleet = lived(watching(Fleet(), ["a"]), ["a"], recently, 40)
     (kept,) = fleet.standings["a"].memory().values()
     many = {f"office-{n}": {"Main": kept} for n in range(10_000)}
     path = tmp_path / "state.db"
-    state = State(path)
+    state = opened(path)
     state.save(Fleet(remembered=many))
     state.close()
 
@@ -453,19 +496,22 @@ def test_ten_thousand_syncs_are_small(tmp_path: Path, recently: float) -> None:
 
 @pytest.mark.parametrize("zones", [(), ("",), ("Mars/Olympus",)])
 def test_a_record_of_a_zone_that_is_not_known_is_of_the_present_one(
-    tmp_path: Path, recently: float, zones: tuple[str, ...]
+    tmp_path: Path,
+    recently: float,
+    zones: tuple[str, ...],
+    opened: Opened,
 ) -> None:
     path = tmp_path / "state.db"
-    state = State(path)
+    state = opened(path)
     state.save(lived(watching(Fleet(), ["smiles"]), ["smiles"], recently, 35))
     state.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         (record,) = db.execute("SELECT record FROM sync").fetchone()
         *told, zone = msgspec.msgpack.decode(record)
         assert zone == "America/New_York"
         db.execute("UPDATE sync SET record = ?", (msgspec.msgpack.encode([*told, *zones]),))
 
-    state = State(path)
+    state = opened(path)
     assert not state.was_lost
     fleet = lived(watching(state.fleet(), ["smiles"]), ["smiles"], recently + 35 * DAY, 1 / 24)
     state.close()

@@ -89,7 +89,7 @@ async def test_the_tiles_count_every_state(site: Site) -> None:
     assert others == [
         "1 Unknown: not known when they last moved",
         "1 No sync: nothing is installed there yet",
-        "1 Abandoned: silent for so long that they are not judged",
+        "1 Abandoned: silent for so long that they are not evaluated",
     ]
     assert "1 outside its hours" in page.one("li", class_="is-resting").text
     assert [t.text for t in page.one(class_="types").all("h3")] == [
@@ -159,7 +159,7 @@ async def test_before_anything_is_known_the_page_says_so(site: Site) -> None:
 
     assert page.one("h1").text == "No institutions yet"
     assert "The first round of polls has not ended." in page.text
-    assert "NexHealth not asked yet" in page.text
+    assert "NexHealth not called yet" in page.text
 
 
 async def test_before_everybody_was_asked_no_good_news_is_told(site: Site) -> None:
@@ -168,7 +168,7 @@ async def test_before_everybody_was_asked_no_good_news_is_told(site: Site) -> No
     site.world.fleet = altered(site.world.fleet, round=Round(NOON - 30, 2.0, is_up=True))
     later = (await site.page("/")).one("section", class_="hero")
 
-    assert early.one("h1").text == "Not all asked yet"
+    assert early.one("h1").text == "Not all polled yet"
     assert "So far 1 fresh, 0 resting as expected." in early.text
     assert later.one("h1").text == "Nothing is overdue"
 
@@ -193,8 +193,8 @@ async def test_who_cannot_see_says_so_first_and_tells_no_good_news(site: Site) -
     page = await site.page("/")
 
     assert page.one(role="alert").text == (
-        "No call to NexHealth succeeds. What stands here is what was seen last: "
-        "meanwhile nothing becomes overdue, and nothing that is recovers. "
+        "No call to NexHealth succeeds. This is the last known state. Until calls succeed "
+        "again, nothing becomes overdue, and nothing that is overdue recovers. "
         "The exporter's log names the reason, as does nexhealth-exporter check."
     )
     assert page.one("h1").text == "Nothing was overdue when last seen"
@@ -207,7 +207,7 @@ async def test_a_list_that_could_not_be_read_is_not_taken_for_an_empty_one(site:
     empty = (await site.page("/")).one("section", class_="hero").text
 
     assert "The list of institutions could not be read yet." in unread
-    assert "The key sees no institution that is to be watched." in empty
+    assert "The key sees no institution to watch." in empty
 
 
 async def test_a_fleet_incident_is_told_above_all_states(site: Site) -> None:
@@ -217,9 +217,7 @@ async def test_a_fleet_incident_is_told_above_all_states(site: Site) -> None:
 
     notice = (await site.page("/")).one(role="alert").text
 
-    assert (
-        notice == "Fleet incident: many server-based syncs fell silent together, since 15:40 UTC."
-    )
+    assert notice == "Fleet incident: many server-based syncs stopped together, since 15:40 UTC."
 
 
 @pytest.mark.parametrize(
@@ -384,7 +382,7 @@ async def test_why_an_office_is_overdue(site: Site) -> None:
     assert hours["Expected now"] == "Yes, it should refresh"
     assert hours["Next change"] == "Tue 3 Mar 17:00:00 22:00:00 UTC"
     assert hours["Hours from"] == "configuration, schedule s"
-    assert hours["Learned"] == "Nothing yet: that takes some days of watching."
+    assert hours["Learned"] == "Nothing yet: learning takes some days."
     assert hours["Time zone"] == "America/New_York, now Tue 11:00"
     assert "Group: east" in page.text
     assert "Server-based: the usual causes" in page.text
@@ -443,7 +441,9 @@ async def test_an_office_that_we_cannot_see(site: Site) -> None:
     site.world.fail(NOON)
     page = await site.page("/institutions/smiles")
 
-    assert "What stands here was true 3 h ago. Meanwhile nothing becomes overdue." in page.text
+    assert (
+        "This was the state 3 h ago. Until a poll succeeds, nothing becomes overdue." in page.text
+    )
 
 
 async def test_an_office_without_a_zone_of_its_own_says_so(site: Site) -> None:

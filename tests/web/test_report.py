@@ -77,8 +77,10 @@ def test_an_office_that_rests_now_is_called_when_it_opens(world: World) -> None:
     lunch, after = (seen(world, f"{TUESDAY} {clock}", silent) for clock in ("12:30", "13:00"))
     friday = seen(world, "2026-03-06 17:37", marked(SERVER, at("2026-03-05 16:58")))
 
-    assert next_step(friday).startswith("It rests until Mon 08:00: call then. Ask whether")
-    assert next_step(lunch).startswith("It rests until 13:00: call then. Ask the office to log in")
+    assert next_step(friday).startswith("It is resting until Mon 08:00: call then. Ask whether")
+    assert next_step(lunch).startswith(
+        "It is resting until 13:00: call then. Ask the office to log in"
+    )
     assert next_step(after).startswith("Ask the office to log in")
 
 
@@ -267,8 +269,8 @@ def test_abandoned_and_inactive_syncs_are_not_judged(world: World) -> None:
     abandoned = seen(world, f"{TUESDAY} 10:00", dead)
     inactive = seen(world, f"{TUESDAY} 10:00", unused, "gone")
 
-    assert why(abandoned) == "Abandoned: silent for 92 d, so it is not judged any more."
-    assert why(inactive) == "Inactive: none of its locations is in use, so it is not judged."
+    assert why(abandoned) == "Abandoned: silent for 92 d, so it is no longer evaluated."
+    assert why(inactive) == "Inactive: none of its locations is in use, so it is not evaluated."
 
 
 def test_the_worst_come_first_and_then_the_soonest_deadline(world: World) -> None:
@@ -391,5 +393,6 @@ def test_where_one_direction_still_works_the_office_is_not_to_blame(world: World
 
     assert row.is_overdue
     assert next_step(row) == (
-        "Writing still works, so the office is reached: ask NexHealth why reading stopped."
+        "Writing still works, so the connection to the office is fine: "
+        "ask NexHealth why reading stopped."
     )

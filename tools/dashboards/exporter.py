@@ -50,7 +50,7 @@ def _stats() -> list[tuple[int, Json]]:
         _yes(
             "The API answers",
             "Whether the latest round held a token and got at least one answer. 'No' makes every "
-            "office look silent: mend this first.",
+            "office look silent: fix this first.",
             f"min({own('up')})",
         ),
         (
@@ -112,8 +112,8 @@ def _stats() -> list[tuple[int, Json]]:
 def _rounds() -> Json:
     return lines(
         "Rounds",
-        "How long a round of polls takes, and the interval really kept. When the two meet, "
-        "rounds no longer fit: allow more calls a second, or shard.",
+        "How long a round of polls takes, and the interval actually kept. When the two meet, "
+        "rounds no longer fit: allow more calls, poll less often, or poll in scope fleet.",
         [
             query(own("poll_round_duration_seconds"), "{{instance}}: a round"),
             query(own("poll_interval_seconds"), "{{instance}}: interval"),
@@ -143,7 +143,7 @@ def _latency() -> Json:
     buckets = f"sum by (le, endpoint) (rate({own('api_request_duration_seconds_bucket')}{PER}))"
     return lines(
         "API latency",
-        "Half of the calls, and all but 1 %, took at most so long. A rise of one endpoint is the "
+        "Half of the calls, and all but 1 %, took at most this long. A rise of one endpoint is the "
         "vendor's; of all of them, look at the network.",
         [
             query(f"histogram_quantile({quantile}, {buckets})", f"{{{{endpoint}}}}: {name}")
@@ -157,8 +157,9 @@ def _latency() -> Json:
 def _throttled() -> Json:
     return lines(
         "Waiting for the rate limit",
-        "Share of the time in which calls waited for the limiter or a Retry-After; of several that "
-        "wait at once the first counts. Steadily high: the limits are too tight for the fleet.",
+        "Share of the time in which calls waited for the limiter or a Retry-After; if several "
+        "wait at once, only the first counts. Steadily high: the limits are too tight for the "
+        "fleet.",
         [query(f"rate({own('api_throttled_seconds_total')}{PER})", "{{instance}}")],
         unit="percentunit",
         defaults={"min": 0},
@@ -170,8 +171,8 @@ def _failures() -> Json:
     rejected = f"sum(rate({own('entries_rejected_total')}{PER}))"
     return lines(
         "Failures, by reason",
-        "Polls that gave no usable answer, and entries that could not be read, of which the log "
-        "tells where and why. One reason that rises is the diagnosis; its runbook is that of "
+        "Polls that gave no usable answer, and entries that could not be read, for which the log "
+        "says where and why. One reason that rises is the diagnosis; its runbook is that of "
         "NexHealthPollsFailing.",
         [query(failed, "{{reason}}"), query(rejected, "entries rejected")],
         unit="cps",

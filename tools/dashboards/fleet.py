@@ -177,7 +177,7 @@ def _not_judged() -> Json:
     without = f'nexhealth_institution_syncs{{{q.SCOPE},institution=~"$institution"}}'
     left_out = q.info(q.OFFICES, 'state!="active"')
     return bars(
-        "Not judged",
+        "Not evaluated",
         "Abandoned: both marks are older than a month, probably a practice that left. Inactive: "
         "all its locations are. Without sync: nothing has been installed yet. None of them "
         "alerts by itself; clean them up now and then.",

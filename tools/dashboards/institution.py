@@ -37,7 +37,7 @@ MEANINGS = {
     2: ("Overdue, warning", WARNING),
     3: ("Overdue, critical", CRITICAL),
     4: ("Unknown", UNKNOWN),
-    5: ("Not judged", GREY),
+    5: ("Not evaluated", GREY),
     **{10 + number: (words, RESTING) for number, words in enumerate(REASONS.values())},
 }
 
@@ -79,7 +79,7 @@ def _now() -> list[tuple[int, Json]]:
             6,
             stat(
                 "Office",
-                "The office's name. Its page at the exporter says why it is judged as it is.",
+                "The office's name. Its page at the exporter explains its current state.",
                 f"max by (institution_name) ({name})",
                 PLAIN,
                 legend="{{institution_name}}",
@@ -132,9 +132,9 @@ def _now() -> list[tuple[int, Json]]:
         (
             4,
             stat(
-                "Last looked",
-                "Age of the latest good poll. If it is much older than the poll interval, we are "
-                "blind: look at the exporter, not at the office.",
+                "Last polled",
+                "Age of the latest good poll. If it is much older than the poll interval, the "
+                "exporter is blind: check the exporter, not the office.",
                 f"time() - max({q.polled(q.OFFICE)})",
                 FRESH,
                 unit="dtdurations",
@@ -219,7 +219,7 @@ def _colours() -> Json:
         targets.append(query(theirs, f"{{{{sync}}}}, {operation}: vendor"))
         targets.append(query(f"{ours} or {missed}", f"{{{{sync}}}}, {operation}: ours"))
     return timeline(
-        "The vendor's colour beside our judgement",
+        "The vendor's colour beside our state",
         "The vendor turns red each night and late in an outage. Red beside 'within allowance' is "
         "rest or a short silence: leave it. Green beside 'overdue' is an outage that the vendor "
         "has not noticed yet.",
@@ -246,11 +246,11 @@ def _hours() -> Json:
     }
     known = ", ".join(("institution", *columns))
     return table(
-        "By which hours it is judged",
+        "Hours that apply",
         "Where the expected hours come from: 'configured' names its schedule, 'learned' is the "
-        "sync's own weekly pattern, 'default' means that we do not know the office yet. Click "
+        "sync's own weekly pattern, 'default' means that the office's week is not known yet. Click "
         "'Hours are' for what was learned in a sentence: which hours, how sure, since when. If "
-        "the zone or the schedule is wrong, so is every judgement: correct the configuration.",
+        "the zone or the schedule is wrong, so is every state shown: correct the configuration.",
         [query(f"max by ({known}) ({q.info(q.OFFICE)})", instant=True)],
         columns,
         sort="sync",
@@ -277,7 +277,7 @@ _WHAT_TO_DO = """
 2. *Stopped in the middle of open hours*: a server has restarted or lost its network, or a browser
    was closed. Call the office. *Did not come back at opening*: ask whether they are closed.
 3. Several offices at once? See [the fleet](/d/nexhealth-fleet): it may be the vendor.
-4. Nothing was looked at lately? See [the exporter](/d/nexhealth-exporter): we may be blind.
+4. No recent polls? See [the exporter](/d/nexhealth-exporter): the exporter may be blind.
 """
 
 

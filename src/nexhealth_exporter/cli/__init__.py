@@ -17,14 +17,14 @@ from nexhealth_exporter import __version__, settings
 from nexhealth_exporter.errors import ExporterError
 
 COMMANDS = {
-    "serve": "poll NexHealth and serve the metrics until stopped (what is done without a command)",
-    "demo": "watch a simulated fleet: no key, no network, every state to be seen",
-    "simulate": "only the simulated NexHealth, to try a client or a load test on",
-    "check": "validate configuration and credentials; tell what would be polled, and its price",
+    "serve": "poll NexHealth and serve the metrics until stopped (the default command)",
+    "demo": "watch a simulated fleet that shows every state; needs no key and no network",
+    "simulate": "run only the simulated NexHealth, to test a client against it",
+    "check": "validate configuration and credentials; show what would be polled, and its cost",
     "status": "poll once and print every sync, worst first; exits with 2 if one is overdue",
-    "backtest": "replay recorded observations and tell what would have been alerted",
+    "backtest": "replay recorded observations and report what would have alerted",
     "learn": "fill the state file with patterns from recorded observations or a Prometheus",
-    "schedules": "show the learned pattern of an institution, also as YAML to be pasted",
+    "schedules": "show the learned pattern of an institution, also as YAML to paste",
 }
 
 
@@ -141,8 +141,8 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     # Only the chosen command tells its words and settings: making all of them takes long.
     parser = _Parser(
         prog="nexhealth-exporter",
-        description="Watch whether the syncs of medical and dental offices with NexHealth still "
-        "run: lag counted only in the time in which a sync was expected to run.",
+        description="Report whether the NexHealth syncs of medical and dental offices still run. "
+        "Lag counts only in the time in which a sync is expected to run.",
         epilog="`nexhealth-exporter demo` shows it without a key. "
         "`nexhealth-exporter COMMAND --help` lists the settings of a command.",
         allow_abbrev=False,
@@ -167,8 +167,8 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
             command.add_argument(
                 "--offline",
                 action="store_true",
-                help="only what the files and settings say: no key, no call, as where a change "
-                "is tried before it is deployed",
+                help="validate only files and settings, without a key and without calls, for "
+                "example before deployment",
             )
         if name == "status":
             command.add_argument(
@@ -186,31 +186,31 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
 
 
 def _simulate_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--host", default="127.0.0.1", help="where to listen [127.0.0.1]")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
     command.add_argument(
         "--port",
         type=_between(0, 65535),
         default=10640,
-        help="0 takes a free one [10640]",
+        help="port to listen on; 0 takes a free one [10640]",
     )
     command.add_argument(
         "--institutions",
         type=_between(1, 100_000),
         default=100,
-        help="how many institutions there are [100]",
+        help="number of institutions [100]",
     )
-    command.add_argument("--seed", type=int, default=1, help="another seed, another fleet [1]")
+    command.add_argument("--seed", type=int, default=1, help="seed of the simulated fleet [1]")
     command.add_argument(
         "--requests-per-second",
         type=_between(1, 1_000_000),
         default=100,
-        help="more are refused with 429 [100]",
+        help="rate limit; more are refused with 429 [100]",
     )
     command.add_argument(
         "--requests-per-minute",
         type=_between(1, 1_000_000),
         default=2000,
-        help="more are refused with 429 [2000]",
+        help="rate limit; more are refused with 429 [2000]",
     )
 
 
@@ -227,14 +227,14 @@ def _demo_arguments(command: argparse.ArgumentParser) -> None:
         type=_between(1, 365),
         default=42,
         metavar="N",
-        help="how many days of it [42]",
+        help="number of days of history [42]",
     )
     command.add_argument(
         "--history-target",
         type=_target,
         default="localhost:10639",
         metavar="HOST:PORT",
-        help="the instance as which Prometheus scrapes the demo [localhost:10639]",
+        help="the instance under which Prometheus scrapes the demo [localhost:10639]",
     )
 
 

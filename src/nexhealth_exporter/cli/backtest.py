@@ -34,7 +34,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     add_prometheus(source, "the last six weeks of a Prometheus that scraped this")
     command.add_argument(
-        "--from", dest="since", metavar="TIME", help="report only from then on; learn from all"
+        "--from",
+        dest="since",
+        metavar="TIME",
+        help="report only alerts from this time on, but learn from everything",
     )
     command.add_argument(
         "--format",

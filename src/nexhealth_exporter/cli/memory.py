@@ -63,7 +63,7 @@ class Memory:
             self._is_lost = self._state.was_lost
         except StateError as error:
             self._is_lost = True
-            self._close()
+            self.close()
             logger.error("learning is kept in memory only", extra={"error": str(error)})  # noqa: TRY400 - a sentence
         self.is_empty = not any(
             kept.learned.pattern is not None
@@ -95,7 +95,7 @@ class Memory:
         finally:
             # The last word: nothing else runs any more, so the loop may wait for it.
             self.save(latest())
-            self._close()
+            self.close()
 
     def save(self, fleet: Fleet) -> None:
         """Write what is new. A fault of ours is logged with its traceback: it must end nothing."""
@@ -115,7 +115,8 @@ class Memory:
         self._own.state_usable(is_ok=not self._is_lost)
         self._own.state_saved(time.time())
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Leave the file; what is learned from then on is kept in memory only."""
         if self._state is not None:
             self._state.close()
             self._state = None

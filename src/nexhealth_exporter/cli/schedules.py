@@ -22,7 +22,7 @@ _HOURS = "".join(f"{hour:<6}" for hour in range(0, 24, 3))
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The words of this command apart from settings."""
-    command.add_argument("institution", help="its subdomain")
+    command.add_argument("institution", help="the subdomain of the institution")
 
 
 def schedules(settings: Settings, arguments: argparse.Namespace) -> int:

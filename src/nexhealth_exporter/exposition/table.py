@@ -35,20 +35,20 @@ _SEVERITY = (*_SYNC, "severity")
 
 _UNEXPECTED = (
     " that expected downtime does not explain, computed when scraped: the expectation added up "
-    "from the mark to now, at most 400 days back. It keeps counting while polls fail, so it alone "
-    "cannot tell silence from blindness: see nexhealth_institution_last_poll_timestamp_seconds."
-    + _CACHED
+    "from the mark to now, at most 400 days back. It keeps growing while polls fail, so on its own "
+    "it cannot tell a stopped sync from failing polls: see "
+    "nexhealth_institution_last_poll_timestamp_seconds." + _CACHED
 )
 _DEADLINE = (
-    " runs out. The sync is overdue when this is not later than "
-    "nexhealth_institution_last_poll_timestamp_seconds. Absent when it cannot run out within "
-    "400 days, for syncs that are abandoned or inactive, and critical for a direction that is not "
-    "in use." + _CACHED
+    " that could be read, or from when the sync was first seen. The sync is overdue when this is "
+    "not later than nexhealth_institution_last_poll_timestamp_seconds. Absent if the allowance "
+    "cannot run out within 400 days, for abandoned or inactive syncs, and for severity critical "
+    "of a direction that is not in use." + _CACHED
 )
 _ALLOWANCE = " that is tolerated before the sync is overdue."
 _UP = (
     " of sync_status: 1 green, 0 red, absent for any other word. "
-    "The API turns red late; the marks tell more." + _CACHED
+    "The API turns red late; prefer the timestamps." + _CACHED
 )
 
 LAST_MARK: Mapping[Operation, Family] = {
@@ -69,13 +69,13 @@ LAG: Mapping[Operation, Family] = {
     READ: Family(
         "nexhealth_sync_read_lag_seconds",
         "Age of read_status_at, computed when scraped. It grows all night: "
-        "the unexpected lag tells more." + _CACHED,
+        "prefer the unexpected lag." + _CACHED,
         _SYNC,
     ),
     WRITE: Family(
         "nexhealth_sync_write_lag_seconds",
         "Age of write_status_at, computed when scraped. It grows all night: "
-        "the unexpected lag tells more." + _CACHED,
+        "prefer the unexpected lag." + _CACHED,
         _SYNC,
     ),
 }
@@ -94,14 +94,14 @@ UNEXPECTED_LAG: Mapping[Operation, Family] = {
 DEADLINE: Mapping[Operation, Family] = {
     READ: Family(
         "nexhealth_sync_read_deadline_timestamp_seconds",
-        "When the allowance for reading, counted from the latest read_status_at that could be "
-        "read, or from when the sync was first seen," + _DEADLINE,
+        "When the allowance for reading runs out, counted from the latest read_status_at"
+        + _DEADLINE,
         _SEVERITY,
     ),
     WRITE: Family(
         "nexhealth_sync_write_deadline_timestamp_seconds",
-        "When the allowance for writing, counted from the latest write_status_at that could be "
-        "read, or from when the sync was first seen," + _DEADLINE,
+        "When the allowance for writing runs out, counted from the latest write_status_at"
+        + _DEADLINE,
         _SEVERITY,
     ),
 }
@@ -136,7 +136,7 @@ EXPECTED_DOWNTIME = Family(
 SYNC_INFO = Family(
     "nexhealth_sync_info",
     "Always 1. emr is emr.display_name of sync_status, locations the number of its locations, "
-    "expectation where the expected hours come from." + _CACHED,
+    "expectation the source of the expected hours." + _CACHED,
     (
         *_SYNC,
         "institution_id",
@@ -150,21 +150,21 @@ SYNC_INFO = Family(
 )
 INSTITUTION_INFO = Family(
     "nexhealth_institution_info",
-    "Always 1. institution_id and institution_name are id and name of institutions, group is "
-    "configured." + _CACHED,
+    "Always 1. institution_id and institution_name are id and name of institutions; group comes "
+    "from the configuration." + _CACHED,
     ("institution", "institution_id", "institution_name", "group"),
 )
 POLL_SUCCESS = Family(
     "nexhealth_institution_poll_success",
-    "1 if the latest poll of the institution succeeded. Polls keep their own interval; "
-    "a scrape makes none.",
+    "1 if the latest poll of the institution succeeded. Polls run at their own "
+    "interval; a scrape never polls.",
     _INSTITUTION,
 )
 LAST_POLL = Family(
     "nexhealth_institution_last_poll_timestamp_seconds",
-    "When the latest successful poll of the institution ended. Polls keep their own interval; in "
-    "scope fleet, an institution without syncs is asked only as often as the inventory. "
-    "A scrape makes no poll.",
+    "When the latest successful poll of the institution ended. Polls run at their own interval; in "
+    "scope fleet, an institution without syncs is polled only as often as the inventory. "
+    "A scrape never polls.",
     _INSTITUTION,
 )
 INSTITUTION_SYNCS = Family(
@@ -177,20 +177,20 @@ INSTITUTION_SYNCS = Family(
 INSTITUTIONS = Family("nexhealth_institutions", "How many institutions this process watches.")
 TIMEZONE_FALLBACK = Family(
     "nexhealth_timezone_fallback_institutions",
-    "How many institutions have a sync for which neither configuration nor tz of locations names "
-    "a usable time zone, so that the default zone serves.",
+    "Number of institutions with a sync for which neither the configuration nor tz of its "
+    "locations gives a usable time zone, so that the default zone is used.",
 )
 INCIDENT_START = Family(
     "nexhealth_fleet_incident_start_timestamp_seconds",
-    "When so many syncs of one type had fallen silent that the cause is not an office; "
+    "When so many syncs of one type had stopped that the cause is not an office; "
     "present while the incident lasts.",
     ("integration_type",),
 )
 NEXHEALTH_UP = Family(
     "nexhealth_up",
-    "1 if in the latest round a token was held and at least one call for sync_status succeeded, "
-    "or there was nothing to poll; while a round outlasts its interval, in the latest interval. "
-    "Rounds keep their own interval; a scrape makes no call.",
+    "1 if in the latest round the exporter held a token and at least one call for sync_status "
+    "succeeded, or there was nothing to poll; while a round lasts longer than its interval, in the "
+    "latest interval. Rounds run at their own interval; a scrape makes no call.",
 )
 ROUND_DURATION = Family(
     "nexhealth_poll_round_duration_seconds", "How long the latest complete round of polls took."
@@ -201,7 +201,7 @@ LAST_ROUND = Family(
 )
 
 POLL_INTERVAL = Family(
-    "nexhealth_poll_interval_seconds", "The interval between rounds that is really kept."
+    "nexhealth_poll_interval_seconds", "The interval between rounds that is actually kept."
 )
 POLL_FAILURES = Family(
     "nexhealth_poll_failures_total",
@@ -211,8 +211,8 @@ POLL_FAILURES = Family(
 )
 ENTRIES_REJECTED = Family(
     "nexhealth_entries_rejected_total",
-    "Entries of the API's answers that were left out, unreadable or too many; the log tells where "
-    "and why: entries of an answer were rejected.",
+    "Entries of the API's answers that were dropped as unreadable or too many; for where and why, "
+    "see the log message: entries of an answer were rejected.",
     kind=Kind.COUNTER,
 )
 API_REQUESTS = Family(
@@ -224,7 +224,7 @@ API_REQUESTS = Family(
 )
 API_DURATION = Family(
     "nexhealth_api_request_duration_seconds",
-    "How long HTTP calls to the API took, waits for the rate limiter left out.",
+    "How long HTTP calls to the API took, without waits for the rate limiter.",
     ("endpoint",),
     Kind.HISTOGRAM,
 )
@@ -238,26 +238,28 @@ CALLS_PROJECTED = Family(
 )
 CALLS_BUDGET = Family(
     "nexhealth_api_calls_budget",
-    "API calls in 30 days that may be spent; absent when unlimited.",
+    "Budget of API calls in 30 days; absent if unlimited.",
 )
 TOKEN_EXPIRY = Family(
     "nexhealth_api_token_expiry_timestamp_seconds",
-    "When the token at hand expires: exp of the JWT that authenticates gave.",
+    "When the current token expires: exp of the JWT from authenticates.",
 )
 SHARD_INFO = Family(
     "nexhealth_shard_info",
-    "Always 1. Which of how many shards this process is.",
+    "Always 1. The number of this shard, and how many shards there are.",
     ("shard", "shards"),
 )
 STATE_OK = Family(
-    "nexhealth_state_ok", "1 while the learned state can be read and written; absent without one."
+    "nexhealth_state_ok",
+    "1 while the learned state can be read and written; absent without a state file.",
 )
 STATE_SAVED = Family(
     "nexhealth_state_last_save_timestamp_seconds", "When the learned state was last saved."
 )
 RELOAD_OK = Family(
     "nexhealth_config_last_reload_successful",
-    "1 if the latest reading of the configuration succeeded; on 0 the one before stays in force.",
+    "1 if the configuration was read successfully the last time; on 0, the one before stays in "
+    "force.",
 )
 RELOADED = Family(
     "nexhealth_config_last_reload_success_timestamp_seconds",

@@ -17,7 +17,7 @@ _MOST_DAYS = 14
 
 _TRY = {
     IntegrationType.SERVER: (
-        "See that the office's server is on and that NexHealth's services are still installed."
+        "Check that the office's server is on and that NexHealth's services are still installed."
     ),
     IntegrationType.CLOUD: (
         "Ask the office to log in to the Chrome extension and the health record system."
@@ -25,7 +25,7 @@ _TRY = {
     IntegrationType.UNKNOWN: "Find out where its system runs, then see the likely causes.",
 }
 _STEPS = {
-    Condition.LATE: "Nothing yet. If the silence goes on, a ticket follows.",
+    Condition.LATE: "Nothing yet. If it stays silent, a ticket follows.",
     Condition.NO_SYNC: "Ask NexHealth to install a sync, or exclude this institution.",
     Condition.FRESH: "Nothing to do.",
     Condition.RESTING: "Nothing to do.",
@@ -38,11 +38,12 @@ def next_step(row: Row) -> str:
     """What somebody who looks at this row should do now."""
     if row.is_held_back:
         return (
-            "Nothing for this office alone: a fleet incident is under way. See NexHealth's status."
+            "Nothing for this office alone: a fleet incident is under way. "
+            "Check NexHealth's status."
         )
     if row.condition is Condition.UNKNOWN:
         if row.is_blind:
-            return "See why polls fail: the exporter's log names the reason."
+            return "Find out why polls fail: the exporter's log names the reason."
         if row.sync is None:
             return "Wait for the next round of polls."
         return "Wait for its first sync; if none comes, ask NexHealth whether it is set up."
@@ -55,7 +56,7 @@ def _against_silence(row: Row, sync: SyncStanding) -> str:
     if (working := still_working(row)) is not None:
         stopped = " and ".join(DOING[operation] for operation in row.overdue_operations)
         return (
-            f"{DOING[working].capitalize()} still works, so the office is reached: "
+            f"{DOING[working].capitalize()} still works, so the connection to the office is fine: "
             f"ask NexHealth why {stopped} stopped."
         )
     if looks_closed(row):
@@ -65,7 +66,8 @@ def _against_silence(row: Row, sync: SyncStanding) -> str:
     rest = stretch(sync.expectation, row.now)
     if rest.is_open or rest.end is None:
         return ask
-    return f"It rests until {when(rest.end, sync.expectation.timezone, row.now)}: call then. {ask}"
+    opening = when(rest.end, sync.expectation.timezone, row.now)
+    return f"It is resting until {opening}: call then. {ask}"
 
 
 def still_working(row: Row) -> Operation | None:

@@ -201,11 +201,11 @@ def _rest(row: Row, sync: SyncStanding) -> str:
 
 def _abandoned(row: Row, sync: SyncStanding) -> str:
     oldest = max(judgement.basis.anchor for judgement in sync.judgements)
-    return f"Abandoned: silent for {duration(row.now - oldest)}, so it is not judged any more."
+    return f"Abandoned: silent for {duration(row.now - oldest)}, so it is no longer evaluated."
 
 
 def _inactive(_row: Row, _sync: SyncStanding) -> str:
-    return "Inactive: none of its locations is in use, so it is not judged."
+    return "Inactive: none of its locations is in use, so it is not evaluated."
 
 
 def _at(instant: float, zone: str, now: float) -> str:

@@ -70,49 +70,50 @@ class Settings(BaseSettings):
     )
 
     api_key: Annotated[SecretStr | None, BeforeValidator(values.key)] = _set(
-        None, "KEY", "The key of the NexHealth API. It, or its file, is all that `serve` requires."
+        None, "KEY", "The key of the NexHealth API. `serve` requires only this, or its file."
     )
     api_key_file: File | None = _set(
         None,
         "FILE",
-        "A file that holds the key instead; it is read again when it changes.",
+        "A file that contains the key instead; it is read again when it changes.",
     )
-    api_url: Url = _set("https://nexhealth.info", "URL", "Where the NexHealth API is.")
+    api_url: Url = _set("https://nexhealth.info", "URL", "The URL of the NexHealth API.")
     api_version: Annotated[str, BeforeValidator(values.header_word)] = _set(
         "v3.0.0", "VERSION", "The API's version, sent as `Nex-Api-Version`."
     )
     api_timeout_seconds: Seconds = _set(
         10.0,
         "SECONDS",
-        "Limits connecting, each silence while reading, and the whole of a call for one "
-        "institution; not the whole of a large answer.",
+        "Time limit for connecting, for each pause while reading, and for a whole call for one "
+        "institution. It does not limit the whole of a large answer.",
     )
-    api_max_concurrency: Positive = _set(50, "N", "How many calls may be under way at once.")
+    api_max_concurrency: Positive = _set(50, "N", "The maximum number of concurrent calls.")
     api_requests_per_second: Positive = _set(
         50,
         "N",
-        "The most calls in any second, for all shards together: half of what NexHealth allows, "
-        "because your own product uses the same key.",
+        "The maximum number of calls in any second, for all shards together. The default is half "
+        "of what NexHealth allows, because your own product uses the same key.",
     )
     api_requests_per_minute: Positive = _set(
-        1000, "N", "The most calls in any minute, for all shards together."
+        1000, "N", "The maximum number of calls in any minute, for all shards together."
     )
     api_calls_budget: Count = _set(
         30000,
         "N",
-        "How many calls in 30 days are to be spent at most; 0 is unlimited. The default is what "
-        "is reported to be free.",
+        "The maximum number of calls in 30 days; 0 is unlimited. The default is what is reported "
+        "to be free.",
     )
     poll_scope: Annotated[Scope, BeforeValidator(values.lowered)] = _set(
         Scope.AUTO,
         "SCOPE",
-        "`institution`: one call for each institution. `fleet`: one call for all of them. "
-        "`auto`: `institution` while that fits the budget, else `fleet`.",
+        "`institution`: one call per institution. `fleet`: one call for all of them. `auto`: "
+        "`institution` while that fits the budget, else `fleet`.",
     )
     poll_interval_seconds: Seconds = _set(
         300.0,
         "SECONDS",
-        "How often every institution is polled. If a round cannot fit, the interval stretches.",
+        "How often every institution is polled. If a round does not fit, the interval is "
+        "stretched.",
     )
     inventory_interval_seconds: Seconds = _set(
         3600.0,
@@ -122,41 +123,41 @@ class Settings(BaseSettings):
     stale_after_seconds: Seconds = Field(
         default_factory=lambda given: _three_intervals_or(DAY, given),
         description="How long the last known answer is served while polls fail, so that an outage "
-        "of the API does not resolve open pages. At least 3 poll intervals; if these are "
-        "longer, that is the default.",
+        "of the API does not resolve open pages. At least 3 poll intervals, which is also the "
+        "default if that is longer.",
         json_schema_extra={"metavar": "SECONDS"},
     )
     abandoned_after_seconds: Seconds = _set(
         30 * DAY,
         "SECONDS",
-        "A sync whose marks are both older than this is taken for abandoned and not judged.",
+        "A sync whose marks are both older than this counts as abandoned and is not evaluated.",
     )
     include: Pattern | None = _set(
-        None, "REGEX", "Only institutions whose whole subdomain matches are watched."
+        None, "REGEX", "Watch only institutions whose whole subdomain matches."
     )
     exclude: Pattern | None = _set(
-        None, "REGEX", "Institutions whose whole subdomain matches are not watched."
+        None, "REGEX", "Do not watch institutions whose whole subdomain matches."
     )
     default_timezone: Annotated[str, BeforeValidator(values.timezone)] = _set(
-        "America/New_York", "ZONE", "The time zone of an office that has no usable one of its own."
+        "America/New_York", "ZONE", "The time zone of an office without a usable one of its own."
     )
     default_country: Annotated[str, BeforeValidator(values.country)] = _set(
-        "US", "CODE", "The country of an office that names none, for its holidays."
+        "US", "CODE", "The country, for holidays, of an office that has none."
     )
     shard: Count = _set(
-        0, "N", "Which part of the institutions this process watches, counted from 0."
+        0, "N", "The part of the institutions that this process watches, counted from 0."
     )
-    shards: Positive = _set(1, "N", "Into how many parts the institutions are divided.")
+    shards: Positive = _set(1, "N", "The number of parts into which the institutions are divided.")
     state_file: File | None = _set(
         None,
         "FILE",
-        "The SQLite database for what is learned and for the last answers. Without it, "
-        "both are kept in memory only.",
+        "The SQLite database for learned state and for the last answers. Without it, both are "
+        "kept only in memory.",
     )
     prometheus_url: UrlWithCredentials | None = Field(
         None,
-        description="A Prometheus to learn from at start if the state is empty. An address with a "
-        "password can be set by variable only.",
+        description="A Prometheus to learn from at startup if the state is empty. A URL with a "
+        "password can be set only by environment variable.",
         json_schema_extra={"metavar": "URL"},
         repr=False,
     )
@@ -169,10 +170,10 @@ class Settings(BaseSettings):
     listen_address: Annotated[ListenAddress, BeforeValidator(values.listen_address)] = _set(
         ListenAddress("0.0.0.0", 10639),  # noqa: S104 - a container is reached from outside
         "HOST:PORT",
-        "Where pages and metrics are served. Port 0 takes any that is free.",
+        "The address at which pages and metrics are served. Port 0 takes any free port.",
     )
     external_url: Url | None = _set(
-        None, "URL", "The address by which people reach this exporter, for links."
+        None, "URL", "The URL at which people reach this exporter, used for links."
     )
     log_level: Annotated[LogLevel, BeforeValidator(values.lowered)] = _set(
         LogLevel.INFO, "LEVEL", "`debug`, `info`, `warning` or `error`."
@@ -183,8 +184,8 @@ class Settings(BaseSettings):
     exposition: Annotated[Exposition, BeforeValidator(values.lowered)] = _set(
         Exposition.FAST,
         "WAY",
-        "`fast`, or `reference`: the same samples written one by one by prometheus-client, to "
-        "find where a doubtful one comes from. That is slow: only for diagnosis.",
+        "`fast`, or `reference`: prometheus-client writes the same samples one by one, to find "
+        "the source of a doubtful one. Slow; only for diagnosis.",
     )
 
     @classmethod

@@ -15,7 +15,7 @@ def default_text(field: FieldInfo) -> str:
 
 def markdown_table() -> str:
     """Every setting with its variable, flag, default and meaning, as a Markdown table."""
-    rows = ["| variable | flag | default | meaning |", "| --- | --- | --- | --- |"]
+    rows = ["| Variable | Flag | Default | Meaning |", "| --- | --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         shown = "" if is_secret(field) else f"`{flag(name)}`"
         default = default_text(field)

@@ -32,14 +32,14 @@ CONDITIONS = {
 
 MEANINGS = {
     Condition.OVERDUE_CRITICAL: "pages somebody",
-    Condition.OVERDUE_WARNING: "makes a ticket",
+    Condition.OVERDUE_WARNING: "opens a ticket",
     Condition.LATE: "silent, still tolerated",
     Condition.FRESH: "refreshing",
     Condition.RESTING: "silent as expected",
     Condition.UNKNOWN: "not known when they last moved",
     Condition.NO_SYNC: "nothing is installed there yet",
-    Condition.ABANDONED: "silent for so long that they are not judged",
-    Condition.INACTIVE: "no location in use, not judged",
+    Condition.ABANDONED: "silent for so long that they are not evaluated",
+    Condition.INACTIVE: "no location in use, not evaluated",
 }
 
 MAIN_CONDITIONS = (
