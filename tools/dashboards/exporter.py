@@ -195,8 +195,8 @@ def _blind() -> Json:
 def _scrapes() -> Json:
     return lines(
         "Scrapes",
-        "How long Prometheus takes to read the page. Above half the scrape timeout: raise the "
-        "timeout, or shard.",
+        "How long Prometheus takes to read the page. Above half the scrape timeout: raise "
+        "the timeout. Shards make each page smaller.",
         [query(ours(f"scrape_duration_seconds{{{q.SCOPE}}}"), "{{instance}}")],
         unit="s",
         defaults={"min": 0},
@@ -224,7 +224,8 @@ def _process() -> list[tuple[int, Json]]:
     )
     cpu = lines(
         "CPU",
-        "Cores in use. Near 1 the process is saturated and pages come late: shard.",
+        "Cores in use. Above 0.5 for long is not normal at any fleet size: look for a client that "
+        "asks for the page or the API without pause.",
         [query(ours(f"rate(process_cpu_seconds_total{{{q.SCOPE}}}{PER})"), "{{instance}}")],
         unit="short",
         defaults={"min": 0},
