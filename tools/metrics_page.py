@@ -22,6 +22,20 @@ HEAD = """\
   whole milliseconds.
 - A value that is not known has no sample: never 0, never NaN.
 - `name[]` limits the response to the named metrics, as in `/metrics?name[]=nexhealth_up`.
+
+## How many series
+
+A sync has 18 series, and one more while it rests. An institution has 4. The fleet and the process
+have about a hundred. Prometheus scrapes 10,000 syncs in a fifth of a second
+([figures](performance.md)), so you do not need to raise the scrape timeout.
+
+If that is too many, leave out institutions (`EXCLUDE`, `monitored: false`), or drop the series that
+no rule and no alert text reads with `metric_relabel_configs`:
+
+```text
+nexhealth_sync_read_lag_seconds nexhealth_sync_write_lag_seconds
+nexhealth_sync_read_up nexhealth_sync_write_up
+```
 """
 
 TAIL = """

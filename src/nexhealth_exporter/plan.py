@@ -17,7 +17,11 @@ _PLANNED_SHARE = 0.95
 """Share of the budget that plans may spend; the rest is a reserve for bursts of retries."""
 
 _LEAST_RESERVE = 5.0
-"""The reserve is at least so many calls, of a small budget too."""
+"""The reserve is at least so many calls, of a small budget too.
+
+Spending keeps to it. A plan for fewer than a hundred calls in which some institutions are polled
+alone may project a few more: rarer rounds would not make up for the cost of turns and tokens.
+"""
 
 _LEAST_PLANNED_SHARE = 0.25
 """Share that plans may spend of any budget, however small: otherwise nothing would be polled."""

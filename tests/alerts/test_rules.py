@@ -111,6 +111,19 @@ def test_the_alert_waits_where_a_lost_scrape_would_matter(rule: dict[str, str]) 
     assert not per_sync or rule["keep_firing_for"] == "15m"
 
 
+def test_what_may_be_dropped_is_read_by_no_rule_and_no_text() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    offered = page.partition("```text\n")[2].partition("```")[0].split()
+    whole = "".join(path.read_text() for path in RULE_FILES)
+
+    assert len(offered) == 4
+    for name in offered:
+        for asked in (name, name.replace("_read_", "_%s_").replace("_write_", "_%s_")):
+            assert not re.search(rf"\b{re.escape(asked)}\b", whole), asked
+        either = re.sub("_(read|write)_", "_(read|write)_", name)
+        assert either not in whole
+
+
 def test_recordings_are_named_by_level_metric_and_operation() -> None:
     recorded = [rule["record"] for rule in rules() if "record" in rule]
 

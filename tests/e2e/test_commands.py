@@ -138,6 +138,15 @@ async def test_the_demo_tells_an_address_that_can_be_opened(tmp_path: Path, host
     assert "in use" not in demo.said
 
 
+async def test_an_address_is_tried_before_a_large_fleet_is_simulated() -> None:
+    flags = ("--institutions", "100000", "--host", "192.0.2.1")
+    code, said = await finished("simulate", *flags, seconds=12)
+
+    assert code == 1
+    assert "--port: cannot listen on 192.0.2.1:10640: " in said
+    assert "Traceback" not in said
+
+
 async def test_the_demo_takes_another_port_only_where_its_own_is_in_use(tmp_path: Path) -> None:
     # Nobody's address, told before anything is made: weeks of it would be in the folder.
     history = tmp_path / "history"
@@ -329,19 +338,23 @@ async def test_settings_that_leave_nobody_to_watch_are_told() -> None:
         shard = next(n for n in range(9) if n not in {shard_of(f"office-{o}", 9) for o in (1, 2)})
         env = settings(simulator, SHARDS="9", SHARD=str(shard))
         empty_shard, _ = await finished("check", env=env)
+        _, by_shard = await finished("status", env=env)
 
-    assert (code, "NOBODY is watched" in said) == (1, True), said
+    assert (code, "NOBODY is watched: INCLUDE, EXCLUDE or" in said) == (1, True), said
     assert empty_shard == 0
+    assert "all of the key's are left out or belong to other shards" in by_shard
 
 
 async def test_a_key_that_sees_nobody_is_told() -> None:
     async with Simulator([]) as simulator:
         env = settings(simulator, LISTEN_ADDRESS="127.0.0.1:0")
+        checked, found = await finished("check", env=env)
         code, said = await finished("status", env=env)
         async with running(*PROGRAM, env=env) as exporter:
             await until(lambda: "round ended" in exporter.said, why=exporter.said)
             assert await exporter.stop() == 0
 
+    assert (checked, "NOBODY is watched: the key sees no institution" in found) == (1, True), found
     assert (code, "0 syncs, 0 overdue" in said) == (0, True), said
     for text in (said, exporter.said):
         assert "no institution is watched: the key sees none" in text

@@ -1,6 +1,7 @@
 """A restart while NexHealth does not answer."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,18 @@ KEPT = re.compile(
 """What does not depend on the instant."""
 
 
-async def test_who_is_overdue_stays_so_over_a_restart_while_the_api_is_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("told", "by", "code"),
+    [
+        ("nexhealth_up 1", signal.SIGTERM, 0),
+        # Saved as soon as the first round is over: what kills within the minute may do so again.
+        (r"nexhealth_state_last_save_timestamp_seconds \S+", signal.SIGKILL, -signal.SIGKILL),
+    ],
+    ids=["stopped", "killed"],
+)
+async def test_who_is_overdue_stays_so_over_a_restart_while_the_api_is_down(
+    tmp_path: Path, told: str, by: signal.Signals, code: int
+) -> None:
     port = free_port()
     env = {
         "NEXHEALTH_EXPORTER_LISTEN_ADDRESS": f"127.0.0.1:{port}",
@@ -35,8 +47,8 @@ async def test_who_is_overdue_stays_so_over_a_restart_while_the_api_is_down(tmp_
         env["NEXHEALTH_EXPORTER_API_URL"] = simulator.url
         env["NEXHEALTH_EXPORTER_API_KEY"] = simulator.api_key
         async with running(*PROGRAM, env=env) as exporter:
-            before = await until(lambda: page("nexhealth_up 1"), why=exporter.said)
-            assert await exporter.stop() == 0
+            before = await until(lambda: page(told), why=exporter.said)
+            assert await exporter.stop(by) == code
 
     async with running(*PROGRAM, env=env) as exporter:
         after = await until(lambda: page("nexhealth_up 0"), why=exporter.said)

@@ -15,6 +15,7 @@ import pytest
 from nexhealth_exporter import rules
 from nexhealth_exporter.cli import main
 from nexhealth_exporter.model import Institution, IntegrationType, Severity, Source
+from nexhealth_exporter.plan import shard_of
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.state import StateFile
 from tests.e2e.processes import PROGRAM, binary, free_port, get, prometheus, running, until
@@ -188,6 +189,33 @@ def test_older_observations_do_not_undo_what_is_known_from_later_on(
         f"0 of 0 syncs have a pattern now; {state} keeps them.",
         "1 more were last seen too long ago to be kept.",
     ]
+
+
+def test_a_shard_that_takes_others_over_learns_them_beside_its_own(
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen, state = tmp_path / "seen.jsonl", str(tmp_path / "state.db")
+    told = {"sync": "Main", "emr_type": "onprem", "timezone": "UTC"}
+    offices = [f"office-{number}" for number in range(8)]
+    own = [name for name in offices if shard_of(name, 2) == 0]
+    seen.write_text(
+        "\n".join(
+            json.dumps({**told, "institution": name, "at": iso(at), "read_at": iso(mark)})
+            for at, mark in days_of_work(recently - 30 * DAY, 42)
+            for name in offices
+        )
+    )
+
+    def learned(shards: int) -> str:
+        words = ["learn", "--observations", str(seen), "--state-file", state]
+        assert main([*words, "--shard", "0", "--shards", str(shards)]) == 0
+        return capsys.readouterr().out
+
+    assert 0 < len(own) < len(offices)
+    assert f"{len(own)} of {len(own)} syncs have a pattern" in learned(2)
+    assert "8 of 8 syncs have a pattern" in learned(1)
+    with closing(StateFile(Path(state))) as opened:
+        assert set(opened.fleet().remembered) == set(offices)
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,11 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
 
 
 def _left_over(settings: Settings, rules: Rules, inventory: Inventory) -> int:
-    """0, or 1 after a sentence if there are institutions and no shard would watch any."""
-    is_let_pass = (settings.watches(i.subdomain) and rules.monitored(i) for i in inventory)
-    if not inventory or any(is_let_pass):
+    """0, or 1 after a sentence if no shard would watch any institution."""
+    if any(settings.watches(i.subdomain) and rules.monitored(i) for i in inventory):
         return 0
-    print("  NOBODY is watched: INCLUDE, EXCLUDE or `monitored: false` leave out all of them")
+    causes = "INCLUDE, EXCLUDE or `monitored: false` leave out all of them"
+    print(f"  NOBODY is watched: {causes if inventory else 'the key sees no institution'}")
     return 1
 
 

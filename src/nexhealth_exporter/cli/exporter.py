@@ -168,8 +168,8 @@ class Exporter:
             await self.poller.round_ended()
 
     async def save_learned(self) -> None:
-        """Save what is learned, once a minute and at the end. Never ends."""
-        await self._persistence.keep(lambda: self.poller.latest)
+        """Save what is learned: after the first round, every minute, and at the end. Never ends."""
+        await self._persistence.keep(lambda: self.poller.latest, self.poller.round_ended)
 
     async def learn_from_history(self) -> None:
         """Learn from a Prometheus, if one is set and nothing has been learned yet. Never ends."""

@@ -1,9 +1,14 @@
-"""What an exporter has learned: read at start, saved once a minute and at the end."""
+"""What an exporter has learned: read at start, saved once a minute and at the end.
+
+The first time already when the first round is over: whatever kills within a minute, as where there
+is too little memory, may do so again and again.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,12 +83,17 @@ class Persistence:
         answers, self._answers = self._answers, []
         return found, answers
 
-    async def keep(self, latest: Callable[[], Fleet]) -> None:
+    async def keep(
+        self, latest: Callable[[], Fleet], first_round: Callable[[], Awaitable[None]]
+    ) -> None:
         """Save until cancelled, and once more then."""
         try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_SECONDS):
+                    await first_round()
             while True:
-                await asyncio.sleep(SAVE_SECONDS)
                 await asyncio.to_thread(self.save, latest())
+                await asyncio.sleep(SAVE_SECONDS)
         finally:
             # The last word: nothing else runs any more, so the loop may wait for it.
             self.save(latest())

@@ -189,8 +189,8 @@ INCIDENT_START = Family(
 NEXHEALTH_UP = Family(
     "nexhealth_up",
     "1 if in the latest round the exporter held a token and at least one call for sync_status "
-    "succeeded, or there was nothing to poll. Rounds run at their own interval; a scrape makes no "
-    "call.",
+    "succeeded, or there was nothing to poll; while a round lasts longer than its interval, in the "
+    "latest interval. Rounds run at their own interval; a scrape makes no call.",
 )
 ROUND_DURATION = Family(
     "nexhealth_poll_round_duration_seconds", "How long the latest complete round of polls took."

@@ -40,16 +40,17 @@ async def guarded(asking: Awaitable[_T], **facts: str) -> _T:
         raise OtherFailure(f"A fault of the exporter: {type(error).__name__}.") from error
 
 
-class Failures:
-    """How many polls of a round failed, by reason."""
+class Tally:
+    """How many questions of a round were answered, and how many failed, by reason."""
 
     def __init__(self, meter: Meter) -> None:
-        self.counts: Counter[str] = Counter()
+        self.answered = 0
+        self.failed: Counter[str] = Counter()
         self._meter = meter
 
     def add(self, error: PollError) -> None:
         """A poll failed."""
-        self.counts[error.reason] += 1
+        self.failed[error.reason] += 1
         self._meter.poll_failed(error.reason)
 
 
@@ -73,9 +74,7 @@ class Asking:
         self._concurrency = concurrency
         self._clock = clock
 
-    async def each(
-        self, institutions: Sequence[Institution], spread: float, failures: Failures
-    ) -> Found:
+    async def each(self, institutions: Sequence[Institution], spread: float, tally: Tally) -> Found:
         """Poll each of them, evenly over `spread` seconds. A wake-up breaks it off."""
         began = now()
         gap = spread / max(len(institutions), 1)
@@ -89,7 +88,7 @@ class Asking:
                 if self._rest.is_woken:
                     return
                 with self._budget.asking():
-                    found[institution.subdomain] = await self._ask(institution, failures)
+                    found[institution.subdomain] = await self._ask(institution, tally)
                 # Those that still wait may wait as long again: a pause for each of them.
                 self._rest.alive(self._api.patience)
 
@@ -98,19 +97,20 @@ class Asking:
                 group.create_task(work())
         return found
 
-    async def _ask(self, institution: Institution, failures: Failures) -> tuple[Sync, ...] | None:
+    async def _ask(self, institution: Institution, tally: Tally) -> tuple[Sync, ...] | None:
         subdomain = institution.subdomain
         self._rest.alive(self._api.patience)
         try:
             syncs = await guarded(self._api.syncs(institution), institution=subdomain)
         except PollError as error:
             logger.debug("poll failed", extra={"institution": subdomain, **why(error)})
-            self._did_not_answer(subdomain, error, failures)
+            self._did_not_answer(subdomain, error, tally)
         else:
+            tally.answered += 1
             self._latest.record(Poll(subdomain, self._clock(), syncs))
             return syncs
         return None
 
-    def _did_not_answer(self, subdomain: str, error: PollError, failures: Failures) -> None:
-        failures.add(error)
+    def _did_not_answer(self, subdomain: str, error: PollError, tally: Tally) -> None:
+        tally.add(error)
         self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))

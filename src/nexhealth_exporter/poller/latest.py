@@ -9,6 +9,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
+from msgspec.structs import replace as altered
+
 from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Answer, Institution, Inventory, Poll
@@ -130,6 +132,11 @@ class Latest:
         """A round is over."""
         self._look_for_incidents(finished.ended_at)
         self.fleet = self.fleet.after_round(finished)
+
+    def lasts(self, so_far: Round) -> None:
+        """A round is not over yet; of the latest that is, everything stays but `is_up`."""
+        before = self.fleet.round or so_far
+        self.fleet = self.fleet.after_round(altered(before, is_up=so_far.is_up))
 
     def record(self, poll: Poll) -> None:
         """Apply one poll to the fleet."""

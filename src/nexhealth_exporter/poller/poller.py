@@ -179,7 +179,8 @@ class Poller:
         self._inventory = inventory
         mine = {i.subdomain: i for i in inventory if self._watches(i)}
         if not mine:
-            cause = "all of the key's are left out" if inventory else "the key sees none"
+            others = "all of the key's are left out or belong to other shards"
+            cause = others if inventory else "the key sees none"
             facts = {"institutions": len(inventory)}
             logger.warning("no institution is watched: %s", cause, extra=facts)
         self._latest.watch(Inventory(mine))

@@ -1,5 +1,6 @@
 """One round: whom to ask, in which scope."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
@@ -7,7 +8,7 @@ from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.plan import Plan, Scope
-from nexhealth_exporter.poller.asking import Asking, Failures, guarded, why
+from nexhealth_exporter.poller.asking import Asking, Tally, guarded, why
 from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.left_out import LeftOut
@@ -18,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 FLEET_REFUSED = frozenset({400, 403, 404})
 """Answers to the fleet call that say: ask by institution. Anything else may pass."""
+
+_LONG = 60.0
+"""Seconds; of a round that is over sooner nothing is told before."""
 
 
 class Rounds:
@@ -51,20 +55,37 @@ class Rounds:
     async def poll(self, made: Plan, spread: float) -> None:
         """One round by this plan, spread over so many seconds."""
         began = now()
-        failures = Failures(self._meter)
+        tally = Tally(self._meter)
         watched = {s.institution.subdomain: s.institution for s in self._latest.fleet}
-        if made.scope is Scope.FLEET:
-            is_answered = await self._by_fleet(watched, made, spread, failures)
-        else:
-            is_answered = await self._by_institution(watched, spread, failures)
+        telling = asyncio.create_task(self._tell_meanwhile(tally, made.interval))
+        try:
+            if made.scope is Scope.FLEET:
+                await self._by_fleet(watched, made, spread, tally)
+            else:
+                await self._asking.each(list(watched.values()), spread, tally)
+        finally:
+            telling.cancel()
         is_idle = not self._latest.fleet.standings
-        ended = Round(
-            ended_at=self._clock(),
-            duration=now() - began,
-            is_up=self._api.held_token and (is_answered or is_idle),
-        )
+        ended = self._round(now() - began, is_up=tally.answered > 0 or is_idle)
         self._latest.ended(ended)
-        _log(ended, len(self._latest.fleet.standings), failures)
+        _log(ended, len(self._latest.fleet.standings), tally)
+
+    async def _tell_meanwhile(self, tally: Tally, interval: float) -> None:
+        """After each interval that the round lasts, tell whether the API could be used in it.
+
+        A 429 may ask for minutes, and so may each of the next ones: such a round takes hours.
+        Where nothing was asked, as when the budget is spent, nothing new is known. Never ends.
+        """
+        began = now()
+        while True:
+            answered, failed = tally.answered, tally.failed.total()
+            await asyncio.sleep(max(interval, _LONG))
+            is_answered = tally.answered > answered
+            if is_answered or tally.failed.total() > failed:
+                self._latest.lasts(self._round(now() - began, is_up=is_answered))
+
+    def _round(self, duration: float, *, is_up: bool) -> Round:
+        return Round(self._clock(), duration, is_up=is_up and self._api.held_token)
 
     async def try_fleet_again(self, inventory: Inventory) -> bool:
         """Ask for the fleet once, whether it answers: the key may have been given the call since.
@@ -74,7 +95,7 @@ class Rounds:
         try:
             await self._ask_fleet(inventory)
         except PollError as error:
-            Failures(self._meter).add(error)
+            Tally(self._meter).add(error)
             self.is_fleet_refused = error.status in FLEET_REFUSED
             logger.warning("fleet call fails again", extra=why(error))
             return False
@@ -82,16 +103,18 @@ class Rounds:
         return True
 
     async def _by_fleet(
-        self, watched: Mapping[str, Institution], made: Plan, spread: float, failures: Failures
-    ) -> bool:
-        """One call for all, then those alone that its answer leaves out; whether any succeeded."""
+        self, watched: Mapping[str, Institution], made: Plan, spread: float, tally: Tally
+    ) -> None:
+        """One call for all, then those alone that its answer leaves out."""
         try:
             answer = await self._ask_fleet(Inventory(watched))
             at = self._clock()
             polls = (Poll(s, at, syncs) for s, syncs in answer.items())
             await guarded(self._latest.record_all(polls))
         except PollError as error:
-            return await self._without_fleet(error, watched, spread, failures)
+            await self._without_fleet(error, watched, spread, tally)
+            return
+        tally.answered += 1
         left_out = {s: i for s, i in watched.items() if s not in answer}
         del answer, polls  # megabytes, and those that are left out may take the whole interval
         self.left_out.keep(left_out)
@@ -100,9 +123,8 @@ class Rounds:
         # Known to have none: the fleet's answer confirms it.
         confirmed = [s for s in left_out.keys() - set(due) if self.left_out.is_known_empty(s)]
         await self._latest.record_all(Poll(subdomain, at, ()) for subdomain in confirmed)
-        found = await self._asking.each([left_out[s] for s in due], spread, failures)
+        found = await self._asking.each([left_out[s] for s in due], spread, tally)
         self.left_out.asked(found)
-        return True
 
     async def _ask_fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
         await self._budget.turn()
@@ -115,13 +137,14 @@ class Rounds:
         error: PollError,
         watched: Mapping[str, Institution],
         spread: float,
-        failures: Failures,
-    ) -> bool:
-        failures.add(error)
+        tally: Tally,
+    ) -> None:
+        tally.add(error)
         if error.status in FLEET_REFUSED:
             self.is_fleet_refused = True
             logger.warning("fleet call refused, polling by institution", extra=why(error))
-            return await self._by_institution(watched, spread, failures)
+            await self._asking.each(list(watched.values()), spread, tally)
+            return
         logger.warning("fleet call failed, going on with what is known", extra=why(error))
         at = self._clock()
         alone = {s: i for s, i in watched.items() if self.left_out.has_syncs(s)}
@@ -130,23 +153,16 @@ class Rounds:
             for subdomain in watched
             if subdomain not in alone
         )
-        return await self._by_institution(alone, spread, failures)
-
-    async def _by_institution(
-        self, asked: Mapping[str, Institution], spread: float, failures: Failures
-    ) -> bool:
-        """One call for each; whether any succeeded."""
-        found = await self._asking.each(list(asked.values()), spread, failures)
-        return any(syncs is not None for syncs in found.values())
+        await self._asking.each(list(alone.values()), spread, tally)
 
 
-def _log(ended: Round, institutions: int, failures: Failures) -> None:
+def _log(ended: Round, institutions: int, tally: Tally) -> None:
     facts = {
         "institutions": institutions,
         "seconds": round(ended.duration, 3),
-        **{f"failed_{reason}": count for reason, count in failures.counts.items()},
+        **{f"failed_{reason}": count for reason, count in tally.failed.items()},
     }
-    if failures.counts:
+    if tally.failed:
         logger.warning("round ended with failures", extra=facts)
     else:
         logger.info("round ended", extra=facts)
