@@ -5,7 +5,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from nexhealth_exporter import __version__, logs, webconfig
@@ -131,12 +131,19 @@ class Exporter:
         web_seen = _of_web(web, seen)
         if web_seen == self._web_seen:
             web = self.files.web  # the users already let in need not be checked anew
-        before, self.files, self._web_seen = self.files.web, Files(rules, web), web_seen
+        before, seen_before = self.files.web, self._web_seen
+        self.files, self._web_seen = Files(rules, web), web_seen
         self.poller.reload(policy, is_watched)
         if web is not before:
-            if web.tls is not None or before.tls is not None:
+            # A restart refuses connections for a moment; users and headers do not need one.
+            if self._tls(web, web_seen) != self._tls(before, seen_before):
                 self._tls_changed.set()
             warn_of_open_port(self._settings, web)
+
+    def _tls(self, web: WebConfig, seen: Fingerprint) -> tuple[Mapping[str, object], Fingerprint]:
+        """The TLS options, and the fingerprint of the certificates, keys and authorities."""
+        certificates = {p: d for p, d in seen.items() if p != self._settings.web_config_file}
+        return web.tls_options, certificates
 
     async def follow_files(self) -> None:
         """Reload whenever the content of a file has changed. Never ends."""

@@ -10,9 +10,13 @@ from nexhealth_exporter.webconfig.users import Users
 
 @dataclass(frozen=True)
 class WebConfig:
-    """How to serve. `tls` None is plain HTTP; `files` are the files that it was read from."""
+    """How to serve. `tls` None is plain HTTP; `files` are the files that it was read from.
+
+    `tls_options` are those under `tls_server_config`, by name; empty for plain HTTP.
+    """
 
     tls: ssl.SSLContext | None = None
+    tls_options: Mapping[str, object] = field(default_factory=dict)
     users: Users = field(default_factory=lambda: Users({}))
     headers: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()

@@ -19,6 +19,7 @@ def read(path: Path) -> WebConfig:
     tls = file.tls_server_config
     return WebConfig(
         tls=_context(tls, path.parent, document) if tls else None,
+        tls_options=tls.model_dump() if tls else {},
         users=Users(file.basic_auth_users),
         # In this format, an empty value means that the header is not set.
         headers={name: value for name, value in file.http_server_config.headers.items() if value},
