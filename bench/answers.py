@@ -58,7 +58,7 @@ async def _taken(institutions: int, rounds: int) -> tuple[list[float], list[floa
         copies = [bytearray(body) for _ in range(REPEATS)]
 
         async def taken(now: float = now, copies: list[bytearray] = copies) -> None:
-            parts = await envelope.piecewise(copies.pop())
+            parts = await envelope.decode_piecewise(copies.pop())
             found = await payload.fleet(parts, everybody, lambda *_: None)
             await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
 
@@ -107,7 +107,7 @@ async def _read(name: str) -> str:
     async def read() -> None:
         nonlocal outcome
         try:
-            parts = await envelope.piecewise(body)
+            parts = await envelope.decode_piecewise(body)
             found = await payload.fleet(parts, everybody, lambda *_: None)
             outcome = f"{sum(map(len, found.values()))} syncs"
         except PollError as error:

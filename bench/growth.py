@@ -99,7 +99,8 @@ async def _rounds(institutions: int, bodies: Sequence[Path]) -> Size:
     for number, path in enumerate(bodies):
         body = bytearray(path.read_bytes())
         began, now = time.process_time(), _at(number)
-        found = await payload.fleet(await envelope.piecewise(body), everybody, lambda *_: None)
+        parts = await envelope.decode_piecewise(body)
+        found = await payload.fleet(parts, everybody, lambda *_: None)
         await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
         chunks = await page.write(
             latest.fleet, now + 1, openmetrics=False, names=frozenset(), gzip=True

@@ -115,19 +115,19 @@ def payload_is_read_or_refused(data: bytes) -> None:
 
 
 def _syncs(data: bytes, reject: envelope.Reject) -> None:
-    found = envelope.answer(bytearray(data))
+    found = envelope.decode(bytearray(data))
     _are_sound(finished(payload.syncs(found, OFFICES[0], reject)))
 
 
 def _fleet(data: bytes, reject: envelope.Reject) -> None:
-    found = finished(payload.fleet(envelope.answer(data), _watched(OFFICES), reject))
+    found = finished(payload.fleet(envelope.decode(data), _watched(OFFICES), reject))
     assert found.keys() <= {office.subdomain for office in OFFICES}
     for syncs in found.values():
         _are_sound(syncs)
 
 
 def _inventory(data: bytes, reject: envelope.Reject) -> None:
-    listed = finished(payload.institutions(envelope.answer(data), reject))
+    listed = finished(payload.institutions(envelope.decode(data), reject))
     for office in payload.merged(listed, listed):
         assert office.subdomain.isprintable()
         assert 0 < len(office.subdomain) <= LONGEST_NAME
@@ -135,7 +135,7 @@ def _inventory(data: bytes, reject: envelope.Reject) -> None:
 
 
 def _token(data: bytes, _reject: envelope.Reject) -> None:
-    token = payload.bearer_token(envelope.answer(data))
+    token = payload.bearer_token(envelope.decode(data))
     assert token.isascii()
     assert token.isprintable()
 
@@ -167,7 +167,7 @@ def _are_shown(words: Iterable[str]) -> None:
 def answers_can_be_judged_and_shown(data: bytes) -> None:
     """The same bytes as the inventory and as every answer, twice."""
     try:
-        found = envelope.answer(data)
+        found = envelope.decode(data)
     except PollError:
         return
     try:

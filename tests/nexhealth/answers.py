@@ -73,7 +73,7 @@ def read(
     answer: bytes, institution: Institution = OFFICE, rejected: envelope.Reject | None = None
 ) -> tuple[Sync, ...]:
     async def work() -> tuple[Sync, ...]:
-        found = envelope.answer(answer)
+        found = envelope.decode(answer)
         return await payload.syncs(found, institution, rejected or Rejected())
 
     return asyncio.run(work())

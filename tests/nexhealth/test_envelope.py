@@ -13,7 +13,7 @@ from nexhealth_exporter.errors import Malformed, TooLarge
 from nexhealth_exporter.model import (
     Institution,
 )
-from nexhealth_exporter.nexhealth import envelope
+from nexhealth_exporter.nexhealth import envelope, limits
 from tests.nexhealth.answers import ENTRY, JSON, Rejected, body, entry, one, read
 
 
@@ -55,7 +55,7 @@ def test_half_a_character_in_a_name_spoils_no_answer(told: bytes, name: str) -> 
     assert [sync.name for sync in read(answer)] == [name]
 
 
-MANY = envelope.MOST_VALUES
+MANY = limits.MOST_VALUES
 FLOODS = {
     "numbers": b"1," * MANY,
     "objects": b"{}," * (MANY // 2),
@@ -79,14 +79,14 @@ def test_a_flood_of_values_is_refused_before_it_takes_memory(flood: bytes) -> No
 
 
 def test_a_flood_of_entries_is_refused() -> None:
-    entries = b",".join([b"{}"] * (envelope.MOST_ENTRIES + 1))
+    entries = b",".join([b"{}"] * (limits.MOST_ENTRIES + 1))
     with pytest.raises(TooLarge, match="more than 200000 entries"):
         read(b'{"code": true, "data": [' + entries + b"]}")
 
 
 def test_an_entry_as_large_as_an_answer_spoils_only_itself() -> None:
     rejected = Rejected()
-    large = entry(sync_source_name="x" * envelope.MOST_ENTRY_BYTES)
+    large = entry(sync_source_name="x" * limits.MOST_ENTRY_BYTES)
     assert [sync.name for sync in read(body([entry(), large]), rejected=rejected)] == ["SD #1"]
     assert rejected.entries == 1
 
@@ -139,22 +139,22 @@ def test_of_duplicate_keys_the_last_holds() -> None:
     + [(code, False) for code in (False, 0, "false", "FALSE")],
 )
 def test_code_false_in_any_spelling_is_no_success(code: object, is_ok: bool) -> None:
-    assert envelope.answer(body([], code=code)).ok is is_ok
+    assert envelope.decode(body([], code=code)).ok is is_ok
 
 
 def test_an_answer_without_code_is_judged_by_its_status_alone() -> None:
-    assert envelope.answer(b'{"data": []}').ok
+    assert envelope.decode(b'{"data": []}').ok
 
 
 def test_description_and_error_may_be_of_any_type() -> None:
-    found = envelope.answer(body([], description=[["a"], "b"], error={"x": 1}))
+    found = envelope.decode(body([], description=[["a"], "b"], error={"x": 1}))
     assert (found.description, found.error) == ("a; b", "")
 
 
 @pytest.mark.parametrize(("count", "is_cut"), [(2, True), ("2", True), (1, False), (0, False)])
 def test_a_count_above_the_number_of_entries_means_truncated(count: object, is_cut: bool) -> None:
-    assert envelope.answer(body([entry()], count=count)).is_cut is is_cut
-    assert not envelope.answer(body([entry()], count=None)).is_cut
+    assert envelope.decode(body([entry()], count=count)).is_cut is is_cut
+    assert not envelope.decode(body([entry()], count=None)).is_cut
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_what_is_not_the_documented_json_is_malformed_and_never_quoted(answer: b
 @given(st.binary() | JSON.map(msgspec.json.encode))
 def test_no_bytes_at_all_raise_anything_but_malformed(answer: bytes) -> None:
     try:
-        found = envelope.answer(answer)
+        found = envelope.decode(answer)
     except Malformed:
         return
     assert isinstance(found.ok, bool)

@@ -22,7 +22,7 @@ from tests.turns import others
 
 def institutions(data: Any) -> list[Institution]:
     async def work() -> list[Institution]:
-        return await payload.institutions(envelope.answer(body(data)), Rejected())
+        return await payload.institutions(envelope.decode(body(data)), Rejected())
 
     return asyncio.run(work())
 
@@ -113,7 +113,7 @@ def test_the_country_is_taken_from_wherever_it_is_told() -> None:
 
 def fleet(data: Any, inventory: Inventory, rejected: Rejected) -> Mapping[str, tuple[Sync, ...]]:
     async def work() -> Mapping[str, tuple[Sync, ...]]:
-        return await payload.fleet(envelope.answer(body(data)), inventory, rejected)
+        return await payload.fleet(envelope.decode(body(data)), inventory, rejected)
 
     return asyncio.run(work())
 
@@ -146,7 +146,7 @@ async def test_others_have_their_turn_while_a_large_fleet_answer_is_read() -> No
     inventory = Inventory({f"i{n}": Institution(f"i{n}", id=n) for n in range(number)})
     answer = body([entry(institution_id=n) for n in range(number)])
     async with others() as split:
-        pieces = await envelope.piecewise(bytearray(answer))
+        pieces = await envelope.decode_piecewise(bytearray(answer))
     async with others() as read:
         found = await payload.fleet(pieces, inventory, Rejected())
     assert split.count >= len(answer) // PIECE
@@ -155,7 +155,7 @@ async def test_others_have_their_turn_while_a_large_fleet_answer_is_read() -> No
 
 
 def test_the_token_is_taken_as_it_is() -> None:
-    assert payload.bearer_token(envelope.answer(body({"token": "eyJ.x-y_z"}))) == "eyJ.x-y_z"
+    assert payload.bearer_token(envelope.decode(body({"token": "eyJ.x-y_z"}))) == "eyJ.x-y_z"
 
 
 @pytest.mark.parametrize(
@@ -174,4 +174,4 @@ def test_the_token_is_taken_as_it_is() -> None:
 )
 def test_an_answer_without_a_usable_token_is_malformed(data: object) -> None:
     with pytest.raises(Malformed, match="no usable token"):
-        payload.bearer_token(envelope.answer(body(data)))
+        payload.bearer_token(envelope.decode(body(data)))

@@ -36,12 +36,12 @@ def taken_apart(text: bytes, piece: int = 1) -> Split | None:
 
 
 def whole(text: bytes) -> tuple[object, ...]:
-    found = envelope.answer(text)
+    found = envelope.decode(text)
     return (found.ok, found.description, [bytes(raw) for raw in found.data or ()], found.is_cut)
 
 
 def in_two(text: bytes, found: Split) -> tuple[object, ...]:
-    told = envelope.answer(bytes(found.envelope))
+    told = envelope.decode(bytes(found.envelope))
     count = json.loads(text).get("count")
     is_cut = isinstance(count, int) and count > len(found.entries)
     return (told.ok, told.description, [bytes(raw) for raw in found.entries], is_cut)
@@ -100,7 +100,7 @@ async def test_a_large_answer_gives_what_it_gives_in_one_go() -> None:
         body([entry(institution_id=n) for n in range(3000)], description=["late"], count=3001)
     )
     assert len(text) > 4 * 256 * 1024
-    found, same = await envelope.piecewise(bytearray(text)), envelope.answer(text)
+    found, same = await envelope.decode_piecewise(bytearray(text)), envelope.decode(text)
     assert found.data is not None
     assert same.data is not None
     assert [bytes(raw) for raw in found.data] == [bytes(raw) for raw in same.data]

@@ -10,6 +10,7 @@ from yarl import URL
 from nexhealth_exporter.backtest.observations import Batch, Observation
 from nexhealth_exporter.errors import DECODING, ConfigError
 from nexhealth_exporter.nexhealth.exchange import failure
+from nexhealth_exporter.nexhealth.payload import COLOURS, TYPES
 from nexhealth_exporter.nexhealth.text import clean
 
 HISTORY_SECONDS = 42 * 86400.0
@@ -33,7 +34,8 @@ _INFO = "max by (institution, sync, timezone) (last_over_time(nexhealth_sync_inf
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC).timestamp(), 1e11
 """Values outside the years 1 to 5138 are no instants."""
 
-_TYPES = {"server": "onprem", "cloud": "cloud"}
+_TYPE_WORDS = {kind.value: word for word, kind in TYPES.items()}
+_COLOUR_TYPE_WORDS = {is_good: word for word, is_good in COLOURS.items()}
 
 Key = tuple[str, str]
 
@@ -140,11 +142,11 @@ def _rows(
                 at=_iso(poll) or "",
                 institution=key[0],
                 sync=key[1],
-                emr_type=_TYPES.get(kind),
+                emr_type=_TYPE_WORDS.get(kind),
                 timezone=zones.get(key),
                 read_at=_iso(read),
                 write_at=_iso(write),
-                read_status=None if colour is None else ("green" if colour else "red"),
+                read_status=None if colour is None else _COLOUR_TYPE_WORDS[bool(colour)],
             ),
         )
     polled.update(news)

@@ -20,15 +20,13 @@ from nexhealth_exporter.model import (
     Severity,
     Sync,
 )
+from nexhealth_exporter.nexhealth.payload import COLOURS, TYPES
 
 MISSING_STEPS = 3
 """A sync that is missing from so many steps of its institution has vanished."""
 
 _UNOBSERVED = "unobserved"
 """The failure of an institution that has not been observed for too long."""
-
-_KINDS = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
-_COLOURS = {"green": True, "red": False}
 
 
 @dataclass(slots=True)
@@ -242,11 +240,11 @@ def _sync(seen: Observation, zones: Iterable[str]) -> Sync:
     place = list(zones).index(seen.sync) + 1
     return Sync(
         name=seen.sync,
-        integration_type=_KINDS.get(seen.emr_type or ""),
+        integration_type=TYPES.get(seen.emr_type or ""),
         read_at=_mark(seen.read_at),
         write_at=_mark(seen.write_at),
-        read_up=_COLOURS.get(seen.read_status or ""),
-        write_up=_COLOURS.get(seen.write_status or ""),
+        read_up=COLOURS.get(seen.read_status or ""),
+        write_up=COLOURS.get(seen.write_status or ""),
         locations=(Location(place),),
     )
 

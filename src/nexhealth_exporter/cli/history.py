@@ -115,8 +115,8 @@ class _Past:
         return _BARE.sub(rb"\1{%b} \2%b" % (self._scraped, at), text)
 
 
-def _answer(data: list[answers.Json]) -> envelope.Answer:
-    return envelope.answer(msgspec.json.encode(answers.success(data, len(data), [])))
+def _answer(data: list[answers.Json]) -> envelope.Envelope:
+    return envelope.decode(msgspec.json.encode(answers.success(data, len(data), [])))
 
 
 def _reject(entries: int, why: envelope.Why, institution: str | None) -> None:

@@ -209,7 +209,7 @@ class NexHealth:
         url = URL(f"{self._url}/{endpoint}", encoded=True)
         return Call(endpoint, url, max_bytes=LARGE, is_small=False)
 
-    async def _ask(self, call: Call) -> envelope.Answer:
+    async def _ask(self, call: Call) -> envelope.Envelope:
         """One question; after a 401 it is asked once more with another token."""
         token = await self._authenticator.token()
         try:
@@ -235,14 +235,14 @@ class NexHealth:
             raise
         return payload.bearer_token(answer)
 
-    def _persist(self, call: Call, authorization: str) -> Awaitable[envelope.Answer]:
+    def _persist(self, call: Call, authorization: str) -> Awaitable[envelope.Envelope]:
         """The call, and its retries within one time limit."""
         seconds = self._timeout * (_SMALL_LIMIT if call.is_small else LARGE_LIMIT)
         limit = Limit(seconds)
         ask = partial(self._once, call, authorization, limit)
         return persist(ask, limit, self._pacer, self._retries)
 
-    async def _once(self, call: Call, authorization: str, limit: Limit) -> envelope.Answer:
+    async def _once(self, call: Call, authorization: str, limit: Limit) -> envelope.Envelope:
         response = await self._exchange.send(call, authorization, limit.start)
         if response.status == TOO_MANY_REQUESTS:
             self._pause(response.retry_after)
@@ -252,7 +252,7 @@ class NexHealth:
             raise self._refusal(response)
         if call.endpoint != "authenticates":
             self._blot_out_secrets(response.body, authorization)
-        answer = await envelope.piecewise(response.body)
+        answer = await envelope.decode_piecewise(response.body)
         if not answer.ok:
             said = self._scrubbed(answer.error) or "nothing more"
             raise ServerError(f"The API says code: false, and {said}.", response.status)
@@ -303,7 +303,7 @@ def _spelt(secrets: tuple[str, ...]) -> frozenset[bytes]:
 def _said(body: bytearray) -> str:
     """The API's own words about a refusal; nothing of a body that is not the API's."""
     try:
-        return envelope.answer(body).error
+        return envelope.decode(body).error
     except Malformed:
         return ""
 

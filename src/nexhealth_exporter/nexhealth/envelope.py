@@ -1,47 +1,41 @@
 """The envelope around every answer, and its entries one by one.
 
-An envelope that cannot be read is `Malformed`; an entry that cannot be read spoils itself only.
+An envelope that cannot be read is `Malformed`; an entry that cannot be read spoils only itself.
 """
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from nexhealth_exporter.errors import DECODING, Malformed, TooLarge
+from nexhealth_exporter.errors import DECODING, Malformed
+from nexhealth_exporter.nexhealth.limits import (
+    MOST_ENTRIES,
+    MOST_ENTRY_BYTES,
+    MOST_VALUES,
+    Bytes,
+    checked_values,
+    holds_more,
+    too_many_entries,
+    too_many_values,
+)
 from nexhealth_exporter.nexhealth.scalars import integer, words
 from nexhealth_exporter.nexhealth.splitting import PIECE, split
 
 SLICE = 250
 SLICE_BYTES = 256 * 1024
-"""Entries, and their bytes, that are decoded before others get their turn on the event loop."""
-
-MOST_VALUES = 5_000_000
-MOST_ENTRIES = 200_000
-"""What an answer may hold: each value becomes an object that is much larger than its bytes.
-
-An entry of the API has some 25 values, so that neither limit is met before the other.
-"""
-
-MOST_ENTRY_BYTES = 1024 * 1024
-"""An entry is decoded in one go; one that is as large as a whole answer may be is unreadable."""
-
-Bytes = bytes | bytearray
-
-MARKS = (b",", b"[", b"{")
-"""What stands before or after each value."""
+"""Entries, and their bytes, that are decoded before the event loop gets its turn."""
 
 Why = Literal["malformed", "incomplete", "too_large", "too_many"]
-"""Why entries are rejected: they cannot be decoded; they lack what tells whose or what they are;
-each is larger than an entry may be; one institution has more than it may have."""
-
+"""Why entries are rejected: they cannot be decoded; they do not say whose or what they are; each
+is larger than an entry may be; one institution has more than it may have."""
 
 Reject = Callable[[int, Why, str | None], None]
-"""Told how many entries of an answer are left out and why, once for each reason that there is; the
-subdomain where they are of one institution, known from the entries themselves."""
+"""Called once per reason, with the number of entries of an answer that are left out, the reason,
+and the subdomain if the entries themselves show that all are of one institution."""
 
 _T = TypeVar("_T")
 
@@ -49,15 +43,12 @@ _MAX_WORDS_BYTES = 65536
 _MOST_MENDED = 250_000
 """Backslashes in an answer that is mended."""
 
-_COUNTED = 1024 * 1024
-"""Bytes that are counted before the count is looked at."""
-
 
 class Unreadable(Exception):
-    """An entry that is JSON, but lacks what tells whose or what it is."""
+    """An entry that is JSON, but does not say whose or what it is."""
 
 
-class _Envelope(msgspec.Struct):
+class _Fields(msgspec.Struct):
     code: Raw = Raw(b"null")
     description: Raw = Raw(b"null")
     error: Raw = Raw(b"null")
@@ -65,18 +56,18 @@ class _Envelope(msgspec.Struct):
     data: Raw = Raw(b"null")
 
 
-_envelope = msgspec.json.Decoder(_Envelope)
+_fields = msgspec.json.Decoder(_Fields)
 _anything = msgspec.json.Decoder()
 _raws = msgspec.json.Decoder(list[Raw])
 
 _NULL = Raw(b"null")  # a decoded Raw equals no bytes
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """An envelope: whether the API says that it succeeded, its words, its entries as bytes.
+class Envelope(msgspec.Struct, frozen=True):
+    """What surrounds the entries: whether the API reports success, its messages, the raw entries.
 
-    `data` is None when there is none. `is_cut` tells that the API counts more entries
-    than it sent.
+    `data` is None when there is none. `is_cut` is True if the API counts more entries than it
+    sent.
     """
 
     ok: bool
@@ -86,77 +77,58 @@ class Answer(msgspec.Struct, frozen=True):
     is_cut: bool
 
 
-def answer(body: Bytes) -> Answer:
-    """The envelope of an answer. Raises Malformed, and TooLarge for too many values."""
+def decode(body: Bytes) -> Envelope:
+    """The envelope of an answer. Raises Malformed, and TooLarge for too many values or entries."""
     if holds_more(body, MOST_VALUES):
-        raise _too_many_values()
+        raise too_many_values()
     try:
-        found = _whole_or_mended(body)
+        envelope = _whole_or_mended(body)
     except DECODING as error:
-        # The decoder's own words may quote the answer; its kind tells enough.
+        # The decoder's message may quote the answer; the kind of the error is enough.
         kind = "too deeply nested" if isinstance(error, RecursionError) else "not readable as JSON"
         raise Malformed(f"The answer is {kind}.") from None
-    return _bounded(found)
+    return _bounded(envelope)
 
 
-async def piecewise(body: bytearray) -> Answer:
-    """The same; others have their turn while a large answer is taken apart."""
+async def decode_piecewise(body: bytearray) -> Envelope:
+    """The same; for a large answer, the event loop gets its turn in between."""
     if len(body) <= PIECE:
-        return answer(body)
-    for number in _counts(body, MARKS):
-        if number > MOST_VALUES:
-            raise _too_many_values()
+        return decode(body)
+    for _ in checked_values(body):
         await asyncio.sleep(0)
     found = await split(body)
     if found is None:
-        return answer(body)
-    return _bounded(_told(_envelope.decode(found.envelope), found.entries))
+        return decode(body)
+    return _bounded(_envelope_of(_fields.decode(found.envelope), found.entries))
 
 
-def _bounded(found: Answer) -> Answer:
-    if found.data is not None and len(found.data) > MOST_ENTRIES:
-        raise TooLarge(f"The answer holds more than {MOST_ENTRIES} entries.")
-    return found
+def _bounded(envelope: Envelope) -> Envelope:
+    if envelope.data is not None and len(envelope.data) > MOST_ENTRIES:
+        raise too_many_entries()
+    return envelope
 
 
-def _too_many_values() -> TooLarge:
-    return TooLarge(f"The answer holds more than {MOST_VALUES} values.")
-
-
-def holds_more(json: Bytes, values: int, marks: Sequence[bytes] = MARKS) -> bool:
-    """Whether it may hold more values: by the marks before or after each, wherever they stand."""
-    return len(json) > values and any(number > values for number in _counts(json, marks))
-
-
-def _counts(json: Bytes, marks: Sequence[bytes]) -> Iterator[int]:
-    """How many marks there are up to the end of each stretch."""
-    number = 0
-    for start in range(0, len(json), _COUNTED):
-        number += sum(json.count(mark, start, start + _COUNTED) for mark in marks)
-        yield number
-
-
-def _whole_or_mended(body: Bytes) -> Answer:
+def _whole_or_mended(body: Bytes) -> Envelope:
     try:
-        return _answer(body)
+        return _whole(body)
     except msgspec.DecodeError:
         if holds_more(body, _MOST_MENDED, (b"\\",)) or not _SURROGATE.search(body):
             raise
-        # The decoder refuses the whole text for half a character in one name.
-        return _answer(_SURROGATE.sub(_mended, body))
+        # The decoder refuses the whole text because of one lone surrogate in a name.
+        return _whole(_SURROGATE.sub(_mended, body))
 
 
-def _answer(body: Bytes) -> Answer:
-    envelope = _envelope.decode(body)
-    return _told(envelope, _entries(envelope.data))
+def _whole(body: Bytes) -> Envelope:
+    fields = _fields.decode(body)
+    return _envelope_of(fields, _entries(fields.data))
 
 
-def _told(envelope: _Envelope, data: Sequence[Raw] | None) -> Answer:
-    count = integer(_small(envelope.count))
-    return Answer(
-        ok=str(_small(envelope.code)).lower() not in {"false", "0"},
-        description=words(_small(envelope.description)),
-        error=words(_small(envelope.error)),
+def _envelope_of(fields: _Fields, data: Sequence[Raw] | None) -> Envelope:
+    count = integer(_small(fields.count))
+    return Envelope(
+        ok=str(_small(fields.code)).lower() not in {"false", "0"},
+        description=words(_small(fields.description)),
+        error=words(_small(fields.error)),
         data=data,
         is_cut=count is not None and data is not None and count > len(data),
     )
@@ -186,28 +158,31 @@ def _entries(data: Raw) -> Sequence[Raw] | None:
 
 
 def _small(value: Raw) -> object:
+    """The decoded value; None for one that is too large to be a message or a number."""
     if value == _NULL:
         return None
     return _anything.decode(value) if memoryview(value).nbytes <= _MAX_WORDS_BYTES else None
 
 
-async def read(found: Answer, decode: Callable[[Raw], _T], reject: Reject) -> list[_T]:
+async def decode_all(
+    envelope: Envelope, decode_entry: Callable[[Raw], _T], reject: Reject
+) -> list[_T]:
     """Every entry that can be decoded. Raises Malformed when there are entries but none can."""
-    read: list[_T] = []
-    await each(found, lambda raw: read.append(decode(raw)), reject)
-    return read
+    decoded: list[_T] = []
+    await for_each_entry(envelope, lambda raw: decoded.append(decode_entry(raw)), reject)
+    return decoded
 
 
-async def each(found: Answer, take: Callable[[Raw], None], reject: Reject) -> None:
-    """Have every entry taken; `take` raises Unreadable, or what decoding raises, for a bad one.
+async def for_each_entry(envelope: Envelope, take: Callable[[Raw], None], reject: Reject) -> None:
+    """Call `take` with every entry; for a bad one it raises Unreadable, or what decoding raises.
 
     Raises Malformed when there are entries but none can be taken.
     """
-    if found.data is None:
+    if envelope.data is None:
         raise Malformed("The answer holds no data.")
     rejected: dict[Why, int] = {}
     entries = size = 0
-    for raw in found.data:
+    for raw in envelope.data:
         bytes_of_entry = memoryview(raw).nbytes
         why: Why | None = None
         if bytes_of_entry > MOST_ENTRY_BYTES:
@@ -228,5 +203,5 @@ async def each(found: Answer, take: Callable[[Raw], None], reject: Reject) -> No
             await asyncio.sleep(0)
     for reason, number in rejected.items():
         reject(number, reason, None)
-    if found.data and sum(rejected.values()) == len(found.data):
-        raise Malformed(f"None of the answer's {len(found.data)} entries can be read.")
+    if envelope.data and sum(rejected.values()) == len(envelope.data):
+        raise Malformed(f"None of the answer's {len(envelope.data)} entries can be read.")

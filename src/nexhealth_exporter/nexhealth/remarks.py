@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from nexhealth_exporter.nexhealth.envelope import Answer, Why
+from nexhealth_exporter.nexhealth.envelope import Envelope, Why
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +22,11 @@ class Remarks:
         self._warnings: set[tuple[str, str]] = set()
         self._rejections: dict[tuple[str, Why, str | None], int] = {}
 
-    def answered(self, endpoint: str, answer: Answer) -> None:
+    def answered(self, endpoint: str, envelope: Envelope) -> None:
         """Log the warnings that an answer carries."""
-        if answer.description and endpoint != "authenticates":
-            self._warn(endpoint, self._scrub(answer.description))
-        if answer.is_cut:
+        if envelope.description and endpoint != "authenticates":
+            self._warn(endpoint, self._scrub(envelope.description))
+        if envelope.is_cut:
             self._warn(
                 endpoint, "the API counts more entries than it sent: the answer is truncated"
             )

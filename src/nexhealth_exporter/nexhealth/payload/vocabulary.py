@@ -1,0 +1,28 @@
+"""The API's words for where a product runs, and for the colours of a sync."""
+
+from nexhealth_exporter.model import IntegrationType
+
+COLOURS = {"green": True, "red": False}
+"""What `read_status` and `write_status` say, and whether it is good."""
+
+TYPES = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
+"""What `type` of a product says."""
+
+TYPES_BY_PRODUCT = {
+    **dict.fromkeys(("dentrix", "eaglesoft", "opendental"), IntegrationType.SERVER),
+    **dict.fromkeys(
+        (
+            "athena",
+            "cloud9",
+            "curve2",
+            "denticon",
+            "dentrixascend",
+            "drchrono",
+            "ecw",
+            "modmed",
+            "nextgen",
+        ),
+        IntegrationType.CLOUD,
+    ),
+}
+"""For answers that name the product but leave its type out."""
