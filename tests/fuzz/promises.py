@@ -31,7 +31,7 @@ from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Fleet, Policy
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.nexhealth import envelope, payload
-from nexhealth_exporter.nexhealth.client import seconds_told
+from nexhealth_exporter.nexhealth.throttling import retry_after_seconds
 from nexhealth_exporter.nexhealth.token import expiry
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.report import Selection, SelectionError, facts_of_row, overdue_rows, pick
@@ -228,7 +228,7 @@ def is_shown(fleet: Fleet, now: float = NOW + 60) -> None:
 
 
 def retry_after_is_seconds_or_nothing(data: bytes) -> None:
-    seconds = seconds_told(data.decode("latin-1"), NOW)
+    seconds = retry_after_seconds(data.decode("latin-1"), NOW)
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
 
 

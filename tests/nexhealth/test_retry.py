@@ -17,8 +17,8 @@ from nexhealth_exporter.errors import (
 )
 from nexhealth_exporter.model import Institution, Inventory
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
-from nexhealth_exporter.nexhealth.client import seconds_told
 from nexhealth_exporter.nexhealth.retry import Limit
+from nexhealth_exporter.nexhealth.throttling import retry_after_seconds
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.simulator import faults as f
 from tests.nexhealth.conftest import Client, Recorder, Server, plain_answer
@@ -133,7 +133,7 @@ async def test_an_outage_costs_few_retries(sim: Simulator, nexhealth: NexHealth)
     ],
 )
 def test_retry_after_is_read_in_seconds_or_as_a_date(told: str, seconds: float) -> None:
-    assert seconds_told(told, NOW) == seconds
+    assert retry_after_seconds(told, NOW) == seconds
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_retry_after_is_read_in_seconds_or_as_a_date(told: str, seconds: float) 
     ],
 )
 def test_retry_after_that_makes_no_sense_is_as_good_as_none(told: str | None) -> None:
-    assert seconds_told(told, NOW) is None
+    assert retry_after_seconds(told, NOW) is None
 
 
 @pytest.mark.parametrize("as_date", [False, True])

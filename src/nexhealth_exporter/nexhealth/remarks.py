@@ -39,10 +39,10 @@ class Remarks:
         anything, so they are not logged.
         """
         kind = (endpoint, why, institution)
-        told = self._rejections.get(kind, 0)
+        logged = self._rejections.get(kind, 0)
         # Rejections without an institution are of few kinds, and must not be crowded out.
         has_room = institution is None or len(self._rejections) < _MOST_KEPT
-        is_news = entries >= 2 * told if told else has_room
+        is_news = entries >= 2 * logged if logged else has_room
         if is_news:
             self._rejections[kind] = entries
         facts: dict[str, object] = {"endpoint": endpoint, "reason": why, "entries": entries}

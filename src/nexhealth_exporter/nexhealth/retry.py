@@ -27,7 +27,7 @@ _MOST = 10 * _PRICE
 """The budget in units: a success earns one, a retry costs ten, and ten retries can be saved up."""
 
 
-class Retries:
+class RetryBudget:
     """A budget of retries for all questions together, because calls may be billed.
 
     It holds ten retries, and each success earns a tenth of one. So retries cease when everything
@@ -89,8 +89,8 @@ class Limit:
             raise (self.failure or Timeout(text)) from None
 
 
-async def persist(
-    ask: Callable[[], Awaitable[_T]], limit: Limit, pacer: Pacer, retries: Retries
+async def with_retries(
+    ask: Callable[[], Awaitable[_T]], limit: Limit, pacer: Pacer, budget: RetryBudget
 ) -> _T:
     """The result of `ask`, with retries. Raises the last failure.
 
@@ -102,7 +102,7 @@ async def persist(
     except PollError as error:
         failures = [error]
     else:
-        retries.succeeded()
+        budget.succeeded()
         return answer
 
     async def again() -> _T:
@@ -111,12 +111,12 @@ async def persist(
         return await ask()
 
     async with limit.enforced():
-        answer = await _retrying(limit, pacer, retries)(again)
-    retries.succeeded()
+        answer = await _retrying(limit, pacer, budget)(again)
+    budget.succeeded()
     return answer
 
 
-def _retrying(limit: Limit, pacer: Pacer, retries: Retries) -> "AsyncRetrying":
+def _retrying(limit: Limit, pacer: Pacer, budget: RetryBudget) -> "AsyncRetrying":
     """The retries for one question; `reraise` raises the last failure."""
     # Imported late, to keep the start fast: only failures need it.
     from tenacity import AsyncRetrying, retry_if_exception  # noqa: PLC0415
@@ -126,7 +126,7 @@ def _retrying(limit: Limit, pacer: Pacer, retries: Retries) -> "AsyncRetrying":
         limit.failure = _error(state)
         wait = max(state.upcoming_sleep, pacer.paused_for)
         is_late = state.attempt_number >= ATTEMPTS or wait >= limit.left
-        return is_late or not retries.pay_for(limit.failure)
+        return is_late or not budget.pay_for(limit.failure)
 
     return AsyncRetrying(
         retry=retry_if_exception(_is_transient),

@@ -1,20 +1,24 @@
-"""Text from outside, made fit to be shown: in labels, in log lines, on pages, in a terminal."""
+"""Makes text from outside fit for labels, log lines, pages and terminals."""
 
 import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 LABEL_LENGTH = 200
 """The longest name, in characters."""
 
 _HASH_LENGTH = 8
 
+_SHORTEST_SECRET = 8
+"""Characters; a shorter text is no secret, and masking it would mask innocent words."""
+
 _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
-"""Soft hyphens, zero-width spaces and marks that change the direction of text: they would make two
-names differ that look alike. The joiners that emoji and some scripts need are kept."""
+"""Soft hyphens, zero-width spaces and marks that change the direction of text, which would make
+names differ that look the same. The joiners that emoji and some scripts need are kept."""
 
 _WORDS_LENGTH = 300
 _E_MAIL = re.compile(r"[^\s@]+@[^\s@]+")
@@ -32,10 +36,10 @@ _NO_NAME = re.compile(
     """,
     re.VERBOSE,
 )
-"""Capitalised words that error messages use; any other may name a person or a place."""
+"""Capitalised words that error messages use; any other may be the name of a person or place."""
 
 _ESCAPED = tuple(map(re.compile, ("[&<>]", "[&<>'+]", "[&<>'+=]")))
-"""What one or another encoder escapes to make JSON safe within HTML."""
+"""The characters that one encoder or another escapes to make JSON safe within HTML."""
 
 _ESCAPE = re.compile(r"\\u([0-9a-f]{4})")
 
@@ -52,14 +56,30 @@ def clean(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """`text` if it is short enough, else its beginning and a hash of the whole."""
+    """`text` if it fits a label, else its beginning and a hash of the whole."""
     if len(text) <= LABEL_LENGTH:
         return text
     short_hash = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
     return f"{text[: LABEL_LENGTH - _HASH_LENGTH - 1]} {short_hash}"
 
 
-def spellings(secret: str) -> frozenset[bytes]:
+def mask_secrets(body: bytearray, secrets: tuple[str, ...]) -> None:
+    """Mask secrets in a JSON text, in place, however they are escaped.
+
+    An answer that repeats key or token, perhaps as a name, must not carry it any further.
+    """
+    for spelt in _all_spellings(secrets):
+        if spelt in body:
+            body[:] = body.replace(spelt, b"(secret)")
+
+
+@lru_cache(maxsize=4)
+def _all_spellings(secrets: tuple[str, ...]) -> frozenset[bytes]:
+    long = (secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+    return frozenset().union(*map(_spellings, long))
+
+
+def _spellings(secret: str) -> frozenset[bytes]:
     """How JSON may spell it: plain, or with characters escaped that need not be."""
     plain = secret.replace("\\", r"\\").replace('"', r"\"")
     lower = {escaped.sub(_as_escape, plain) for escaped in _ESCAPED}
@@ -76,7 +96,7 @@ def _in_capitals(found: re.Match[str]) -> str:
 
 
 def scrubbed(words: str, secrets: Iterable[str]) -> str:
-    """What the API said, without secrets, and without what may be a secret or personal.
+    """A message of the API, without secrets, and without what may be secret or personal.
 
     Numbers and capitalised words often belong to a street, a city or a person: few are kept.
     """
