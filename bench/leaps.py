@@ -21,7 +21,14 @@ from nexhealth_exporter.expectation.incident import FEWEST, is_held_back
 from nexhealth_exporter.expectation.learned import AHEAD
 from nexhealth_exporter.expectation.slots import SLOT
 from nexhealth_exporter.expectation.zone import Piece, pieces_of_day
-from nexhealth_exporter.fleet import Fleet, Policy, Standing, Standings, SyncStanding, stagger
+from nexhealth_exporter.fleet import (
+    Fleet,
+    Policy,
+    Standing,
+    Standings,
+    SyncStanding,
+    relearn_offset,
+)
 from nexhealth_exporter.model import (
     Institution,
     IntegrationType,
@@ -287,7 +294,7 @@ class Leaps:
                 assert isinstance(routine, Routine)  # noqa: S101 - worlds are made of them
                 kind = KINDS[sync.emr.type or ""]
                 marks = (_shown(routine, "read", self), _shown(routine, "write", self))
-                late = stagger(institution, sync.name)
+                late = relearn_offset(institution, sync.name)
                 zone = routine.site.timezone
                 events = list(_events(marks, zone, late, self))
                 self.simpler.append((kind, _simpler(events, zone, kind, self)))

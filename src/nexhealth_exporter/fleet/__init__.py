@@ -10,7 +10,7 @@ fleet      all standings, the fleet incidents under way, the latest round
 """
 
 from nexhealth_exporter.fleet.fleet import Fleet, Round
-from nexhealth_exporter.fleet.judging import stagger
+from nexhealth_exporter.fleet.judging import relearn_offset
 from nexhealth_exporter.fleet.standing import (
     Disturbance,
     Hours,
@@ -33,5 +33,5 @@ __all__ = [
     "Standing",
     "Standings",
     "SyncStanding",
-    "stagger",
+    "relearn_offset",
 ]

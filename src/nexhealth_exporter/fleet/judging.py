@@ -43,8 +43,8 @@ from nexhealth_exporter.model import (
     SyncFacts,
 )
 
-STAGGER = 6 * 3600
-"""Patterns are made anew within so many seconds after midnight: not all at once."""
+RELEARN_WITHIN = 6 * 3600
+"""Patterns are derived again within so many seconds after midnight, not all at once."""
 
 
 class Judging(msgspec.Struct, frozen=True):
@@ -89,11 +89,13 @@ class Judging(msgspec.Struct, frozen=True):
         """The same marks, judged anew."""
         syncs, at, institution = standing.syncs, standing.last_success, standing.institution
         if syncs is not None and at is not None:
-            syncs = tuple(
-                self._standing(institution, s.sync, s.learned, s, at, kind=s.integration_type)
-                for s in syncs
-            )
+            syncs = tuple(self._rejudged(institution, s, at) for s in syncs)
         return self._grouped(altered(standing, syncs=syncs))
+
+    def _rejudged(self, institution: Institution, before: SyncStanding, at: float) -> SyncStanding:
+        sync, kind = before.sync, before.integration_type
+        learned, hours = self._by_its_clock(institution, sync, kind, before.learned)
+        return self._judged(_Met(institution, sync, kind, at, before, at), learned, hours, None)
 
     def polled(self, before: Standing, poll: Poll) -> Standing:
         """The standing after that poll."""
@@ -149,7 +151,7 @@ class Judging(msgspec.Struct, frozen=True):
     def _met(
         self, standing: Standing, sync: Sync, before: SyncStanding | None, at: float
     ) -> SyncStanding:
-        """The sync after a poll, with what that poll taught."""
+        """The standing of a sync after a poll, with what that poll taught."""
         institution = standing.institution
         kept = None if before is not None else standing.kept.get(sync.name)
         kind = _kind(sync, before or kept)
@@ -165,52 +167,34 @@ class Judging(msgspec.Struct, frozen=True):
             learned = first_met(at, hours.expectation.timezone)
         if _is_another(kind, before or kept):
             learned = learned.anew(at)
-        learned = self._taught(
-            institution, sync, learned, hours, before, kind=kind, looked_at=looked_at, at=at
+        met = _Met(institution, sync, kind, at, before, looked_at)
+        learned = self._taught(met, learned, hours)
+        are_same_hours = learned.pattern is hours.pattern and (
+            before is None or _described_alike(sync, kind, before)
         )
-        is_same = before is None or _described_alike(sync, kind, before)
-        still_hold = is_same and learned.pattern is hours.pattern
-        return self._standing(
-            institution, sync, learned, before, at, kind=kind, hours=hours if still_hold else None
-        )
+        if not are_same_hours:
+            learned, hours = self._by_its_clock(institution, sync, kind, learned)
+        return self._judged(met, learned, hours, before if are_same_hours else None)
 
-    def _taught(
-        self,
-        institution: Institution,
-        sync: Sync,
-        learned: Learned,
-        hours: Hours,
-        before: SyncStanding | None,
-        *,
-        kind: IntegrationType,
-        looked_at: float | None,
-        at: float,
-    ) -> Learned:
-        """What is known of a sync after a look at it; `looked_at` is when the look before was."""
+    def _taught(self, met: "_Met", learned: Learned, hours: Hours) -> Learned:
+        """What is known of a sync after a poll, of what was `learned` and its hours until then."""
         # An answer without a mark is no news of it: the last one that could be read stays known.
         read, write = learned.marks
+        sync, looked_at = met.sync, met.looked_at
         marks = (
             read if sync.read_at is None else sync.read_at,
             write if sync.write_at is None else sync.write_at,
         )
-        known, late = learned, stagger(institution, sync.name)
+        offset = relearn_offset(met.institution, sync.name)
+        known = learned
         if looked_at is not None:
-            learned = learned.caught_up(looked_at, at)
-        routine = learned.after_routine(marks, at, hours.expectation.timezone, late)
+            known = learned.caught_up(looked_at, met.at)
+        routine = known.after_routine(marks, met.at, hours.expectation.timezone, offset)
         if routine is not None:
             return routine
-
-        def is_owing() -> bool:
-            was = before
-            if was is None and looked_at is not None:
-                # Only remembered: since a restart, or for want of an answer.
-                was = self._standing(
-                    institution, sync, known, None, looked_at, kind=kind, hours=hours
-                )
-            return was is not None and _is_owing(was, marks, looked_at, at)
-
+        kind = met.kind
         look = Look(
-            at=at,
+            at=met.at,
             before=looked_at,
             marks=marks,
             kind=kind,
@@ -218,15 +202,36 @@ class Judging(msgspec.Struct, frozen=True):
             tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
             skipped=hours.skips,
             disturbed=self.disturbances.get(kind, ()),
-            is_owing=is_owing,
-            stagger=late,
+            is_owing=lambda: self._is_owing(met, learned, hours, marks),
+            stagger=offset,
         )
-        return learned.after(look)
+        return known.after(look)
+
+    def _is_owing(self, met: "_Met", learned: Learned, hours: Hours, marks: Marks) -> bool:
+        """Whether a direction that was overdue at the last poll has not moved since.
+
+        False for a direction that is not in use. A sync that is only remembered, since a restart
+        or for want of an answer, is first judged as of that poll.
+        """
+        before = met.before
+        if before is None:
+            if met.looked_at is None:
+                return False
+            before = self._judged(altered(met, at=met.looked_at), learned, hours, None)
+        return any(
+            mark is not None
+            and mark == known
+            and met.at - judgement.basis.anchor <= NOT_IN_USE_AFTER
+            and judgement.is_overdue(Severity.WARNING, met.looked_at)
+            for mark, known, judgement in zip(
+                marks, before.learned.marks, before.judgements, strict=True
+            )
+        )
 
     def _by_its_clock(
         self, institution: Institution, sync: Sync, kind: IntegrationType, learned: Learned
     ) -> tuple[Learned, Hours]:
-        """What was learned, by the clock of the zone that holds now, and the hours of it."""
+        """The hours of a sync, and what was learned by the clock of the zone that they have now."""
         hours = self.policy.hours(institution, sync, kind, learned.pattern)
         zone = hours.expectation.timezone
         if learned.zone == zone:
@@ -234,21 +239,12 @@ class Judging(msgspec.Struct, frozen=True):
         learned = learned.by_clock_of(zone, kind, hours.skips)
         return learned, self.policy.hours(institution, sync, kind, learned.pattern)
 
-    def _standing(
-        self,
-        institution: Institution,
-        sync: Sync,
-        learned: Learned,
-        before: SyncStanding | None,
-        at: float,
-        *,
-        kind: IntegrationType,
-        hours: Hours | None = None,
+    def _judged(
+        self, met: "_Met", learned: Learned, hours: Hours, judged_alike: SyncStanding | None
     ) -> SyncStanding:
-        """The sync judged; `hours` are given where those that it had still hold."""
-        lasted, own = self.disturbances.get(kind, ()), hours
-        if own is None:
-            learned, own = self._by_its_clock(institution, sync, kind, learned)
+        """The sync judged; `judged_alike` is its last standing, if that was by the same hours."""
+        sync, kind, at, before = met.sync, met.kind, met.at, met.before
+        lasted = self.disturbances.get(kind, ())
         marks, known, seen = (sync.read_at, sync.write_at), learned.marks, learned.seen
         anchors = (
             anchor_of(known[0], learned.first_seen, seen[0]),
@@ -256,15 +252,14 @@ class Judging(msgspec.Struct, frozen=True):
         )
         state = state_of(sync, anchors, at, self.policy.abandoned_after)
         olds = (None, None) if before is None else before.judgements
-        judged_alike = None if hours is None else before
         judged: list[Judgement] = []
         for way, operation in enumerate(WAYS):
             anchor = anchors[way]
-            warning, critical = _tolerated(own, kind, way, anchor, learned, before=judged_alike)
+            warning, critical = _tolerated(hours, kind, way, anchor, learned, before=judged_alike)
             basis = Basis(
                 mark=marks[way],
                 anchor=anchor,
-                expectation=own.of(operation),
+                expectation=hours.of(operation),
                 warning=warning,
                 critical=critical,
                 severities=(
@@ -278,10 +273,25 @@ class Judging(msgspec.Struct, frozen=True):
             integration_type=kind,
             learned=learned,
             state=state,
-            hours=own,
+            hours=hours,
             read=judged[0],
             write=judged[1],
         )
+
+
+class _Met(msgspec.Struct, frozen=True, gc=False):
+    """A sync as a poll at `at` met it.
+
+    `before` is its standing until then, None if it was not shown; `looked_at` is the instant of
+    the last poll that met it, None if there was none.
+    """
+
+    institution: Institution
+    sync: Sync
+    kind: IntegrationType
+    at: float
+    before: SyncStanding | None
+    looked_at: float | None
 
 
 def _tolerated(
@@ -307,19 +317,6 @@ def _tolerated(
     alone = 0 if hours.pattern is None else learned.alone(way, hours.expectation.timezone)
     allowed = hours.allowances(kind, WAYS[way], anchor, alone)
     return allowed[Severity.WARNING], allowed[Severity.CRITICAL]
-
-
-def _is_owing(before: SyncStanding, marks: Marks, looked_at: float | None, at: float) -> bool:
-    """Whether a direction that was overdue has not moved since; not of one that is not in use."""
-    return any(
-        mark is not None
-        and mark == known
-        and at - judgement.basis.anchor <= NOT_IN_USE_AFTER
-        and judgement.is_overdue(Severity.WARNING, looked_at)
-        for mark, known, judgement in zip(
-            marks, before.learned.marks, before.judgements, strict=True
-        )
-    )
 
 
 def excused(standing: Standing, ended: Disturbances) -> Standing:
@@ -353,10 +350,10 @@ def _described_alike(sync: Sync, kind: IntegrationType, before: SyncStanding) ->
     )
 
 
-def stagger(institution: Institution, sync: str) -> int:
-    """How many seconds after midnight that sync's pattern is made anew."""
+def relearn_offset(institution: Institution, sync: str) -> int:
+    """How many seconds after local midnight the pattern of that sync is derived again."""
     name = f"{institution.subdomain}/{sync}"
-    return crc32(name.encode("utf-8", "surrogatepass")) % STAGGER
+    return crc32(name.encode("utf-8", "surrogatepass")) % RELEARN_WITHIN
 
 
 def _kind(sync: Sync, before: SyncStanding | Kept | None) -> IntegrationType:
