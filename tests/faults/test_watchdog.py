@@ -17,8 +17,8 @@ from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.plan import Pace, Scope
 from nexhealth_exporter.policy import policy
 from nexhealth_exporter.poller import Poller
+from nexhealth_exporter.poller.heartbeat import STALLED_SECONDS
 from nexhealth_exporter.poller.poller import LONGEST_LISTING
-from nexhealth_exporter.poller.rest import STALLED_SECONDS
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.simulator.faults import Throttle

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from nexhealth_exporter.plan import Scope
-from nexhealth_exporter.poller.rest import STALLED_SECONDS, Rest
+from nexhealth_exporter.poller.heartbeat import STALLED_SECONDS, Heartbeat
 from nexhealth_exporter.simulator import faults as f
 from tests.compressed import compressed
 from tests.poller.conftest import Polling
@@ -33,10 +33,10 @@ def test_polling_is_alive_whatever_the_api_does(scope: Scope, fault: f.Fault) ->
 
 def test_polling_without_a_sign_of_life_is_stuck() -> None:
     async def stuck() -> list[bool]:
-        rest, lives = Rest(), []
-        rest.alive(within=600)
+        heartbeat, lives = Heartbeat(), []
+        heartbeat.beat(within=600)
         for _ in range(4):
-            lives.append(rest.is_alive())
+            lives.append(heartbeat.is_alive())
             await asyncio.sleep((600 + STALLED_SECONDS) / 3 + 1)
         return lives
 

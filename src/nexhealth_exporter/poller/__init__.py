@@ -6,7 +6,7 @@ asking     institutions asked one by one, evenly, a bounded number at a time
 left_out   institutions that the answer about the whole fleet leaves out
 budget     delays questions, so that no 30 days cost more calls than allowed
 latest     the latest fleet, and how polls change it
-rest       sleep that a wake-up ends, and signs of life for the liveness probe
+heartbeat  the heartbeat for the liveness probe, and sleeps that a wake-up ends
 ports      what is needed of NexHealth and of the metrics
 """
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 from nexhealth_exporter.errors import OtherFailure, PollError
 from nexhealth_exporter.model import Institution, Poll, Sync
 from nexhealth_exporter.poller.budget import Budget
+from nexhealth_exporter.poller.heartbeat import Heartbeat, now
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
-from nexhealth_exporter.poller.rest import Rest, now
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Asking:
         self,
         api: Api,
         latest: Latest,
-        rest: Rest,
+        heartbeat: Heartbeat,
         *,
         budget: Budget,
         concurrency: int,
@@ -69,7 +69,7 @@ class Asking:
     ) -> None:
         self._api = api
         self._latest = latest
-        self._rest = rest
+        self._heartbeat = heartbeat
         self._budget = budget
         self._concurrency = concurrency
         self._clock = clock
@@ -83,14 +83,14 @@ class Asking:
 
         async def work() -> None:
             for position, institution in queue:
-                await self._rest.sleep(began + position * gap - now())
+                await self._heartbeat.sleep(began + position * gap - now())
                 await self._budget.turn()
-                if self._rest.is_woken:
+                if self._heartbeat.is_woken:
                     return
                 with self._budget.asking():
                     found[institution.subdomain] = await self._ask(institution, tally)
                 # Those that still wait may wait as long again: a pause for each of them.
-                self._rest.alive(self._api.patience)
+                self._heartbeat.beat(self._api.patience)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._concurrency, len(institutions))):
@@ -99,7 +99,7 @@ class Asking:
 
     async def _ask(self, institution: Institution, tally: Tally) -> tuple[Sync, ...] | None:
         subdomain = institution.subdomain
-        self._rest.alive(self._api.patience)
+        self._heartbeat.beat(self._api.patience)
         try:
             syncs = await guarded(self._api.syncs(institution), institution=subdomain)
         except PollError as error:

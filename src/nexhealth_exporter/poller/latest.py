@@ -15,8 +15,8 @@ from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Answer, Institution, Inventory, Poll
 from nexhealth_exporter.plan import STALE_INTERVALS
+from nexhealth_exporter.poller.heartbeat import now
 from nexhealth_exporter.poller.ports import Meter
-from nexhealth_exporter.poller.rest import now
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from nexhealth_exporter.model import Answer, Institution, Inventory
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
 from nexhealth_exporter.poller.asking import Asking, guarded, why
 from nexhealth_exporter.poller.budget import Budget
+from nexhealth_exporter.poller.heartbeat import STALLED_SECONDS, Heartbeat, either, now
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
-from nexhealth_exporter.poller.rest import STALLED_SECONDS, Rest, either, now
 from nexhealth_exporter.poller.rounds import Rounds
 
 logger = logging.getLogger(__name__)
@@ -61,12 +61,12 @@ class Poller:
         self._meter = meter
         self._clock = clock
         self._latest = Latest(remembering or Fleet(), policy, meter)
-        self._rest = Rest()
-        self._budget = Budget(pace.limit, lambda: api.calls_sent, self._rest)
+        self._heartbeat = Heartbeat()
+        self._budget = Budget(pace.limit, lambda: api.calls_sent, self._heartbeat)
         asking = Asking(
             api,
             self._latest,
-            self._rest,
+            self._heartbeat,
             budget=self._budget,
             concurrency=concurrency,
             clock=clock,
@@ -74,7 +74,7 @@ class Poller:
         self._rounds = Rounds(
             api,
             self._latest,
-            self._rest,
+            self._heartbeat,
             asking=asking,
             budget=self._budget,
             meter=meter,
@@ -96,7 +96,7 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        self._rest.alive()
+        self._heartbeat.beat()
         await self._resume()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._take_inventories())
@@ -127,7 +127,7 @@ class Poller:
 
     def is_alive(self) -> bool:
         """Tell whether polling goes on; False once rounds or inventories are stuck."""
-        return self._rest.is_alive() and now() - self._listing_due < STALLED_SECONDS
+        return self._heartbeat.is_alive() and now() - self._listing_due < STALLED_SECONDS
 
     def reload(self, policy: Policy, watches: Callable[[Institution], bool]) -> None:
         """Judge by a new policy at once; what is watched follows with the next round."""
@@ -173,7 +173,7 @@ class Poller:
         self._watch(inventory)
         if self._rounds.is_fleet_refused and await self._rounds.try_fleet_again(inventory):
             self._make_plan()
-            self._rest.wake()
+            self._heartbeat.wake()
 
     def _watch(self, inventory: Inventory) -> None:
         self._inventory = inventory
@@ -193,8 +193,8 @@ class Poller:
         await self._wait_for_inventory()
         is_first = True
         while True:
-            self._rest.alive()
-            self._rest.settle()
+            self._heartbeat.beat()
+            self._heartbeat.settle()
             began = now()
             made = self._make_plan()
             if is_first:
@@ -208,7 +208,7 @@ class Poller:
             # The round itself may have changed the plan.
             made = self._make_plan()
             self._tell_kept(made, now() - began)
-            await self._rest.sleep(began + made.interval - now())
+            await self._heartbeat.sleep(began + made.interval - now())
 
     async def _wait_for_inventory(self) -> None:
         """Wait for the first inventory; an attempt that fails or takes long is a failed round.
@@ -216,7 +216,7 @@ class Poller:
         Returns at once if the institutions are known from before a restart.
         """
         while True:
-            self._rest.alive()
+            self._heartbeat.beat()
             await either(self._attempted, min(self._pace.interval, LOOK_SECONDS))
             self._attempted.clear()
             if self._inventory is not None:

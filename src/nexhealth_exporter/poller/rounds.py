@@ -10,10 +10,10 @@ from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.plan import Plan, Scope
 from nexhealth_exporter.poller.asking import Asking, Tally, guarded, why
 from nexhealth_exporter.poller.budget import Budget
+from nexhealth_exporter.poller.heartbeat import Heartbeat, now
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.left_out import LeftOut
 from nexhealth_exporter.poller.ports import Api, Meter
-from nexhealth_exporter.poller.rest import Rest, now
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Rounds:
         self,
         api: Api,
         latest: Latest,
-        rest: Rest,
+        heartbeat: Heartbeat,
         *,
         asking: Asking,
         budget: Budget,
@@ -46,7 +46,7 @@ class Rounds:
         self.is_fleet_refused = False
         self._api = api
         self._latest = latest
-        self._rest = rest
+        self._heartbeat = heartbeat
         self._budget = budget
         self._asking = asking
         self._meter = meter
@@ -128,7 +128,7 @@ class Rounds:
 
     async def _ask_fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
         await self._budget.turn()
-        self._rest.alive(self._api.patience)
+        self._heartbeat.beat(self._api.patience)
         with self._budget.asking():
             return await guarded(self._api.fleet(inventory))
 

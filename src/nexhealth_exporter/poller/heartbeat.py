@@ -1,29 +1,29 @@
-"""Sleep that a wake-up ends, and signs of life for the liveness probe."""
+"""The poller's heartbeat for the liveness probe, and sleeps that a wake-up ends."""
 
 import asyncio
 
 STALLED_SECONDS = 300.0
-"""Seconds after which a missing sign of life means that the poller is stuck."""
+"""If a heartbeat is overdue by so many seconds, the poller is stuck."""
 
 
 def now() -> float:
-    """The event loop's monotonic clock in seconds, with which durations are measured."""
+    """The event loop's monotonic clock in seconds, by which durations are measured."""
     return asyncio.get_running_loop().time()
 
 
-class Rest:
-    """The poller's sleeps, each of which announces when the next sign of life is due."""
+class Heartbeat:
+    """When the next heartbeat is due, and sleeps, which postpone it until they end."""
 
     def __init__(self) -> None:
         self._wake = asyncio.Event()
         self._due = 0.0
 
-    def alive(self, within: float = 0.0) -> None:
-        """Give a sign of life; the next one is due within so many seconds."""
+    def beat(self, within: float = 0.0) -> None:
+        """The poller is alive; the next heartbeat is due within so many seconds."""
         self._due = max(self._due, now() + within)
 
     def is_alive(self) -> bool:
-        """Tell whether the next sign of life is not long overdue."""
+        """Whether the next heartbeat is not long overdue."""
         return now() - self._due < STALLED_SECONDS
 
     def wake(self) -> None:
@@ -42,7 +42,7 @@ class Rest:
     async def sleep(self, seconds: float) -> None:
         """Sleep for so many seconds, or until a wake-up."""
         if seconds > 0:
-            self.alive(seconds)
+            self.beat(seconds)
             await either(self._wake, seconds)
 
 
