@@ -22,7 +22,7 @@ from nexhealth_exporter.expectation.looks import WEEKS
 from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.expectation.record import Record
 from nexhealth_exporter.expectation.slots import SLOTS, slot_of
-from nexhealth_exporter.fleet import Fleet, Kept, Policy
+from nexhealth_exporter.fleet import Fleet, Policy, SyncMemory
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
@@ -187,7 +187,7 @@ def with_past(count: int, at: float) -> Fleet:
     return Fleet(
         remembered={
             f"smile-office-{i}": {
-                _name(i, j): Kept(next(shared), at - 300) for j in range(1 + i % 2)
+                _name(i, j): SyncMemory(next(shared), at - 300) for j in range(1 + i % 2)
             }
             for i in range(count)
         }

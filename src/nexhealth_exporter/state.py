@@ -23,7 +23,7 @@ from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import week_of
 from nexhealth_exporter.expectation.record import unpacked
-from nexhealth_exporter.fleet import Disturbance, Fleet, Kept
+from nexhealth_exporter.fleet import Fleet, Incident, SyncMemory
 from nexhealth_exporter.model import Answer, IntegrationType
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Change(NamedTuple):
 
     institution: str
     name: str
-    kept: Kept
+    memory: SyncMemory
 
     @property
     def stamp(self) -> int:
@@ -80,7 +80,7 @@ class Change(NamedTuple):
         Two different records share one with a probability of 1 in 2 ** 61; the later one is then
         not saved until it changes again.
         """
-        learned = self.kept.learned
+        learned = self.memory.learned
         pattern = None if learned.pattern is None else astuple(learned.pattern)
         told = astuple(replace(learned, pattern=None))
         return hash((self.institution, self.name, *told, pattern))
@@ -168,16 +168,19 @@ class StateFile:
             with self._db as db:
                 db.executemany(
                     "INSERT OR REPLACE INTO sync VALUES (?, ?, ?)",
-                    ((_text(c.institution), _text(c.name), _encode(c.kept.learned)) for c in news),
+                    (
+                        (_text(c.institution), _text(c.name), _encode(c.memory.learned))
+                        for c in news
+                    ),
                 )
                 db.executemany(
                     "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?)",
                     (
-                        (_text(name), _text(sync), kept.looked_at, kept.integration_type.value)
-                        for name, sync, kept in changes
+                        (_text(name), _text(sync), memory.looked_at, memory.integration_type.value)
+                        for name, sync, memory in changes
                     ),
                 )
-                _save_incidents(db, fleet.disturbances)
+                _save_incidents(db, fleet.latest_incidents)
                 _save_answers(db, fleet, self._latest)
         except sqlite3.Error as error:
             raise StateError(f"{self.path} cannot be written: {error}.") from None
@@ -192,9 +195,9 @@ class StateFile:
 
 def _changes(fleet: Fleet) -> Iterator[Change]:
     """Every record that is to outlive the process, saved already or not."""
-    for institution, memory in fleet.memory():
-        for name, kept in memory.items():
-            yield Change(institution, name, kept)
+    for institution, memories in fleet.memory():
+        for name, memory in memories.items():
+            yield Change(institution, name, memory)
 
 
 def remembered(path: Path | None) -> Fleet:
@@ -229,7 +232,7 @@ def remembered(path: Path | None) -> Fleet:
 
 def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
     """What the database remembers, and how many of its records cannot be read."""
-    remembered: dict[str, dict[str, Kept]] = {}
+    remembered: dict[str, dict[str, SyncMemory]] = {}
     unreadable = 0
     try:
         rows = db.execute(
@@ -239,17 +242,17 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
         )
         for institution, name, record, at, word in rows:
             try:
-                kept = Kept(_read(record), at, IntegrationType(word))
+                memory = SyncMemory(_read(record), at, IntegrationType(word))
             except _UNREADABLE:
                 unreadable += 1
             else:
-                remembered.setdefault(sys.intern(institution), {})[sys.intern(name)] = kept
-        disturbances: dict[IntegrationType, tuple[Disturbance, ...]] = {}
+                remembered.setdefault(sys.intern(institution), {})[sys.intern(name)] = memory
+        latest: dict[IntegrationType, tuple[Incident, ...]] = {}
         lasted = db.execute("SELECT integration_type, start, ended FROM incident ORDER BY start")
         for word, start, end in lasted:
-            one = Disturbance(start, float("inf") if end is None else end)
+            one = Incident(start, float("inf") if end is None else end)
             kind = IntegrationType(word)
-            disturbances[kind] = (*disturbances.get(kind, ()), one)
+            latest[kind] = (*latest.get(kind, ()), one)
     except (sqlite3.Error, ValueError) as error:
         raise StateError(f"{path} cannot be read: {error}.") from None
     if unreadable:
@@ -257,8 +260,8 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
             "records of the state file cannot be read: learning starts over for these syncs",
             extra={"file": str(path), "records": unreadable},
         )
-    lasting = {k: d[-1].start for k, d in disturbances.items() if d[-1].end == float("inf")}
-    return Fleet(remembered=remembered, incidents=lasting, disturbances=disturbances), unreadable
+    lasting = {k: i[-1].start for k, i in latest.items() if i[-1].end == float("inf")}
+    return Fleet(remembered=remembered, incidents=lasting, latest_incidents=latest), unreadable
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -307,11 +310,11 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _save_incidents(
-    db: sqlite3.Connection, disturbances: Mapping[IntegrationType, tuple[Disturbance, ...]]
+    db: sqlite3.Connection, latest: Mapping[IntegrationType, tuple[Incident, ...]]
 ) -> None:
     rows = [
         (kind.value, lasted.start, None if lasted.end == float("inf") else lasted.end)
-        for kind, several in disturbances.items()
+        for kind, several in latest.items()
         for lasted in several
     ]
     db.execute("DELETE FROM incident")

@@ -12,7 +12,7 @@ import pytest
 
 from nexhealth_exporter.cli.persistence import Persistence
 from nexhealth_exporter.exposition.own import OwnMetrics
-from nexhealth_exporter.fleet import Fleet, Kept
+from nexhealth_exporter.fleet import Fleet, SyncMemory
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.state import StateFile
 from tests.e2e.processes import PROGRAM, free_port, get, running, until
@@ -167,7 +167,7 @@ async def test_the_program_runs_and_ends_well_where_nothing_can_be_written(tmp_p
 class FaultyFleet(Fleet, frozen=True):
     """A fleet with a fault of ours in telling what is to be remembered."""
 
-    def memory(self) -> Iterator[tuple[str, dict[str, Kept]]]:
+    def memory(self) -> Iterator[tuple[str, dict[str, SyncMemory]]]:
         raise LookupError("a fault of ours")
 
 

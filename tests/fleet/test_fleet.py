@@ -491,7 +491,7 @@ def test_an_incident_ends_when_nobody_of_its_type_is_left(
     world.fleet = world.fleet.with_incidents()
 
     assert world.fleet.incidents == {}
-    ((start, end),) = world.fleet.disturbances[IntegrationType.UNKNOWN]
+    ((start, end),) = world.fleet.latest_incidents[IntegrationType.UNKNOWN]
     assert start <= end < math.inf
 
 
@@ -511,7 +511,7 @@ def test_an_incident_lasts_while_it_is_not_known_who_is_left(world: World) -> No
     world.fleet = Fleet(
         remembered=dict(world.fleet.memory()),
         incidents=before,
-        disturbances=world.fleet.disturbances,
+        latest_incidents=world.fleet.latest_incidents,
     )
     assert world.fleet.with_incidents().incidents == before
     world.watch(*map(office, NAMES), office("other"))
@@ -529,7 +529,7 @@ def test_an_incident_lasts_until_somebody_else_was_looked_at(world: World) -> No
     world.poll(now + 600, marked(CLOUD, now + 600), institution="other")
     world.fleet = world.fleet.with_incidents(now + 600)
     assert world.fleet.incidents == {}
-    assert world.fleet.disturbances[IntegrationType.SERVER][-1].end == now + 600
+    assert world.fleet.latest_incidents[IntegrationType.SERVER][-1].end == now + 600
 
 
 def look(world: World, now: float, marks: Mapping[str, float]) -> None:
@@ -631,7 +631,7 @@ def test_an_incident_that_begins_ends_no_other(world: World) -> None:
 
     assert world.fleet.incidents == started
     assert set(started) == {"server", "cloud"}
-    assert {lasts[-1].end for lasts in world.fleet.disturbances.values()} == {math.inf}
+    assert {lasts[-1].end for lasts in world.fleet.latest_incidents.values()} == {math.inf}
     assert world.overdue(NAMES[0]) == "warning"
 
 

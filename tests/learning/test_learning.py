@@ -532,7 +532,7 @@ def test_an_incident_at_either_end_of_a_day_is_not_taken_for_new_hours(
             syncs = (Sync("Main", IntegrationType.CLOUD, read_at=mark, write_at=mark),)
             fleet = fleet.after([Poll(n, now, syncs) for n in names], rules).with_incidents()
 
-    assert fleet.disturbances
+    assert fleet.latest_incidents
     (struck,) = fleet.standings[names[0]].syncs or ()
     wednesday = monday + timedelta(days=2)
     expected = [struck.expectation.piece(at(wednesday, hour)).value for hour in (8.2, 9.2, 16.7)]
@@ -559,7 +559,7 @@ def test_a_friday_off_that_most_offices_share_is_no_incident_each_week() -> None
             polls.append(Poll(name, now, (sync,)))
         fleet = fleet.after(polls, rules).with_incidents()
 
-    (first,) = fleet.disturbances[IntegrationType.SERVER]
+    (first,) = fleet.latest_incidents[IntegrationType.SERVER]
     assert first.end < at(weeks(1), 12)
 
 

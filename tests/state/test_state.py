@@ -23,7 +23,7 @@ from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern, Week, week_of
 from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.expectation.record import Packed, Record, unpacked
-from nexhealth_exporter.fleet import Disturbance, Fleet
+from nexhealth_exporter.fleet import Fleet, Incident
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
@@ -275,15 +275,15 @@ def test_whoever_only_looks_leaves_a_damaged_file_where_it_is(tmp_path: Path) ->
 def test_running_incidents_are_kept(tmp_path: Path, opened: Opened) -> None:
     path = tmp_path / "state.db"
     started = {IntegrationType.CLOUD: 5.0}
-    over, lasts = Disturbance(1.0, 2.0), Disturbance(5.0, float("inf"))
+    over, lasts = Incident(1.0, 2.0), Incident(5.0, float("inf"))
     lasting = {IntegrationType.CLOUD: (over, lasts), IntegrationType.SERVER: (over,)}
     state = opened(path)
-    state.save(Fleet(incidents=started, disturbances=lasting))
+    state.save(Fleet(incidents=started, latest_incidents=lasting))
     state.close()
 
     fleet = opened(path).fleet()
     assert fleet.incidents == started
-    assert fleet.disturbances == lasting
+    assert fleet.latest_incidents == lasting
 
 
 @pytest.mark.parametrize(

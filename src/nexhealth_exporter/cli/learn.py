@@ -12,7 +12,7 @@ from nexhealth_exporter.cli.backtest import add_prometheus, from_file, prometheu
 from nexhealth_exporter.cli.backtest import from_prometheus as prometheus_history
 from nexhealth_exporter.cli.parts import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.fleet import Fleet, Kept, Memory
+from nexhealth_exporter.fleet import Fleet, Memory, SyncMemory
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.state import FORGOTTEN_AFTER, StateFile
@@ -40,9 +40,9 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
             fleet = asyncio.run(from_prometheus(settings, rules, address))
         before = state.fleet()
         news = _news(fleet, before, time.time())
-        state.save(Fleet(remembered=news.syncs, disturbances=before.disturbances))
-    known = [kept for memory in news.syncs.values() for kept in memory.values()]
-    learned, total = sum(kept.learned.pattern is not None for kept in known), len(known)
+        state.save(Fleet(remembered=news.syncs, latest_incidents=before.latest_incidents))
+    known = [sync for memory in news.syncs.values() for sync in memory.values()]
+    learned, total = sum(sync.learned.pattern is not None for sync in known), len(known)
     print(f"{learned} of {total} syncs have a pattern now; {settings.state_file} keeps them.")
     if news.known_later:
         print(f"{news.known_later} more are left as they are: the file has newer data about them.")
@@ -65,7 +65,7 @@ def _news(found: Fleet, before: Fleet, now: float) -> _News:
     known_later = too_old = 0
     for institution, memory in found.memory():
         known = before.remembered.get(institution, {})
-        kept: dict[str, Kept] = {}
+        kept: dict[str, SyncMemory] = {}
         for name, one in memory.items():
             if name in known and known[name].looked_at > one.looked_at:
                 known_later += 1

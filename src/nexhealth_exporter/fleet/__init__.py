@@ -12,26 +12,26 @@ fleet      all standings, the fleet incidents under way, the latest round
 from nexhealth_exporter.fleet.fleet import Fleet, Round
 from nexhealth_exporter.fleet.judging import relearn_offset
 from nexhealth_exporter.fleet.standing import (
-    Disturbance,
     Hours,
-    Kept,
+    Incident,
     Memory,
     Policy,
     Standing,
+    SyncMemory,
     SyncStanding,
 )
 from nexhealth_exporter.fleet.standings import Standings
 
 __all__ = [
-    "Disturbance",
     "Fleet",
     "Hours",
-    "Kept",
+    "Incident",
     "Memory",
     "Policy",
     "Round",
     "Standing",
     "Standings",
+    "SyncMemory",
     "SyncStanding",
     "relearn_offset",
 ]

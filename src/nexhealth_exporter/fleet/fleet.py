@@ -9,10 +9,10 @@ from msgspec.structs import replace as altered
 from nexhealth_exporter.expectation.incident import incidents
 from nexhealth_exporter.fleet.judging import Judging, excused
 from nexhealth_exporter.fleet.standing import (
-    MOST_DISTURBANCES,
+    MOST_INCIDENTS,
     NO_MEMORY,
-    Disturbance,
-    Disturbances,
+    Incident,
+    Incidents,
     Memory,
     Policy,
     Standing,
@@ -34,16 +34,16 @@ class Round(msgspec.Struct, frozen=True, gc=False):
 class Fleet(msgspec.Struct, frozen=True, weakref=True):
     """Every watched institution by subdomain, the fleet incidents under way, the latest round.
 
-    `incidents` holds the start of each by type. `remembered` is what was learned about
-    institutions that are not watched (any more, or yet). `disturbances` are the latest incidents
-    of each type, past ones and those under way.
+    `incidents` holds the start of each by type. `latest_incidents` are the latest of each type,
+    past ones and those under way. `remembered` is the memory of institutions that are not watched
+    (any more, or yet), by subdomain.
     """
 
     standings: Standings = msgspec.field(default_factory=Standings)
     incidents: Mapping[IntegrationType, float] = msgspec.field(default_factory=dict)
     round: Round | None = None
     remembered: Mapping[str, Memory] = msgspec.field(default_factory=dict)
-    disturbances: Disturbances = msgspec.field(default_factory=dict)
+    latest_incidents: Incidents = msgspec.field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Standing]:
         """Every institution's standing."""
@@ -57,34 +57,34 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
 
     def watching(self, inventory: Inventory, policy: Policy) -> "Fleet":
         """The fleet of exactly these institutions; what is known about them is kept."""
-        known, judging = self.standings, Judging(policy, self.disturbances)
+        known, judging = self.standings, Judging(policy, self.latest_incidents)
         remembered = dict(self.memory())
         standings = Standings.of(
             judging.renamed(known.get(i.subdomain), i, remembered.pop(i.subdomain, NO_MEMORY))
             for i in inventory
         )
-        # An emptied dict keeps its memory.
+        # A new dict, since an emptied one does not free its table.
         return altered(self, standings=standings, remembered=remembered or {})
 
     def memory(self) -> Iterator[tuple[str, Memory]]:
-        """Everything that is to outlive the process, by institution."""
+        """What outlives the process, of each institution, watched or not."""
         yield from self.remembered.items()
         for standing in self:
             yield standing.institution.subdomain, standing.memory()
 
     def alone(self, subdomain: str) -> "Fleet":
-        """The fleet of that institution alone."""
-        known, kept = self.standings.get(subdomain), self.remembered.get(subdomain)
+        """The fleet with only that institution."""
+        known, memory = self.standings.get(subdomain), self.remembered.get(subdomain)
         return altered(
             self,
             standings=Standings.of([] if known is None else [known]),
-            remembered={} if kept is None else {subdomain: kept},
+            remembered={} if memory is None else {subdomain: memory},
         )
 
     def after(self, polls: Iterable[Poll], policy: Policy) -> "Fleet":
         """The fleet after these polls; those of institutions that are not watched are dropped."""
         changed: dict[str, Standing] = {}
-        judging = Judging(policy, self.disturbances)
+        judging = Judging(policy, self.latest_incidents)
         for poll in polls:
             before = changed.get(poll.subdomain) or self.standings.get(poll.subdomain)
             if before is not None:
@@ -92,22 +92,22 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         return altered(self, standings=self.standings.after(changed.values()))
 
     def recalling(self, memories: Mapping[str, Memory], policy: Policy) -> "Fleet":
-        """The fleet with a past that was learned elsewhere."""
+        """The fleet with memories that were learned elsewhere."""
         remembered = {**memories, **self.remembered}
-        judging = Judging(policy, self.disturbances)
+        judging = Judging(policy, self.latest_incidents)
         standings = Standings.of(
             judging.recalling(standing, remembered.pop(standing.institution.subdomain, {}))
             for standing in self
         )
         return altered(self, standings=standings, remembered=remembered)
 
-    def rejudged(self, policy: Policy, told: Iterable[Institution] | None = None) -> "Fleet":
-        """The same marks judged by a policy: of all institutions, or of these as given here."""
-        judging = Judging(policy, self.disturbances)
+    def rejudged(self, policy: Policy, changed: Iterable[Institution] | None = None) -> "Fleet":
+        """The same marks judged by a policy: of all institutions, or of those `changed`."""
+        judging = Judging(policy, self.latest_incidents)
         known = (standing.institution for standing in self)
         anew = (
             judging.rejudged(altered(self.standings[i.subdomain], institution=i))
-            for i in (known if told is None else told)
+            for i in (known if changed is None else changed)
             if i.subdomain in self.standings
         )
         return altered(self, standings=self.standings.after(anew))
@@ -116,7 +116,7 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         """The fleet with its incidents as they follow from the marks.
 
         Each sync counts as of the latest successful poll of its institution, so that no incident
-        begins or ends while polls fail. No incident ends after `now`, even if our clock was ahead
+        begins or ends while polls fail. No incident ends after `now`, even if the clock was ahead
         at some polls: nothing may be excused for the future. An incident ends when no sync of its
         type is left.
         """
@@ -135,24 +135,24 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         if lasting == self.incidents:
             return self
         ended = self.incidents.keys() - lasting.keys()
-        disturbances = dict(self.disturbances)
+        by_type = dict(self.latest_incidents)
         for kind, start in {**self.incidents, **lasting}.items():
-            earlier = (d for d in disturbances.get(kind, ()) if d.end < math.inf)
-            present = Disturbance(start, latest if kind in ended else math.inf)
-            disturbances[kind] = (*earlier, present)[-MOST_DISTURBANCES:]
-        over = {kind: disturbances[kind] for kind in ended}
+            earlier = (i for i in by_type.get(kind, ()) if i.end < math.inf)
+            present = Incident(start, latest if kind in ended else math.inf)
+            by_type[kind] = (*earlier, present)[-MOST_INCIDENTS:]
+        over = {kind: by_type[kind] for kind in ended}
         standings = Standings.of(excused(standing, over) for standing in self)
-        return altered(self, standings=standings, incidents=lasting, disturbances=disturbances)
+        return altered(self, standings=standings, incidents=lasting, latest_incidents=by_type)
 
     def _incidents_of_somebody(self) -> Mapping[IntegrationType, float]:
-        """The incidents of types of which there are syncs; others would never end.
+        """The incidents of those types of which there are syncs; others would never end.
 
         For an institution without a known answer, its remembered syncs count.
         """
         kinds = {sync.integration_type for _, sync in self.syncs() if sync.state is State.ACTIVE}
         for standing in self:
             if standing.syncs is None:
-                kinds |= {kept.integration_type for kept in standing.kept.values()}
+                kinds |= {memory.integration_type for memory in standing.remembered.values()}
         return {kind: start for kind, start in self.incidents.items() if kind in kinds}
 
     def after_round(self, ended: Round) -> "Fleet":

@@ -1,4 +1,4 @@
-"""How an institution's standing changes: by a poll, by a new policy, by what others remember."""
+"""How an institution's standing changes: by a poll, a new policy, or memory from elsewhere."""
 
 import math
 import operator
@@ -22,13 +22,13 @@ from nexhealth_exporter.expectation.learned import Learned, first_met
 from nexhealth_exporter.expectation.looks import Look, Marks
 from nexhealth_exporter.fleet.standing import (
     NO_MEMORY,
-    Disturbance,
-    Disturbances,
     Hours,
-    Kept,
+    Incident,
+    Incidents,
     Memory,
     Policy,
     Standing,
+    SyncMemory,
     SyncStanding,
 )
 from nexhealth_exporter.model import (
@@ -48,31 +48,31 @@ RELEARN_WITHIN = 6 * 3600
 
 
 class Judging(msgspec.Struct, frozen=True):
-    """Makes new standings of old ones; what it goes by is the same for the whole fleet."""
+    """Makes new standings from old ones, by the policy and the incidents of the whole fleet."""
 
     policy: Policy
-    disturbances: Disturbances
+    incidents: Incidents
 
     def renamed(
         self, before: Standing | None, institution: Institution, memory: Memory
     ) -> Standing:
-        """The standing of an institution as the inventory has it now; new ones have a memory."""
+        """The standing of an institution as the inventory lists it now; a new one gets `memory`."""
         if before is None:
-            return Standing(institution, self.policy.group(institution, ()), kept=memory)
+            return Standing(institution, self.policy.group(institution, ()), remembered=memory)
         if before.institution == institution:
             return before
         return self.rejudged(altered(before, institution=institution))
 
     def recalling(self, standing: Standing, memory: Memory) -> Standing:
-        """With a past of its syncs that was not seen here, where it reaches further back."""
-        known = {name: kept.learned for name, kept in standing.kept.items()}
+        """With the memory of those syncs of which it reaches further back than what is known."""
+        known = {name: sync.learned for name, sync in standing.remembered.items()}
         known |= {s.sync.name: s.learned for s in standing.syncs or ()}
         memory = {
-            name: kept
-            for name, kept in memory.items()
-            if name not in known or kept.learned.first_seen < known[name].first_seen
+            name: sync
+            for name, sync in memory.items()
+            if name not in known or sync.learned.first_seen < known[name].first_seen
         }
-        recalled = altered(standing, kept={**standing.kept, **memory})
+        recalled = altered(standing, remembered={**standing.remembered, **memory})
         at = standing.last_success
         if standing.syncs is None or at is None or not memory:
             return recalled
@@ -82,11 +82,11 @@ class Judging(msgspec.Struct, frozen=True):
             for s in standing.syncs
         )
         shown = {s.sync.name for s in syncs}
-        kept = {name: k for name, k in recalled.kept.items() if name not in shown}
-        return altered(standing, syncs=syncs, kept=kept)
+        remembered = {name: m for name, m in recalled.remembered.items() if name not in shown}
+        return altered(standing, syncs=syncs, remembered=remembered)
 
     def rejudged(self, standing: Standing) -> Standing:
-        """The same marks, judged anew."""
+        """The same marks, judged again."""
         syncs, at, institution = standing.syncs, standing.last_success, standing.institution
         if syncs is not None and at is not None:
             syncs = tuple(self._rejudged(institution, s, at) for s in syncs)
@@ -105,28 +105,30 @@ class Judging(msgspec.Struct, frozen=True):
         syncs = tuple(
             old
             if (old := known.get(sync.name)) is not None
-            and self._says_nothing_new(sync, old, before.last_success, poll.at)
+            and self._still_holds(sync, old, before.last_success, poll.at)
             else self._met(before, sync, old, poll.at)
             for sync in (_as_known(sync, known.get(sync.name)) for sync in poll.syncs)
         )
         if before.syncs is not None and _are_same(syncs, before.syncs):
             syncs = before.syncs  # the page may hold them until it is drawn again
-        kept = before.kept
-        if kept or len(syncs) != len(known) or known.keys() != {s.sync.name for s in syncs}:
+        remembered = before.remembered
+        if remembered or len(syncs) != len(known) or known.keys() != {s.sync.name for s in syncs}:
             shown = {s.sync.name for s in syncs}
             memory = before.memory().items()
-            kept = {name: k for name, k in memory if name not in shown} or NO_MEMORY
-        after = Standing(before.institution, before.group, syncs, poll.at, poll.at, kept=kept)
+            remembered = {name: m for name, m in memory if name not in shown} or NO_MEMORY
+        after = Standing(
+            before.institution, before.group, syncs, poll.at, poll.at, remembered=remembered
+        )
         if syncs is before.syncs or (
             before.syncs is not None and _facts(syncs) == _facts(before.syncs)
         ):
             return after
         return self._grouped(after)
 
-    def _says_nothing_new(
+    def _still_holds(
         self, sync: Sync, before: SyncStanding, since: float | None, at: float
     ) -> bool:
-        """Whether all that followed at the last good poll, `since`, still does.
+        """Whether the judgement of the last successful poll, at `since`, still holds.
 
         It does not if our clock was wrong then: ahead, it made marks look older than they were;
         behind, it met them before they were made.
@@ -141,7 +143,7 @@ class Judging(msgspec.Struct, frozen=True):
         failed = altered(before, last_poll=poll.at, failure=poll.failure)
         success = before.last_success
         if success is None or poll.at - success > self.policy.stale_after:
-            return altered(failed, syncs=None, kept=before.memory())
+            return altered(failed, syncs=None, remembered=before.memory())
         return failed
 
     def _grouped(self, standing: Standing) -> Standing:
@@ -153,19 +155,19 @@ class Judging(msgspec.Struct, frozen=True):
     ) -> SyncStanding:
         """The standing of a sync after a poll, with what that poll taught."""
         institution = standing.institution
-        kept = None if before is not None else standing.kept.get(sync.name)
-        kind = _kind(sync, before or kept)
+        memory = None if before is not None else standing.remembered.get(sync.name)
+        kind = _kind(sync, before or memory)
         looked_at: float | None = None
         if before is not None:
             looked_at = standing.last_success
             learned, hours = before.learned, before.hours
-        elif kept is not None:
-            looked_at = kept.looked_at
-            learned, hours = self._by_its_clock(institution, sync, kind, kept.learned)
+        elif memory is not None:
+            looked_at = memory.looked_at
+            learned, hours = self._by_its_clock(institution, sync, kind, memory.learned)
         else:
             hours = self.policy.hours(institution, sync, kind, None)
             learned = first_met(at, hours.expectation.timezone)
-        if _is_another(kind, before or kept):
+        if _is_another(kind, before or memory):
             learned = learned.anew(at)
         met = _Met(institution, sync, kind, at, before, looked_at)
         learned = self._taught(met, learned, hours)
@@ -178,7 +180,7 @@ class Judging(msgspec.Struct, frozen=True):
 
     def _taught(self, met: "_Met", learned: Learned, hours: Hours) -> Learned:
         """What is known of a sync after a poll, of what was `learned` and its hours until then."""
-        # An answer without a mark is no news of it: the last one that could be read stays known.
+        # If an answer lacks a mark, the last one that could be read stays known.
         read, write = learned.marks
         sync, looked_at = met.sync, met.looked_at
         marks = (
@@ -201,7 +203,7 @@ class Judging(msgspec.Struct, frozen=True):
             hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
             tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
             skipped=hours.skips,
-            disturbed=self.disturbances.get(kind, ()),
+            disturbed=self.incidents.get(kind, ()),
             is_owing=lambda: self._is_owing(met, learned, hours, marks),
             stagger=offset,
         )
@@ -244,7 +246,7 @@ class Judging(msgspec.Struct, frozen=True):
     ) -> SyncStanding:
         """The sync judged; `judged_alike` is its last standing, if that was by the same hours."""
         sync, kind, at, before = met.sync, met.kind, met.at, met.before
-        lasted = self.disturbances.get(kind, ())
+        lasted = self.incidents.get(kind, ())
         marks, known, seen = (sync.read_at, sync.write_at), learned.marks, learned.seen
         anchors = (
             anchor_of(known[0], learned.first_seen, seen[0]),
@@ -303,10 +305,10 @@ def _tolerated(
     *,
     before: SyncStanding | None,
 ) -> tuple[float, float]:
-    """The allowances of a direction, for a ticket and for a page, in seconds.
+    """The allowances of a direction in seconds, for warning and critical.
 
-    `before` is how it was judged by these hours, if it was: that still holds while its mark has
-    not moved, nor the other one come further ahead of it.
+    `before` is its standing by these same hours, if there was one: its allowances still hold while
+    its mark has not moved and the other direction has not moved further ahead.
     """
     if before is not None:
         basis = before.judgements[way].basis
@@ -319,8 +321,8 @@ def _tolerated(
     return allowed[Severity.WARNING], allowed[Severity.CRITICAL]
 
 
-def excused(standing: Standing, ended: Disturbances) -> Standing:
-    """With the whole allowance given again to those that fleet incidents have silenced."""
+def excused(standing: Standing, ended: Incidents) -> Standing:
+    """With the whole allowance given again to syncs that were silent in incidents that ended."""
     if not ended or not any(s.integration_type in ended for s in standing.syncs or ()):
         return standing
     syncs = tuple(
@@ -332,17 +334,17 @@ def excused(standing: Standing, ended: Disturbances) -> Standing:
     return altered(standing, syncs=syncs)
 
 
-def _lenient(judgement: Judgement, lasted: tuple[Disturbance, ...]) -> Judgement:
+def _lenient(judgement: Judgement, lasted: tuple[Incident, ...]) -> Judgement:
     basis = judgement.basis
     return judge(altered(basis, excuse=_excuse(lasted, basis.anchor)), judgement)
 
 
-def _excuse(lasted: tuple[Disturbance, ...], anchor: float) -> tuple[Disturbance, ...]:
+def _excuse(lasted: tuple[Incident, ...], anchor: float) -> tuple[Incident, ...]:
     return tuple(one for one in lasted if anchor < one.end < math.inf) if lasted else ()
 
 
 def _described_alike(sync: Sync, kind: IntegrationType, before: SyncStanding) -> bool:
-    """Whether the answer says the same of it from which its hours follow beside its pattern."""
+    """Whether it has the same type, product and locations: its hours follow from these."""
     return (
         kind is before.integration_type
         and sync.emr == before.sync.emr
@@ -356,20 +358,20 @@ def relearn_offset(institution: Institution, sync: str) -> int:
     return crc32(name.encode("utf-8", "surrogatepass")) % RELEARN_WITHIN
 
 
-def _kind(sync: Sync, before: SyncStanding | Kept | None) -> IntegrationType:
+def _kind(sync: Sync, before: SyncStanding | SyncMemory | None) -> IntegrationType:
     return sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
 
 
 def _as_known(sync: Sync, before: SyncStanding | None) -> Sync:
-    """The sync; what the answer lacks of it stays as it was: rules and its state depend on it."""
+    """The sync, with what the answer lacks as it was before: rules and its state depend on it."""
     if before is None or (sync.emr and sync.locations):
         return sync
     known = before.sync
     return altered(sync, emr=sync.emr or known.emr, locations=sync.locations or known.locations)
 
 
-def _is_another(kind: IntegrationType, before: SyncStanding | Kept | None) -> bool:
-    """Whether another system has taken its place: what ran at night may be a browser now."""
+def _is_another(kind: IntegrationType, before: SyncStanding | SyncMemory | None) -> bool:
+    """Whether its type has changed, so that what was learned about the old system may be wrong."""
     return before is not None and before.integration_type not in {kind, IntegrationType.UNKNOWN}
 
 

@@ -42,9 +42,9 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
     """When one sync is expected to run, and how much silence is tolerated.
 
     `is_fallback` is True if neither the configuration nor the locations gave a usable zone.
-    `apart` are the expectations of reads and of writes where they differ from the sync's.
-    `pattern` is what was learned, with the quiet stretches of both directions. `skips` tells on
-    which local days (since 1970) nothing is learned.
+    `apart` are the expectations of reads and of writes, if they differ from the sync's. `pattern`
+    is what was learned, with the quiet stretches of both directions. `skips` returns True for the
+    local days (since 1970) on which nothing is learned.
     """
 
     expectation: Expectation
@@ -151,10 +151,11 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
         return Silence(self.integration_type, since)
 
 
-class Kept(NamedTuple):
-    """What was learned about a sync that is not shown now, when it was last polled, and its type.
+class SyncMemory(NamedTuple):
+    """What outlives a sync's standing: what was learned, when it was last polled, and its type.
 
-    The type is kept because an answer that lacks it must not change it, not even after a restart.
+    The type is included because an answer that lacks it must not change it, not even after a
+    restart.
     """
 
     learned: Learned
@@ -162,22 +163,22 @@ class Kept(NamedTuple):
     integration_type: IntegrationType = IntegrationType.UNKNOWN
 
 
-Memory = Mapping[str, Kept]
-"""What is remembered about an institution's syncs, by name."""
+Memory = Mapping[str, SyncMemory]
+"""The memory of an institution: that of its syncs, by name."""
 
 
-class Disturbance(NamedTuple):
+class Incident(NamedTuple):
     """The start and the end of a fleet incident; the end is infinite while it lasts."""
 
     start: float
     end: float
 
 
-Disturbances = Mapping[IntegrationType, tuple[Disturbance, ...]]
-"""The latest of each type, the oldest first."""
+Incidents = Mapping[IntegrationType, tuple[Incident, ...]]
+"""The latest fleet incidents of each type, the oldest first."""
 
-MOST_DISTURBANCES = 20
-"""Incidents kept per type; an office that was silent through several needs them all."""
+MOST_INCIDENTS = 20
+"""Incidents per type; an office that was silent through several of them needs them all."""
 
 NO_MEMORY: "Memory" = MappingProxyType({})
 
@@ -189,9 +190,9 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
     """An institution and its syncs; `syncs` is None while no answer is known.
 
     `last_poll` and `last_success` are the instants of the latest poll and the latest successful
-    one; `failure` is the label of the reason if the latest poll failed. `kept` is what is
-    remembered about syncs that are not shown. `stamp` is unique to each standing: whoever has drawn
-    one recognises it by its stamp, without keeping the standing itself in memory.
+    one; `failure` is the label of the reason if the latest poll failed. `remembered` is the memory
+    of syncs that are not in `syncs`. `stamp` is unique to each standing: whoever has drawn one
+    recognises it by its stamp, without keeping the standing itself.
     """
 
     institution: Institution
@@ -200,7 +201,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
     last_poll: float | None = None
     last_success: float | None = None
     failure: str | None = None
-    kept: Memory = NO_MEMORY
+    remembered: Memory = NO_MEMORY
     stamp: int = 0
 
     def __post_init__(self) -> None:
@@ -210,8 +211,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
         """Whether all but the stamp is equal."""
         if not isinstance(other, Standing):
             return NotImplemented
-        told = [name for name in self.__struct_fields__ if name != "stamp"]
-        return all(getattr(self, name) == getattr(other, name) for name in told)
+        compared = [name for name in self.__struct_fields__ if name != "stamp"]
+        return all(getattr(self, name) == getattr(other, name) for name in compared)
 
     @property
     def answer(self) -> Answer | None:
@@ -221,10 +222,11 @@ class Standing(msgspec.Struct, frozen=True, gc=False, eq=False):  # noqa: PLW164
         return Answer(self.institution, self.last_success, tuple(s.sync for s in self.syncs))
 
     def memory(self) -> Memory:
-        """What is to be remembered about its syncs, including those that are shown."""
+        """The memory of all its syncs, including those in `syncs`."""
         if self.syncs is None or self.last_success is None:
-            return self.kept
+            return self.remembered
         shown = {
-            s.sync.name: Kept(s.learned, self.last_success, s.integration_type) for s in self.syncs
+            s.sync.name: SyncMemory(s.learned, self.last_success, s.integration_type)
+            for s in self.syncs
         }
-        return {**self.kept, **shown} if self.kept else shown
+        return {**self.remembered, **shown} if self.remembered else shown
