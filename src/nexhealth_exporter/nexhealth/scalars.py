@@ -1,4 +1,4 @@
-"""Single values of a JSON answer, whatever their JSON type; None if they make no sense."""
+"""Single values of a JSON answer, whatever their JSON type; None for an unusable value."""
 
 import re
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def integer(value: object) -> int | None:
 
 
 def text(value: object) -> str:
-    """Text or a number as text, without characters that must not be shown; else empty."""
+    """Text, or a number as text, without characters that must not be shown; otherwise empty."""
     if isinstance(value, str):
         return clean(value[:_MAX_TEXT])
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -51,20 +51,20 @@ def flag(value: object) -> bool:
 
 
 def instant(value: object) -> float | None:
-    """POSIX seconds of an ISO 8601 date with a time of day; without a zone it is UTC.
+    """POSIX seconds of an ISO 8601 date with a time of day; UTC is assumed without a zone.
 
     Any instant of the years 1 to 9999 is accepted, however unlikely.
     """
     if not isinstance(value, str) or len(value) > _MAX_INSTANT:
         return None
     try:
-        at = convert(value, datetime)  # as live answers have it
+        at = convert(value, datetime)  # the format of live answers
     except (ValidationError, UnicodeEncodeError):
-        return _spelt_otherwise(value)
+        return _lenient_instant(value)
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
-def _spelt_otherwise(value: str) -> float | None:
+def _lenient_instant(value: str) -> float | None:
     found = _INSTANT.fullmatch(value.strip())
     if found is None:
         return None
@@ -80,7 +80,7 @@ def _spelt_otherwise(value: str) -> float | None:
 def words(value: object) -> str:
     """The text of `description` or `error`: a string, or strings in nested arrays.
 
-    Objects are left out. It must not be shown before it is `scrubbed`.
+    Objects are left out. The result must be `scrubbed` before it is shown.
     """
     if value is None or value == []:
         return ""

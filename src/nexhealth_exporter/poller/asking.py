@@ -1,4 +1,4 @@
-"""Asking about institutions one by one: evenly spread, a bounded number at a time."""
+"""Polls institutions one by one: evenly spread, with a bounded number of calls at a time."""
 
 import asyncio
 import logging
@@ -18,18 +18,18 @@ logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 Found = Mapping[str, tuple[Sync, ...] | None]
-"""What was found, by subdomain; None where the poll failed."""
+"""The syncs that were found, by subdomain; None where the poll failed."""
 
 
-def why(error: PollError) -> dict[str, str]:
-    """A failed poll as fields of a log line."""
+def fields_of(error: PollError) -> dict[str, str]:
+    """The fields of a log line about a failed poll."""
     return {"reason": error.reason, "error": str(error)}
 
 
 async def guarded(asking: Awaitable[_T], **facts: str) -> _T:
-    """Await the answer. Raises PollError, also where a bug of this program raised anything else.
+    """Await the answer. Raises PollError, also for any other exception, which is a bug.
 
-    A bug then spoils only its own poll; it is logged with its traceback and `facts`.
+    So a bug spoils only its own poll; it is logged with its traceback and `facts`.
     """
     try:
         return await asking
@@ -37,11 +37,11 @@ async def guarded(asking: Awaitable[_T], **facts: str) -> _T:
         raise
     except Exception as error:
         logger.exception("poll failed unexpectedly", extra=facts)
-        raise OtherFailure(f"A fault of the exporter: {type(error).__name__}.") from error
+        raise OtherFailure(f"A bug in the exporter: {type(error).__name__}.") from error
 
 
 class Tally:
-    """How many questions of a round were answered, and how many failed, by reason."""
+    """Counts the questions of a round that were answered, and those that failed, by reason."""
 
     def __init__(self, meter: Meter) -> None:
         self.answered = 0
@@ -49,13 +49,13 @@ class Tally:
         self._meter = meter
 
     def add(self, error: PollError) -> None:
-        """A poll failed."""
+        """Count a failed poll."""
         self.failed[error.reason] += 1
         self._meter.poll_failed(error.reason)
 
 
 class Asking:
-    """Asks about institutions; `concurrency` bounds the questions in flight."""
+    """Polls institutions; `concurrency` is the most questions in flight."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Asking:
         self._clock = clock
 
     async def each(self, institutions: Sequence[Institution], spread: float, tally: Tally) -> Found:
-        """Poll each of them, evenly over `spread` seconds. A wake-up breaks it off."""
+        """Poll each of them, evenly over `spread` seconds. A wake-up ends it early."""
         began = now()
         gap = spread / max(len(institutions), 1)
         queue = iter(enumerate(institutions))
@@ -89,7 +89,7 @@ class Asking:
                     return
                 with self._budget.asking():
                     found[institution.subdomain] = await self._ask(institution, tally)
-                # Those that still wait may wait as long again: a pause for each of them.
+                # The next questions may wait as long again, each for a pause of its own.
                 self._heartbeat.beat(self._api.patience)
 
         async with asyncio.TaskGroup() as group:
@@ -103,14 +103,14 @@ class Asking:
         try:
             syncs = await guarded(self._api.syncs(institution), institution=subdomain)
         except PollError as error:
-            logger.debug("poll failed", extra={"institution": subdomain, **why(error)})
-            self._did_not_answer(subdomain, error, tally)
+            logger.debug("poll failed", extra={"institution": subdomain, **fields_of(error)})
+            self._failed(subdomain, error, tally)
         else:
             tally.answered += 1
             self._latest.record(Poll(subdomain, self._clock(), syncs))
             return syncs
         return None
 
-    def _did_not_answer(self, subdomain: str, error: PollError, tally: Tally) -> None:
+    def _failed(self, subdomain: str, error: PollError, tally: Tally) -> None:
         tally.add(error)
         self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))

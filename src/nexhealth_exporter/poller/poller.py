@@ -9,7 +9,7 @@ from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Answer, Institution, Inventory
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
-from nexhealth_exporter.poller.asking import Asking, guarded, why
+from nexhealth_exporter.poller.asking import Asking, fields_of, guarded
 from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.heartbeat import STALLED_SECONDS, Heartbeat, either, now
 from nexhealth_exporter.poller.latest import Latest
@@ -165,7 +165,7 @@ class Poller:
             inventory = await guarded(self._api.inventory())
         except PollError as error:
             self._meter.poll_failed(error.reason)
-            logger.warning("inventory failed, going on with what is known", extra=why(error))
+            logger.warning("inventory failed, going on with what is known", extra=fields_of(error))
             return
         finally:
             self._attempted.set()

@@ -1,4 +1,4 @@
-"""One round: whom to ask, in which scope."""
+"""One round of polls: which institutions are polled, in one call for the fleet or one by one."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.plan import Plan, Scope
-from nexhealth_exporter.poller.asking import Asking, Tally, guarded, why
+from nexhealth_exporter.poller.asking import Asking, Tally, fields_of, guarded
 from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.heartbeat import Heartbeat, now
 from nexhealth_exporter.poller.latest import Latest
@@ -18,17 +18,18 @@ from nexhealth_exporter.poller.ports import Api, Meter
 logger = logging.getLogger(__name__)
 
 FLEET_REFUSED = frozenset({400, 403, 404})
-"""Answers to the fleet call that say: ask by institution. Anything else may pass."""
+"""Statuses of the fleet call after which institutions are polled one by one; any other failure
+may be temporary."""
 
 _LONG = 60.0
-"""Seconds; of a round that is over sooner nothing is told before."""
+"""Seconds; a shorter round reports nothing before its end."""
 
 
 class Rounds:
-    """Polls everybody once, each time it is told to.
+    """Polls every institution once per round.
 
-    `left_out` are the institutions that the latest good answer about the fleet lacks;
-    `is_fleet_refused` is True while the key may not ask for the whole fleet.
+    `left_out` are the institutions that are missing from the latest successful fleet answer;
+    `is_fleet_refused` is True while the key may not use the fleet call.
     """
 
     def __init__(
@@ -53,28 +54,29 @@ class Rounds:
         self._clock = clock
 
     async def poll(self, made: Plan, spread: float) -> None:
-        """One round by this plan, spread over so many seconds."""
+        """Make one round by this plan, spread over so many seconds."""
         began = now()
         tally = Tally(self._meter)
         watched = {s.institution.subdomain: s.institution for s in self._latest.fleet}
-        telling = asyncio.create_task(self._tell_meanwhile(tally, made.interval))
+        progress = asyncio.create_task(self._report_progress(tally, made.interval))
         try:
             if made.scope is Scope.FLEET:
                 await self._by_fleet(watched, made, spread, tally)
             else:
                 await self._asking.each(list(watched.values()), spread, tally)
         finally:
-            telling.cancel()
+            progress.cancel()
         is_idle = not self._latest.fleet.standings
         ended = self._round(now() - began, is_up=tally.answered > 0 or is_idle)
         self._latest.ended(ended)
         _log(ended, len(self._latest.fleet.standings), tally)
 
-    async def _tell_meanwhile(self, tally: Tally, interval: float) -> None:
-        """After each interval that the round lasts, tell whether the API could be used in it.
+    async def _report_progress(self, tally: Tally, interval: float) -> None:
+        """After each interval that the round lasts, report whether the API was usable in it.
 
-        A 429 may ask for minutes, and so may each of the next ones: such a round takes hours.
-        Where nothing was asked, as when the budget is spent, nothing new is known. Never ends.
+        A 429 may ask for minutes, and so may the next ones, so that a round takes hours. After an
+        interval without an answer or a failure, as when the budget is spent, nothing is reported.
+        Never ends.
         """
         began = now()
         while True:
@@ -88,16 +90,17 @@ class Rounds:
         return Round(self._clock(), duration, is_up=is_up and self._api.held_token)
 
     async def try_fleet_again(self, inventory: Inventory) -> bool:
-        """Ask for the fleet once, whether it answers: the key may have been given the call since.
+        """Make the fleet call once and return whether it succeeds: the key may use it by now.
 
-        Only another refusal keeps the institutions being asked one by one.
+        After a refusal, institutions go on being polled one by one; after another failure, the next
+        round makes the fleet call.
         """
         try:
             await self._ask_fleet(inventory)
         except PollError as error:
             Tally(self._meter).add(error)
             self.is_fleet_refused = error.status in FLEET_REFUSED
-            logger.warning("fleet call fails again", extra=why(error))
+            logger.warning("fleet call fails again", extra=fields_of(error))
             return False
         self.is_fleet_refused = False
         return True
@@ -105,7 +108,7 @@ class Rounds:
     async def _by_fleet(
         self, watched: Mapping[str, Institution], made: Plan, spread: float, tally: Tally
     ) -> None:
-        """One call for all, then those alone that its answer leaves out."""
+        """One call for all institutions, then one for each that its answer leaves out."""
         try:
             answer = await self._ask_fleet(Inventory(watched))
             at = self._clock()
@@ -116,11 +119,11 @@ class Rounds:
             return
         tally.answered += 1
         left_out = {s: i for s, i in watched.items() if s not in answer}
-        del answer, polls  # megabytes, and those that are left out may take the whole interval
+        del answer, polls  # megabytes, and the calls below may take the whole interval
         self.left_out.keep(left_out)
         spare = self._budget.spare
         due = self.left_out.due(left_out, now(), made.seldom_interval, spare)
-        # Known to have none: the fleet's answer confirms it.
+        # Those known to have no syncs are missing from the fleet answer as they should be.
         confirmed = [s for s in left_out.keys() - set(due) if self.left_out.is_known_empty(s)]
         await self._latest.record_all(Poll(subdomain, at, ()) for subdomain in confirmed)
         found = await self._asking.each([left_out[s] for s in due], spread, tally)
@@ -142,10 +145,10 @@ class Rounds:
         tally.add(error)
         if error.status in FLEET_REFUSED:
             self.is_fleet_refused = True
-            logger.warning("fleet call refused, polling by institution", extra=why(error))
+            logger.warning("fleet call refused, polling by institution", extra=fields_of(error))
             await self._asking.each(list(watched.values()), spread, tally)
             return
-        logger.warning("fleet call failed, going on with what is known", extra=why(error))
+        logger.warning("fleet call failed, going on with what is known", extra=fields_of(error))
         at = self._clock()
         alone = {s: i for s, i in watched.items() if self.left_out.has_syncs(s)}
         await self._latest.record_all(
