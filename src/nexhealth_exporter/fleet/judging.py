@@ -78,7 +78,7 @@ class Judging(msgspec.Struct, frozen=True):
             return recalled
         unseen = altered(recalled, last_success=None)
         syncs = tuple(
-            self._met(unseen, s.sync, None, at) if s.sync.name in memory else s
+            self._after_poll(unseen, s.sync, None, at) if s.sync.name in memory else s
             for s in standing.syncs
         )
         shown = {s.sync.name for s in syncs}
@@ -95,7 +95,8 @@ class Judging(msgspec.Struct, frozen=True):
     def _rejudged(self, institution: Institution, before: SyncStanding, at: float) -> SyncStanding:
         sync, kind = before.sync, before.integration_type
         learned, hours = self._by_its_clock(institution, sync, kind, before.learned)
-        return self._judged(_Met(institution, sync, kind, at, before, at), learned, hours, None)
+        polled = _PolledSync(institution, sync, kind, at, before, at, learned, hours)
+        return self._judged(polled, learned, hours, None)
 
     def polled(self, before: Standing, poll: Poll) -> Standing:
         """The standing after that poll."""
@@ -106,7 +107,7 @@ class Judging(msgspec.Struct, frozen=True):
             old
             if (old := known.get(sync.name)) is not None
             and self._still_holds(sync, old, before.last_success, poll.at)
-            else self._met(before, sync, old, poll.at)
+            else self._after_poll(before, sync, old, poll.at)
             for sync in (_as_known(sync, known.get(sync.name)) for sync in poll.syncs)
         )
         if before.syncs is not None and _are_same(syncs, before.syncs):
@@ -150,10 +151,24 @@ class Judging(msgspec.Struct, frozen=True):
         facts = _facts(standing.syncs or ())
         return altered(standing, group=self.policy.group(standing.institution, facts))
 
-    def _met(
+    def _after_poll(
         self, standing: Standing, sync: Sync, before: SyncStanding | None, at: float
     ) -> SyncStanding:
         """The standing of a sync after a poll, with what that poll taught."""
+        polled = self._polled_sync(standing, sync, before, at)
+        learned, hours = self._taught(polled), polled.hours
+        are_same_hours = learned.pattern is hours.pattern and (
+            before is None or _described_alike(sync, polled.kind, before)
+        )
+        if not are_same_hours:
+            institution, kind = polled.institution, polled.kind
+            learned, hours = self._by_its_clock(institution, sync, kind, learned)
+        return self._judged(polled, learned, hours, before if are_same_hours else None)
+
+    def _polled_sync(
+        self, standing: Standing, sync: Sync, before: SyncStanding | None, at: float
+    ) -> "_PolledSync":
+        """The sync with what is known of it from `before`, else from memory, else nothing."""
         institution = standing.institution
         memory = None if before is not None else standing.remembered.get(sync.name)
         kind = _kind(sync, before or memory)
@@ -169,34 +184,26 @@ class Judging(msgspec.Struct, frozen=True):
             learned = first_met(at, hours.expectation.timezone)
         if _is_another(kind, before or memory):
             learned = learned.anew(at)
-        met = _Met(institution, sync, kind, at, before, looked_at)
-        learned = self._taught(met, learned, hours)
-        are_same_hours = learned.pattern is hours.pattern and (
-            before is None or _described_alike(sync, kind, before)
-        )
-        if not are_same_hours:
-            learned, hours = self._by_its_clock(institution, sync, kind, learned)
-        return self._judged(met, learned, hours, before if are_same_hours else None)
+        return _PolledSync(institution, sync, kind, at, before, looked_at, learned, hours)
 
-    def _taught(self, met: "_Met", learned: Learned, hours: Hours) -> Learned:
-        """What is known of a sync after a poll, of what was `learned` and its hours until then."""
+    def _taught(self, polled: "_PolledSync") -> Learned:
+        """What is known of a sync after a poll."""
+        known, hours, kind, looked_at = polled.learned, polled.hours, polled.kind, polled.looked_at
         # If an answer lacks a mark, the last one that could be read stays known.
-        read, write = learned.marks
-        sync, looked_at = met.sync, met.looked_at
+        read, write = known.marks
+        sync, at = polled.sync, polled.at
         marks = (
             read if sync.read_at is None else sync.read_at,
             write if sync.write_at is None else sync.write_at,
         )
-        offset = relearn_offset(met.institution, sync.name)
-        known = learned
+        offset = relearn_offset(polled.institution, sync.name)
         if looked_at is not None:
-            known = learned.caught_up(looked_at, met.at)
-        routine = known.after_routine(marks, met.at, hours.expectation.timezone, offset)
+            known = known.caught_up(looked_at, at)
+        routine = known.after_routine(marks, at, hours.expectation.timezone, offset)
         if routine is not None:
             return routine
-        kind = met.kind
         look = Look(
-            at=met.at,
+            at=at,
             before=looked_at,
             marks=marks,
             kind=kind,
@@ -204,27 +211,28 @@ class Judging(msgspec.Struct, frozen=True):
             tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
             skipped=hours.skips,
             disturbed=self.incidents.get(kind, ()),
-            is_owing=lambda: self._is_owing(met, learned, hours, marks),
+            is_owing=lambda: self._is_owing(polled, marks),
             stagger=offset,
         )
         return known.after(look)
 
-    def _is_owing(self, met: "_Met", learned: Learned, hours: Hours, marks: Marks) -> bool:
+    def _is_owing(self, polled: "_PolledSync", marks: Marks) -> bool:
         """Whether a direction that was overdue at the last poll has not moved since.
 
         False for a direction that is not in use. A sync that is only remembered, since a restart
         or for want of an answer, is first judged as of that poll.
         """
-        before = met.before
+        before, looked_at = polled.before, polled.looked_at
         if before is None:
-            if met.looked_at is None:
+            if looked_at is None:
                 return False
-            before = self._judged(altered(met, at=met.looked_at), learned, hours, None)
+            last = altered(polled, at=looked_at)
+            before = self._judged(last, polled.learned, polled.hours, None)
         return any(
             mark is not None
             and mark == known
-            and met.at - judgement.basis.anchor <= NOT_IN_USE_AFTER
-            and judgement.is_overdue(Severity.WARNING, met.looked_at)
+            and polled.at - judgement.basis.anchor <= NOT_IN_USE_AFTER
+            and judgement.is_overdue(Severity.WARNING, looked_at)
             for mark, known, judgement in zip(
                 marks, before.learned.marks, before.judgements, strict=True
             )
@@ -242,10 +250,14 @@ class Judging(msgspec.Struct, frozen=True):
         return learned, self.policy.hours(institution, sync, kind, learned.pattern)
 
     def _judged(
-        self, met: "_Met", learned: Learned, hours: Hours, judged_alike: SyncStanding | None
+        self,
+        polled: "_PolledSync",
+        learned: Learned,
+        hours: Hours,
+        judged_alike: SyncStanding | None,
     ) -> SyncStanding:
-        """The sync judged; `judged_alike` is its last standing, if that was by the same hours."""
-        sync, kind, at, before = met.sync, met.kind, met.at, met.before
+        """The sync judged by these; `judged_alike` is its last standing, if by the same hours."""
+        sync, kind, at, before = polled.sync, polled.kind, polled.at, polled.before
         lasted = self.incidents.get(kind, ())
         marks, known, seen = (sync.read_at, sync.write_at), learned.marks, learned.seen
         anchors = (
@@ -281,11 +293,11 @@ class Judging(msgspec.Struct, frozen=True):
         )
 
 
-class _Met(msgspec.Struct, frozen=True, gc=False):
-    """A sync as a poll at `at` met it.
+class _PolledSync(msgspec.Struct, frozen=True, gc=False):
+    """A sync as a poll at `at` reports it, and what was known of it until then.
 
-    `before` is its standing until then, None if it was not shown; `looked_at` is the instant of
-    the last poll that met it, None if there was none.
+    `before` is its standing, None if it was not shown; `looked_at` is the instant of the last poll
+    that it was in, None if there was none. `learned` and `hours` are as of that poll.
     """
 
     institution: Institution
@@ -294,6 +306,8 @@ class _Met(msgspec.Struct, frozen=True, gc=False):
     at: float
     before: SyncStanding | None
     looked_at: float | None
+    learned: Learned
+    hours: Hours
 
 
 def _tolerated(

@@ -133,7 +133,7 @@ class NexHealth:
             except (Forbidden, NotFound) as error:
                 refused.append(error)
                 facts = {"endpoint": endpoint, "error": str(error)}
-                logger.warning("an inventory endpoint refused the request", extra=facts)
+                logger.warning("inventory endpoint refused", extra=facts)
             else:
                 listed = await payload.institutions(envelope, self._rejecting(endpoint))
             if listed:
@@ -144,7 +144,7 @@ class NexHealth:
                     one for one in self._known if not subdomains or one.subdomain in subdomains
                 ]
                 logger.warning(
-                    "an inventory endpoint returned no institutions, keeping the previous list",
+                    "inventory endpoint returned no institutions, keeping the previous list",
                     extra={"endpoint": endpoint},
                 )
             found.append(listed)
