@@ -1,12 +1,13 @@
 """Asking NexHealth about every institution, round after round.
 
 poller     when the inventory and the rounds are due; what is planned
-rounds     one round: whom to ask in which scope
-asking     institutions asked one by one, evenly, a bounded number at a time
+rounds     one round of polls, in one call for the fleet or one by one
+asking     polls institutions one by one, evenly, a bounded number at a time
 left_out   institutions that the answer about the whole fleet leaves out
 budget     delays questions, so that no 30 days cost more calls than allowed
 latest     the latest fleet, and how polls change it
-heartbeat  the heartbeat for the liveness probe, and sleeps that a wake-up ends
+heartbeat  the heartbeat for the liveness probe
+sleeper    sleeps that a wake-up ends
 ports      what is needed of NexHealth and of the metrics
 """
 

@@ -12,6 +12,7 @@ from nexhealth_exporter.poller.budget import Budget
 from nexhealth_exporter.poller.heartbeat import Heartbeat, now
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
+from nexhealth_exporter.poller.sleeper import Sleeper
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Asking:
         latest: Latest,
         heartbeat: Heartbeat,
         *,
+        sleeper: Sleeper,
         budget: Budget,
         concurrency: int,
         clock: Callable[[], float],
@@ -70,6 +72,7 @@ class Asking:
         self._api = api
         self._latest = latest
         self._heartbeat = heartbeat
+        self._sleeper = sleeper
         self._budget = budget
         self._concurrency = concurrency
         self._clock = clock
@@ -83,9 +86,9 @@ class Asking:
 
         async def work() -> None:
             for position, institution in queue:
-                await self._heartbeat.sleep(began + position * gap - now())
+                await self._sleeper.sleep(began + position * gap - now())
                 await self._budget.turn()
-                if self._heartbeat.is_woken:
+                if self._sleeper.is_woken:
                     return
                 with self._budget.asking():
                     found[institution.subdomain] = await self._ask(institution, tally)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nexhealth_exporter.plan import MONTH, spendable
-from nexhealth_exporter.poller.heartbeat import Heartbeat, now
+from nexhealth_exporter.poller.heartbeat import now
+from nexhealth_exporter.poller.sleeper import Sleeper
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +36,11 @@ class Budget:
     `sent` tells how many calls were sent so far, for whatever purpose.
     """
 
-    def __init__(self, calls: float, sent: Callable[[], int], heartbeat: Heartbeat) -> None:
+    def __init__(self, calls: float, sent: Callable[[], int], sleeper: Sleeper) -> None:
         self._most = max(SAVED * calls, _LEAST_SAVED) if calls else math.inf
         self._per_second = spendable(calls) / MONTH
         self._sent = sent
-        self._heartbeat = heartbeat
+        self._sleeper = sleeper
         self._seen = sent()
         self._saved = self._most
         self._at: float | None = None
@@ -74,9 +75,9 @@ class Budget:
 
     async def turn(self) -> None:
         """Wait until there is budget for a call, or until a wake-up."""
-        while (room := self._room()) < 1 and not self._heartbeat.is_woken:
+        while (room := self._room()) < 1 and not self._sleeper.is_woken:
             self._warn_once()
-            await self._heartbeat.sleep(max((1 - room) / self._per_second, _SHORTEST_WAIT))
+            await self._sleeper.sleep(max((1 - room) / self._per_second, _SHORTEST_WAIT))
 
     def _room(self) -> float:
         """Calls for which there is budget now."""

@@ -11,10 +11,11 @@ from nexhealth_exporter.model import Answer, Institution, Inventory
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
 from nexhealth_exporter.poller.asking import Asking, fields_of, guarded
 from nexhealth_exporter.poller.budget import Budget
-from nexhealth_exporter.poller.heartbeat import STALLED_SECONDS, Heartbeat, either, now
+from nexhealth_exporter.poller.heartbeat import STALLED_SECONDS, Heartbeat, now
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
 from nexhealth_exporter.poller.rounds import Rounds
+from nexhealth_exporter.poller.sleeper import Sleeper, either
 
 logger = logging.getLogger(__name__)
 
@@ -62,11 +63,13 @@ class Poller:
         self._clock = clock
         self._latest = Latest(remembering or Fleet(), policy, meter)
         self._heartbeat = Heartbeat()
-        self._budget = Budget(pace.limit, lambda: api.calls_sent, self._heartbeat)
+        self._sleeper = Sleeper(self._heartbeat)
+        self._budget = Budget(pace.limit, lambda: api.calls_sent, self._sleeper)
         asking = Asking(
             api,
             self._latest,
             self._heartbeat,
+            sleeper=self._sleeper,
             budget=self._budget,
             concurrency=concurrency,
             clock=clock,
@@ -173,7 +176,7 @@ class Poller:
         self._watch(inventory)
         if self._rounds.is_fleet_refused and await self._rounds.try_fleet_again(inventory):
             self._make_plan()
-            self._heartbeat.wake()
+            self._sleeper.wake()
 
     def _watch(self, inventory: Inventory) -> None:
         self._inventory = inventory
@@ -194,7 +197,7 @@ class Poller:
         is_first = True
         while True:
             self._heartbeat.beat()
-            self._heartbeat.settle()
+            self._sleeper.settle()
             began = now()
             made = self._make_plan()
             if is_first:
@@ -208,7 +211,7 @@ class Poller:
             # The round itself may have changed the plan.
             made = self._make_plan()
             self._tell_kept(made, now() - began)
-            await self._heartbeat.sleep(began + made.interval - now())
+            await self._sleeper.sleep(began + made.interval - now())
 
     async def _wait_for_inventory(self) -> None:
         """Wait for the first inventory; an attempt that fails or takes long is a failed round.
