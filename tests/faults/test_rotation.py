@@ -60,8 +60,10 @@ class Scraper:
 
     def __init__(self, port: int, authority: trustme.CA) -> None:
         self._port = port
-        self._trust = ssl.create_default_context()
-        authority.configure_trust(self._trust)
+        self._trust, self._tls_1_2 = ssl.create_default_context(), ssl.create_default_context()
+        for context in (self._trust, self._tls_1_2):
+            authority.configure_trust(context)
+        self._tls_1_2.maximum_version = ssl.TLSVersion.TLSv1_2
 
     async def page(self, password: str = PASSWORD) -> Seen | int:
         """The page, or the status that came instead; 0 if there was no connection."""
@@ -85,6 +87,16 @@ class Scraper:
         shown: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.close()
         return hashlib.sha256(shown).hexdigest()
+
+    async def speaks_tls_1_2(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self._port, ssl=self._tls_1_2)
+        except ConnectionRefusedError:
+            return True  # nothing listens just now
+        except (ssl.SSLError, ConnectionResetError):
+            return False
+        writer.close()
+        return True
 
     async def connected(self) -> Callable[[str], Awaitable[int]]:
         """Open a connection, over which one can ask later; the status, or 0 if it was closed."""
@@ -132,6 +144,7 @@ async def test_everything_secret_is_rotated_without_a_restart(tmp_path: Path) ->
             await _rotate_key(simulator, key, scraper, exporter)
             await _rotate_certificate(tls, authority, scraper, exporter)
             await _rotate_password(tmp_path / "web.yaml", scraper, exporter)
+            await _refuse_tls_1_2(tmp_path / "web.yaml", scraper, exporter)
             listed = Path(f"/proc/{exporter.pid}/cmdline").read_bytes().decode()
             assert await exporter.stop() == 0
     for secret in (OLD_KEY, NEW_KEY, PASSWORD, NEW_PASSWORD, "$2b$"):
@@ -194,3 +207,19 @@ async def _rotate_password(web: Path, scraper: Scraper, exporter: Process) -> No
     assert await scraper.page(PASSWORD) == 401  # it was remembered as a good one
     # A listener that restarts would refuse connections for a moment, and close this one.
     assert await connected(NEW_PASSWORD) == 200
+
+
+async def _refuse_tls_1_2(web: Path, scraper: Scraper, exporter: Process) -> None:
+    assert await scraper.speaks_tls_1_2()
+    config = web_config(NEW_PASSWORD)
+    web.write_text(config.replace("server.key}", "server.key, min_version: TLS13}"))
+    exporter.hang_up()
+
+    async def is_refused() -> bool:
+        return not await scraper.speaks_tls_1_2()
+
+    async def is_let_in() -> bool:
+        return isinstance(await scraper.page(NEW_PASSWORD), Seen)
+
+    await until(is_refused, why=exporter.said)
+    await until(is_let_in, why=exporter.said)
