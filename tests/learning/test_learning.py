@@ -479,6 +479,30 @@ def test_a_young_pattern_does_not_hurry_a_direction_that_is_left_behind(office: 
     assert smiles.alerts == []
 
 
+def with_pauses(until: float) -> Hours:
+    """Working days from eight to six; on each Wednesday nothing moves from nine until then."""
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        if day.weekday() >= SATURDAY:
+            return []
+        return [(8, 9), (until, 18)] if day.weekday() == 2 else [(8, 18)]
+
+    return hours
+
+
+def test_a_page_waits_until_a_direction_is_left_behind_for_twice_as_long_as_ever(
+    office: Make,
+) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 35, weekdays(8, 18))
+    smiles.live(weeks(5), 7, weekdays(8, 18), with_pauses(12))
+    smiles.alerts.clear()
+
+    smiles.live(weeks(6), 3, weekdays(8, 18), with_pauses(13.75))
+
+    assert [severity for severity, _ in smiles.alerts] == ["warning"]
+
+
 def test_what_paused_in_two_nights_may_pause_in_a_third(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 28, always)
