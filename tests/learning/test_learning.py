@@ -503,6 +503,28 @@ def test_a_page_waits_until_a_direction_is_left_behind_for_twice_as_long_as_ever
     assert [severity for severity, _ in smiles.alerts] == ["warning"]
 
 
+def test_a_direction_that_moves_hours_apart_may_rest_for_half_as_long_again(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 18), with_pauses(13))
+    smiles.alerts.clear()
+
+    smiles.live(weeks(6), 5, weekdays(8, 18), with_pauses(15))
+
+    assert smiles.alerts == []
+
+
+def test_a_direction_that_moves_hours_apart_is_not_hurried_by_the_night(office: Make) -> None:
+    """A silence that can be overdue after a night only is overdue sooner, but not before it."""
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 18), with_pauses(13))
+    smiles.alerts.clear()
+
+    smiles.live(weeks(6), 1, weekdays(8, 18), weekdays(8, 13))
+    assert smiles.alerts == []
+    smiles.live(weeks(6) + timedelta(days=1), 1, weekdays(8, 18), never)
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
 def test_what_paused_in_two_nights_may_pause_in_a_third(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 28, always)

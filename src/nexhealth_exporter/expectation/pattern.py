@@ -92,6 +92,9 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
         least = tuning.least_stretch
         if began == OVERNIGHT:
             least = tuning.least_overnight
+            if self.weights[way] < WHOLE:
+                # An hour of it counts less, so it can be overdue before the night.
+                least = max(least, tuning.least_stretch)
         elif began in MORNINGS:
             least = tuning.least_morning
         if self.weeks < YOUNG_WEEKS:

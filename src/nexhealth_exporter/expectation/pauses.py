@@ -18,6 +18,10 @@ AGAIN, USUAL = 3, 0.14
 MANY = 5
 """From so many absences on one is usual, though each was long enough for a page."""
 
+ROOM = 2.0
+"""There is room for so many times its third longest pause: the longest of other weeks is seldom
+more."""
+
 
 class Rhythm(NamedTuple):
     """How one direction moves while the other does.
@@ -55,7 +59,7 @@ def _weight(usual: float, kind: IntegrationType) -> int:
     """So much that the most that is tolerated before a ticket has room for so many seconds."""
     tuning = tuning_of(kind)
     most = tuning.most_stretch * tuning.usual_quiet
-    return max(1, min(WHOLE, round(WHOLE * most / (tuning.margin * usual))))
+    return max(1, min(WHOLE, round(WHOLE * most / (ROOM * usual))))
 
 
 def _alone(evidence: Evidence, silences: int) -> list[int]:
