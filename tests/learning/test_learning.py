@@ -525,6 +525,24 @@ def test_a_direction_that_moves_hours_apart_is_not_hurried_by_the_night(office: 
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
 
 
+def test_a_backup_of_many_hours_each_week_is_learned(office: Make) -> None:
+    """Reads rest for longer than is tolerated before a page."""
+
+    def saved(day: date) -> list[tuple[float, float]]:
+        return [(7, 25)] if day.weekday() > SATURDAY else [(0, 25)]
+
+    smiles = office()
+    smiles.live(FIRST, 28, always, saved)
+    smiles.alerts.clear()
+    smiles.live(weeks(4), 42, always, saved)
+    assert smiles.alerts == []
+
+    smiles.live(weeks(10), 1, always, weekdays(0, 9))
+    (_, ticket), (_, page) = smiles.alerts
+    assert ticket <= at(weeks(10), 10)
+    assert page <= at(weeks(10), 13)
+
+
 def test_what_paused_in_two_nights_may_pause_in_a_third(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 28, always)

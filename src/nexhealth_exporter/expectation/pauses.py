@@ -12,7 +12,7 @@ from nexhealth_exporter.model import IntegrationType
 NIGHT = (1 << 12) - 1
 """The slots from midnight to 06:00."""
 
-AGAIN, USUAL = 3, 0.14
+AGAIN, USUAL = 3, 0.11
 """A direction's pause is usual from so many days, and this share of the days."""
 
 MANY = 5
@@ -21,6 +21,9 @@ MANY = 5
 ROOM = 2.0
 """There is room for so many times its third longest pause: the longest of other weeks is seldom
 more."""
+
+SHORT = SLOTS // 2
+"""An absence of no more slots may be a pause that comes again, as for a backup once a week."""
 
 
 class Rhythm(NamedTuple):
@@ -71,6 +74,9 @@ def _pauses(evidence: Evidence, today: int, way: int) -> int:
     """Slots of the day in which one direction rests again and again while the sync moves."""
     paused, moved = [0.0] * SLOTS, [0.0] * SLOTS
     pauses = evidence.pauses[way]
+    for absence in runs(evidence.absences[way]):
+        if absence.bit_count() <= SHORT:
+            pauses |= absence
     if not pauses:
         return 0
     for day in range(max(today - DAYS_KEPT, evidence.first), today):
