@@ -36,7 +36,7 @@ of 500 turns meets that in most rounds; the same turn does not meet it three tim
 def figures(institutions: int, rounds: int) -> list[Figure]:
     """The answer about a fleet with so many institutions, against json.loads of it."""
     ours, theirs = apart(_stalls, institutions, rounds)
-    what = f"{institutions:,} institutions, longest stall, of json.loads of the answer"
+    what = f"longest stall, {institutions:,} institutions, relative to json.loads"
     return [
         median("fleet answer", what, ratios(ours, theirs), 0.1),
         median("fleet answer", "longest stall, CPU", [1e3 * s for s in ours], None, unit=" ms"),

@@ -35,7 +35,7 @@ class Figure:
         """In a word or two."""
         if self.bar is None:
             return ""
-        return "holds" if self.holds else f"missed: {self.value / self.bar:.2f} of the bar"
+        return "holds" if self.holds else f"missed: {self.value / self.bar:.2f}x the bar"
 
 
 def median(

@@ -45,12 +45,12 @@ def figures(sizes: Sequence[Size], least: int = LARGE) -> list[Figure]:
     first = next(size for size in sizes if size.institutions >= least)
     last = sizes[-1]
     times = last.institutions / first.institutions
-    span = f"{first.institutions:,} to {last.institutions:,} institutions, each costs times"
-    ways = {"CPU of a round": "cpu", "memory": "memory", "page": "page"}
+    span = f"{last.institutions:,} relative to {first.institutions:,} institutions"
+    ways = {"CPU of a round": "cpu", "memory": "memory", "page size": "page"}
     return [
         Figure(
             "growth",
-            f"{what}, {span}",
+            f"{what} per institution, {span}",
             getattr(last, name) / getattr(first, name) / times,
             1.5,
             "x",

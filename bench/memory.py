@@ -47,7 +47,7 @@ def _resident(syncs: int) -> list[Figure]:
         series, resident = asyncio.run(_settled(count, is_learned=is_learned))
         each = (resident - idle) / series
         found += [
-            Figure("memory", f"a series above idle, {what}", each, 120, " bytes"),
+            Figure("memory", f"per series above idle, {what}", each, 120, " bytes"),
             Figure("memory", f"resident, {syncs:,} syncs, {what}", resident / MIB, 150, " MiB"),
         ]
     return found
@@ -127,6 +127,7 @@ def _pauses(syncs: int) -> list[Figure]:
         later.append(_collected())
         gc.freeze()
     return [
-        median("memory", "full collection after the first round, CPU", at_once, 5, unit=" ms"),
-        median("memory", "full collection one round later, CPU", later, 5, unit=" ms"),
-    ]
+        median("memory", "full garbage collection after the first round, CPU",
+               at_once, 5, unit=" ms"),
+        median("memory", "full garbage collection one round later, CPU", later, 5, unit=" ms"),
+    ]  # fmt: skip

@@ -64,15 +64,16 @@ def figures(institutions: int, rounds: int, met: int) -> list[Figure]:
     cycles = {way: [spent.polls + spent.scrape for spent in its] for way, its in taken.items()}
     each = [1e6 * seconds / institutions for seconds in polls["ours"]]
     return [
-        median("polling", "CPU of a bare GET", ratios(polls["ours"], polls["bare"]), 2, unit="x"),
-        median("polling", "CPU of the conventional way",
+        median("polling", "CPU relative to a bare GET",
+               ratios(polls["ours"], polls["bare"]), 2, unit="x"),
+        median("polling", "CPU relative to the conventional way",
                ratios(polls["ours"], polls["conventional"]), 0.5, unit="x"),
-        median("polling", "everybody and one scrape, CPU of the conventional way",
+        median("polling", "all institutions and one scrape, CPU relative to the conventional way",
                ratios(cycles["ours"], cycles["conventional"]), None, unit="x"),
-        median("polling", "an institution, CPU", each, None, unit=" µs"),
-        median("polling", "a first round, CPU of the conventional way",
+        median("polling", "CPU per institution", each, None, unit=" µs"),
+        median("polling", "first round, CPU relative to the conventional way",
                ratios(meeting["ours"], meeting["conventional"]), 0.5, unit="x"),
-        median("polling", "a first round, an institution, CPU",
+        median("polling", "first round, CPU per institution",
                [1e6 * seconds / met for seconds in meeting["ours"]], None, unit=" µs"),
     ]  # fmt: skip
 
