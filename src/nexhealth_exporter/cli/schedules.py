@@ -30,7 +30,8 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
     institution: str = arguments.institution
     known = remembered(settings.state_file)
     if settings.state_file is None or not settings.state_file.exists():
-        raise ConfigError(f"{variable('state_file')} names no existing file: nothing is learned.")
+        file = variable("state_file")
+        raise ConfigError(f"{file} names no existing file: nothing has been learned yet.")
     memory = known.remembered.get(institution)
     if not memory:
         raise ConfigError(f"nothing has been learned about {institution}; check the subdomain.")
