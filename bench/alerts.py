@@ -1,4 +1,4 @@
-"""How good the alerts are: worlds of simulated offices, replayed and held against the truth.
+"""How good the alerts are: worlds of simulated offices, replayed and compared with the truth.
 
     python -m bench.alerts [--worlds N] [--offices N] [--tuning]
                            [--unlike | --seldom | --left-on SHARE]
@@ -49,7 +49,7 @@ MUST_FIND = {
     (IntegrationType.CLOUD, Severity.CRITICAL): 16 * HOUR,
 }
 SLACK = 20 * MINUTE
-"""A sync needs so long to show that it is back."""
+"""A sync needs this long to show that it is back."""
 
 Windows = list[tuple[float, float]]
 
@@ -89,7 +89,7 @@ Key = tuple[IntegrationType, Severity, bool]
 
 @dataclass
 class Result:
-    """What one world gave."""
+    """The result of one world."""
 
     tallied: dict[Key, Tallied]
     simpler: dict[IntegrationType, Tally]
@@ -180,7 +180,7 @@ def _day(day: date, zone: ZoneInfo) -> tuple[float, float]:
 
 
 def _without(windows: Iterable[tuple[float, float]], days: Windows) -> Windows:
-    """The windows less those days."""
+    """The windows without those days."""
     left = [(a, b) for a, b in windows]
     for start, end in days:
         left = [
@@ -197,7 +197,7 @@ def _midnight(day: date, zone: ZoneInfo) -> float:
 
 
 def _episodes(alerts: list[Alert]) -> Iterator[Alert]:
-    """Alerts as people get them: one for both directions while either lasts."""
+    """Alerts as people get them: one for both directions, for as long as either lasts."""
     until = float("-inf")
     for alert in sorted(alerts, key=lambda a: a.fired_at):
         end = float("inf") if alert.resolved_at is None else alert.resolved_at
@@ -221,7 +221,7 @@ UNLIKE = Mix(
         half_day=0.006, sudden_closure=0.005, lesser_holidays=0.4,
     ),
 )  # fmt: skip
-"""Other offices than those that the tuning was done on: less punctual, quieter, odder."""
+"""Offices unlike those used for tuning: less punctual, quieter, more irregular."""
 
 SELDOM = Mix(interactions=(0.35, 1.5))
 """Browser-based syncs that move three to thirteen times a day."""

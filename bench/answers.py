@@ -1,4 +1,4 @@
-"""What large answers cost: seconds, the longest hold of the event loop, memory.
+"""The cost of large answers: seconds, the longest stall of the event loop, memory.
 
     python -m bench.answers
 
@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 
 
 REPEATS = 3
-"""How often the same round is taken, from the same fleet: each turn counts as its shortest.
+"""How often a round is repeated from the same fleet: each turn counts with its shortest time.
 
 Now and then these machines take ten times as long for 20 ms, as a loop that only counts shows. One
 of 500 turns meets that in most rounds; the same turn does not meet it three times.

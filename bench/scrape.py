@@ -1,4 +1,4 @@
-"""What a scrape costs, against prometheus-client on the same samples in the same process."""
+"""The cost of a scrape, compared with prometheus-client on the same samples in the same process."""
 
 import asyncio
 import gc
@@ -69,7 +69,7 @@ class _Scraped:
         await asyncio.gather(*(self.page_at(self.now) for _ in range(OVERLAPPING)))
 
     async def anew(self) -> None:
-        """A scrape for which every line is drawn and compressed anew."""
+        """A scrape for which every line is rendered and compressed."""
         for block in self.page._blocks:  # noqa: SLF001 - there is no such need in production
             block._stale.update(COLUMNS)  # noqa: SLF001
         await self.scrape()

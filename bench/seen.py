@@ -1,4 +1,4 @@
-"""What Prometheus sees: how long its scrape takes, against the same bytes served as a file.
+"""How long Prometheus' scrape takes, compared with that of a static file of the same bytes.
 
 And what others see meanwhile: how quickly the liveness probe is answered.
 """

@@ -1,4 +1,4 @@
-"""From the start of the program to its first byte, against the imports that it cannot avoid."""
+"""CPU from the start of the program to its first byte, compared with its unavoidable imports."""
 
 import asyncio
 import re
