@@ -354,7 +354,7 @@ def main() -> int:
             print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     _print(total, simpler)
-    print(f"{incidents} incidents of the vendor in the judged weeks; "
+    print(f"{incidents} incidents of the vendor in the evaluated weeks; "
           f"{incident_alerts} tickets and pages of single offices for incidents; "
           f"{number} observations")  # fmt: skip
     return _verdict(total, simpler)
@@ -394,7 +394,7 @@ def _print(total: dict[Key, Tallied], simpler: dict[IntegrationType, Tally]) -> 
                 causes = dict(tally.causes.most_common(9))
                 print(f"    {kind} {severity}: {causes}; {tally.at_once} at the first look",
                       file=sys.stderr)  # fmt: skip
-    print("\n| simpler way | " + " | ".join(simpler) + " |\n| --- |" + " --- |" * len(simpler))
+    print("\n| simpler rule | " + " | ".join(simpler) + " |\n| --- |" + " --- |" * len(simpler))
     for way in ("plain", "colour", "fixed", "default"):
         cells = [getattr(t.counts, way) / (t.seconds / MONTH) for t in simpler.values()]
         print(f"| {way} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |")
@@ -456,18 +456,18 @@ def _verdict(total: dict[Key, Tallied], simpler: dict[IntegrationType, Tally]) -
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=16)
-    parser.add_argument("--skip", type=int, default=0, help="leave out so many worlds before them")
+    parser.add_argument("--skip", type=int, default=0, help="number of worlds to skip first")
     parser.add_argument("--offices", type=int, default=100)
     parser.add_argument("--step", type=float, default=300.0)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--tuning", action="store_true", help="the worlds that were tuned on")
+    parser.add_argument("--tuning", action="store_true", help="use the worlds for tuning")
     parser.add_argument("--unlike", action="store_true", help="offices of another kind")
-    parser.add_argument("--seldom", action="store_true", help="browsers that move now and then")
+    parser.add_argument("--seldom", action="store_true", help="syncs that move a few times a day")
     parser.add_argument(
         "--left-on",
         type=float,
         metavar="SHARE",
-        help="all servers are switched off at night, but in that share of nights left on",
+        help="switch all servers off at night, but leave them on in this share of nights",
     )
     parser.add_argument("-v", action="store_true", help="name the outages that were missed")
     return parser.parse_args()
