@@ -19,7 +19,7 @@ async def test_a_port_in_use_is_said_in_one_sentence() -> None:
                 pass
 
     assert (
-        f"cannot listen on 127.0.0.1:{port}: it is in use by another process; "
+        f"cannot listen on 127.0.0.1:{port}: it is used by another process; "
         "change LISTEN_ADDRESS." == str(error.value)
     )
 

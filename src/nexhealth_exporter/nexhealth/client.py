@@ -165,7 +165,7 @@ class NexHealth:
             except (Forbidden, NotFound) as error:
                 refused.append(error)
                 facts = {"endpoint": endpoint, "error": str(error)}
-                logger.warning("an endpoint of the inventory is refused", extra=facts)
+                logger.warning("inventory endpoint refused", extra=facts)
             else:
                 told = await payload.institutions(answer, self._rejecting(endpoint))
             if told:
@@ -174,7 +174,7 @@ class NexHealth:
                 listed = {one.subdomain for others in found for one in others}
                 told = [one for one in self._known if not listed or one.subdomain in listed]
                 logger.warning(
-                    "an endpoint of the inventory lists nobody, going on with what it listed",
+                    "inventory endpoint lists no institutions, keeping what it listed before",
                     extra={"endpoint": endpoint},
                 )
             found.append(told)
