@@ -57,7 +57,8 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
             print(f"Credentials: not verified, no inventory from {settings.api_url}. {error}")
             print_schedules(settings, rules, None, now)
             return 1
-        print(f"Credentials: ok, the key sees {len(inventory)} institutions.")
+        seen = "1 institution" if len(inventory) == 1 else f"{len(inventory)} institutions"
+        print(f"Credentials: ok, the key sees {seen}.")
         found = await _fleet_call(api, inventory)
         token_life = api.token_life
     is_watched = watches(settings, rules)
