@@ -1,4 +1,4 @@
-"""How good the alerts are: worlds of simulated offices, replayed and held against the truth.
+"""How good the alerts are: worlds of simulated offices, replayed and compared with the truth.
 
     python -m bench.alerts [--worlds N] [--offices N] [--tuning]
                            [--unlike | --seldom | --left-on SHARE]
@@ -49,7 +49,7 @@ MUST_FIND = {
     (IntegrationType.CLOUD, Severity.CRITICAL): 16 * HOUR,
 }
 SLACK = 20 * MINUTE
-"""A sync needs so long to show that it is back."""
+"""A sync needs this long to show that it is back."""
 
 Windows = list[tuple[float, float]]
 
@@ -89,7 +89,7 @@ Key = tuple[IntegrationType, Severity, bool]
 
 @dataclass
 class Result:
-    """What one world gave."""
+    """The result of one world."""
 
     tallied: dict[Key, Tallied]
     simpler: dict[IntegrationType, Tally]
@@ -180,7 +180,7 @@ def _day(day: date, zone: ZoneInfo) -> tuple[float, float]:
 
 
 def _without(windows: Iterable[tuple[float, float]], days: Windows) -> Windows:
-    """The windows less those days."""
+    """The windows without those days."""
     left = [(a, b) for a, b in windows]
     for start, end in days:
         left = [
@@ -197,7 +197,7 @@ def _midnight(day: date, zone: ZoneInfo) -> float:
 
 
 def _episodes(alerts: list[Alert]) -> Iterator[Alert]:
-    """Alerts as people get them: one for both directions while either lasts."""
+    """Alerts as people get them: one for both directions, for as long as either lasts."""
     until = float("-inf")
     for alert in sorted(alerts, key=lambda a: a.fired_at):
         end = float("inf") if alert.resolved_at is None else alert.resolved_at
@@ -221,7 +221,7 @@ UNLIKE = Mix(
         half_day=0.006, sudden_closure=0.005, lesser_holidays=0.4,
     ),
 )  # fmt: skip
-"""Other offices than those that the tuning was done on: less punctual, quieter, odder."""
+"""Offices unlike those used for tuning: less punctual, quieter, more irregular."""
 
 SELDOM = Mix(interactions=(0.35, 1.5))
 """Browser-based syncs that move three to thirteen times a day."""
@@ -354,7 +354,7 @@ def main() -> int:
             print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     _print(total, simpler)
-    print(f"{incidents} incidents of the vendor in the judged weeks; "
+    print(f"{incidents} incidents of the vendor in the evaluated weeks; "
           f"{incident_alerts} tickets and pages of single offices for incidents; "
           f"{number} observations")  # fmt: skip
     return _verdict(total, simpler)
@@ -394,7 +394,7 @@ def _print(total: dict[Key, Tallied], simpler: dict[IntegrationType, Tally]) -> 
                 causes = dict(tally.causes.most_common(9))
                 print(f"    {kind} {severity}: {causes}; {tally.at_once} at the first look",
                       file=sys.stderr)  # fmt: skip
-    print("\n| simpler way | " + " | ".join(simpler) + " |\n| --- |" + " --- |" * len(simpler))
+    print("\n| simpler rule | " + " | ".join(simpler) + " |\n| --- |" + " --- |" * len(simpler))
     for way in ("plain", "colour", "fixed", "default"):
         cells = [getattr(t.counts, way) / (t.seconds / MONTH) for t in simpler.values()]
         print(f"| {way} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |")
@@ -456,18 +456,18 @@ def _verdict(total: dict[Key, Tallied], simpler: dict[IntegrationType, Tally]) -
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=16)
-    parser.add_argument("--skip", type=int, default=0, help="leave out so many worlds before them")
+    parser.add_argument("--skip", type=int, default=0, help="number of worlds to skip first")
     parser.add_argument("--offices", type=int, default=100)
     parser.add_argument("--step", type=float, default=300.0)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--tuning", action="store_true", help="the worlds that were tuned on")
+    parser.add_argument("--tuning", action="store_true", help="use the worlds for tuning")
     parser.add_argument("--unlike", action="store_true", help="offices of another kind")
-    parser.add_argument("--seldom", action="store_true", help="browsers that move now and then")
+    parser.add_argument("--seldom", action="store_true", help="syncs that move a few times a day")
     parser.add_argument(
         "--left-on",
         type=float,
         metavar="SHARE",
-        help="all servers are switched off at night, but in that share of nights left on",
+        help="switch all servers off at night, but leave them on in this share of nights",
     )
     parser.add_argument("-v", action="store_true", help="name the outages that were missed")
     return parser.parse_args()

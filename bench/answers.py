@@ -1,4 +1,4 @@
-"""What large answers cost: seconds, the longest hold of the event loop, memory.
+"""The cost of large answers: seconds, the longest stall of the event loop, memory.
 
     python -m bench.answers
 
@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 
 
 REPEATS = 3
-"""How often the same round is taken, from the same fleet: each turn counts as its shortest.
+"""How often a round is repeated from the same fleet: each turn counts with its shortest time.
 
 Now and then these machines take ten times as long for 20 ms, as a loop that only counts shows. One
 of 500 turns meets that in most rounds; the same turn does not meet it three times.
@@ -36,7 +36,7 @@ of 500 turns meets that in most rounds; the same turn does not meet it three tim
 def figures(institutions: int, rounds: int) -> list[Figure]:
     """The answer about a fleet with so many institutions, against json.loads of it."""
     ours, theirs = apart(_stalls, institutions, rounds)
-    what = f"{institutions:,} institutions, longest stall, of json.loads of the answer"
+    what = f"longest stall, {institutions:,} institutions, relative to json.loads"
     return [
         median("fleet answer", what, ratios(ours, theirs), 0.1),
         median("fleet answer", "longest stall, CPU", [1e3 * s for s in ours], None, unit=" ms"),

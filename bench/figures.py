@@ -1,4 +1,4 @@
-"""What was measured, held against what it should be."""
+"""Measured figures, compared with their bars."""
 
 import json
 import platform
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `rounds` are what single rounds gave: the noise.
+    """One line of the table. `rounds` are the results of single rounds: the noise.
 
     `bar` is the most that it may be, or the least if `is_least`; None promises nothing.
     """
@@ -35,7 +35,7 @@ class Figure:
         """In a word or two."""
         if self.bar is None:
             return ""
-        return "holds" if self.holds else f"missed: {self.value / self.bar:.2f} of the bar"
+        return "holds" if self.holds else f"missed: {self.value / self.bar:.2f}x the bar"
 
 
 def median(
@@ -46,14 +46,14 @@ def median(
 
 
 def number(value: float) -> str:
-    """In three digits, or whole."""
+    """With three significant digits, or as a whole number."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
 
 
 HEAD = (
     "| what | bar | figure | rounds, lowest to highest | verdict |\n| --- | --- | --- | --- | --- |"
 )
-"""Above the lines of a table in Markdown."""
+"""The head of the table in Markdown."""
 
 
 def line(of: Figure) -> str:
@@ -66,7 +66,7 @@ def line(of: Figure) -> str:
 
 
 def write_json(figures: Sequence[Figure], path: Path) -> None:
-    """The figures, and on what they were measured."""
+    """Write the figures, with the Python and the machine they were measured on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {"python": platform.python_version(), "machine": platform.machine()}
     told = [{**asdict(of), "holds": of.holds} for of in figures]

@@ -1,4 +1,4 @@
-"""What a round, a page and memory cost as the fleet grows."""
+"""The cost of a round, a page and memory as the fleet grows."""
 
 import asyncio
 import gc
@@ -20,14 +20,14 @@ from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.poller.latest import Latest
 
 LEAST_ROUNDS, MOST_ROUNDS = 3, 5
-"""Their median counts: one alone may meet other work."""
+"""The median of these rounds counts: a single one may coincide with other work."""
 
 COUNTED = 20_000
 """Institutions that are polled in all the rounds that count, if that takes more than the least."""
 
 MIB = 1024 * 1024
 LARGE = 1000
-"""From so many institutions on, what a process needs anyway no longer shows."""
+"""From this size on, the fixed cost of a process is negligible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,16 @@ class Size:
 
 
 def figures(sizes: Sequence[Size], least: int = LARGE) -> list[Figure]:
-    """Whether twice the fleet costs twice, from `least` institutions on."""
+    """Whether cost grows linearly with the fleet, from `least` institutions on."""
     first = next(size for size in sizes if size.institutions >= least)
     last = sizes[-1]
     times = last.institutions / first.institutions
-    span = f"{first.institutions:,} to {last.institutions:,} institutions, each costs times"
-    ways = {"CPU of a round": "cpu", "memory": "memory", "page": "page"}
+    span = f"{last.institutions:,} relative to {first.institutions:,} institutions"
+    ways = {"CPU of a round": "cpu", "memory": "memory", "page size": "page"}
     return [
         Figure(
             "growth",
-            f"{what}, {span}",
+            f"{what} per institution, {span}",
             getattr(last, name) / getattr(first, name) / times,
             1.5,
             "x",

@@ -238,7 +238,7 @@ class Leaps:
         return touched
 
     def _as_of(self, at: float) -> Iterator[Standing]:
-        """All standings as they would be had everybody been looked at now."""
+        """All standings as if every sync had been looked at now."""
         lively: dict[str, set[int]] = {}
         for number, sync in enumerate(self.syncs):
             if number not in self._since[sync.kind]:

@@ -1,4 +1,4 @@
-"""How things are measured: ways take turns, in CPU time, so that noise meets all of them alike."""
+"""How to measure: alternatives take turns, in CPU time, so that noise affects all of them alike."""
 
 import asyncio
 import gc
@@ -17,11 +17,11 @@ _T = TypeVar("_T")
 Work = Callable[[], Awaitable[object]]
 
 REPEATS, SHORT = 5, 0.5
-"""How often what takes less than so many CPU seconds is done in a round."""
+"""Work that takes less than so many CPU seconds is repeated this often in a round."""
 
 
 def apart(work: Callable[_P, _T], *args: _P.args, **how: _P.kwargs) -> _T:
-    """What `work` gives in a process of its own, that remembers nothing."""
+    """The result of `work` in a fresh process of its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *args, **how).result()
 
@@ -34,7 +34,7 @@ async def cpu(work: Work) -> float:
 
 
 async def in_turns(ways: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
-    """CPU seconds of each way, round by round: the median of a few repeats where it is short."""
+    """CPU seconds of each alternative, by round: the median of a few repeats where it is short."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, work in ways.items():
@@ -46,17 +46,17 @@ async def in_turns(ways: Mapping[str, Work], rounds: int) -> dict[str, list[floa
 
 
 def ratios(theirs: list[float], ours: list[float]) -> list[float]:
-    """How many times theirs is ours, round by round."""
+    """The ratio of the first to the second, by round."""
     return [their / our for their, our in zip(theirs, ours, strict=True)]
 
 
 async def stall(work: Work) -> float:
-    """The most CPU seconds for which nothing else had a turn on the loop meanwhile."""
+    """The longest CPU seconds in which nothing else got a turn on the loop during the work."""
     return max(await turns(work))
 
 
 async def turns(work: Work) -> list[float]:
-    """CPU seconds of each turn of the loop meanwhile."""
+    """CPU seconds of each turn of the loop during the work."""
     taken: list[float] = []
 
     async def tick() -> None:
@@ -77,7 +77,7 @@ async def turns(work: Work) -> list[float]:
 
 
 async def allocated(work: Work) -> int:
-    """The most memory, in bytes, that was held beyond what was held before."""
+    """The peak memory, in bytes, above what was held before."""
     gc.collect()
     tracemalloc.start()
     await work()

@@ -1,4 +1,4 @@
-"""What the real program holds: resident memory above an idle one, flat over time, pauses."""
+"""Memory of the real program: resident above an idle one, growth over time, collection pauses."""
 
 import asyncio
 import gc
@@ -25,17 +25,17 @@ from nexhealth_exporter.model import Inventory
 from nexhealth_exporter.state import StateFile
 
 ROUNDS = 3
-"""After so many the program's memory has settled."""
+"""Rounds after which the program's memory has settled."""
 
 INTERVAL = 5
-"""Seconds from round to round: a large fleet's is over before the next begins, as in real life."""
+"""Seconds between rounds: a large fleet's round ends before the next begins, as in production."""
 
 CHURNED = 20
-"""Institutions whose fleet changes from round to round: what grows is what rounds leave behind."""
+"""Institutions of a fleet that changes each round: only what rounds leave behind can grow."""
 
 
 def figures(syncs: int, rounds: int) -> list[Figure]:
-    """The program with so many syncs; `rounds` are those over which memory must stay flat."""
+    """Figures of the program with so many syncs; memory must stay flat over `rounds`."""
     return [*_resident(syncs), *apart(_flat, rounds), *apart(_pauses, syncs)]
 
 
@@ -47,7 +47,7 @@ def _resident(syncs: int) -> list[Figure]:
         series, resident = asyncio.run(_settled(count, is_learned=is_learned))
         each = (resident - idle) / series
         found += [
-            Figure("memory", f"a series above idle, {what}", each, 120, " bytes"),
+            Figure("memory", f"per series above idle, {what}", each, 120, " bytes"),
             Figure("memory", f"resident, {syncs:,} syncs, {what}", resident / MIB, 150, " MiB"),
         ]
     return found
@@ -110,7 +110,7 @@ def _collected() -> float:
 
 
 def _pauses(syncs: int) -> list[Figure]:
-    """Full collections after the program froze what it held: at once, and a round later."""
+    """Full collections after the program has frozen its objects: at once, and a round later."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "learned.db"
         count = institutions_of(syncs)
@@ -127,6 +127,7 @@ def _pauses(syncs: int) -> list[Figure]:
         later.append(_collected())
         gc.freeze()
     return [
-        median("memory", "full collection after the first round, CPU", at_once, 5, unit=" ms"),
-        median("memory", "full collection one round later, CPU", later, 5, unit=" ms"),
-    ]
+        median("memory", "full garbage collection after the first round, CPU",
+               at_once, 5, unit=" ms"),
+        median("memory", "full garbage collection one round later, CPU", later, 5, unit=" ms"),
+    ]  # fmt: skip

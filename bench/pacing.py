@@ -38,7 +38,7 @@ def figures(seconds: float, per_second: int, per_minute: int) -> list[Figure]:
     return [
         Figure("pacing", "most calls in a sliding second", busiest(sent, 1.0), per_second),
         Figure("pacing", "most calls in a sliding minute", busiest(sent, 60.0), per_minute),
-        Figure("pacing", "coefficient of variation of the gaps", variation, 0.3),
+        Figure("pacing", "coefficient of variation of the gaps between calls", variation, 0.3),
     ]
 
 

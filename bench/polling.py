@@ -1,4 +1,4 @@
-"""What a poll costs over TLS: ours whole, a bare GET, and the conventional way.
+"""The cost of a poll over TLS: our complete poll, a bare GET, and the conventional way.
 
 Each is a process of its own: `python -m bench.polling WAY LAP URL INSTITUTIONS` prints CPU seconds
 of polling everybody. LAP is `later`: when connections and caches are warm and everybody is known,
@@ -43,20 +43,20 @@ from nexhealth_exporter.simulator import Office, Simulator
 from nexhealth_exporter.simulator.offices import Steady
 
 FIRST_ROUNDS = 3
-"""Everybody is met once in a process, and there are many of them."""
+"""Each in a process of its own, since an institution is polled for the first time only once."""
 
 LATER_ROUNDS = 3
 """In one process, of which the median counts: each is short."""
 
 MOVES_EVERY = 0.5
-"""Seconds after which each mark has moved: the dearest case."""
+"""Seconds after which each mark has moved: the most expensive case."""
 
 CONCURRENCY = 50
 HEADERS = {"Nex-Api-Version": "v3.0.0"}
 
 
 def figures(institutions: int, rounds: int, met: int) -> list[Figure]:
-    """All three in turns, against the simulated API; two of them meet `met` institutions."""
+    """All three in turns on the simulated API; two also in a first round of `met` institutions."""
     taken = asyncio.run(_in_turns("later", WAYS, institutions, rounds))
     first = asyncio.run(_in_turns("first", ("conventional", "ours"), met, FIRST_ROUNDS))
     meeting = {way: [spent.polls for spent in its] for way, its in first.items()}
@@ -64,21 +64,22 @@ def figures(institutions: int, rounds: int, met: int) -> list[Figure]:
     cycles = {way: [spent.polls + spent.scrape for spent in its] for way, its in taken.items()}
     each = [1e6 * seconds / institutions for seconds in polls["ours"]]
     return [
-        median("polling", "CPU of a bare GET", ratios(polls["ours"], polls["bare"]), 2, unit="x"),
-        median("polling", "CPU of the conventional way",
+        median("polling", "CPU relative to a bare GET",
+               ratios(polls["ours"], polls["bare"]), 2, unit="x"),
+        median("polling", "CPU relative to the conventional way",
                ratios(polls["ours"], polls["conventional"]), 0.5, unit="x"),
-        median("polling", "everybody and one scrape, CPU of the conventional way",
+        median("polling", "all institutions and one scrape, CPU relative to the conventional way",
                ratios(cycles["ours"], cycles["conventional"]), None, unit="x"),
-        median("polling", "an institution, CPU", each, None, unit=" µs"),
-        median("polling", "a first round, CPU of the conventional way",
+        median("polling", "CPU per institution", each, None, unit=" µs"),
+        median("polling", "first round, CPU relative to the conventional way",
                ratios(meeting["ours"], meeting["conventional"]), 0.5, unit="x"),
-        median("polling", "a first round, an institution, CPU",
+        median("polling", "first round, CPU per institution",
                [1e6 * seconds / met for seconds in meeting["ours"]], None, unit=" µs"),
     ]  # fmt: skip
 
 
 class Spent(NamedTuple):
-    """CPU seconds of polling everybody, and of a complete scrape after it if there is one."""
+    """CPU seconds of polling all institutions, and of a complete scrape after it, if any."""
 
     polls: float
     scrape: float = 0.0
@@ -271,7 +272,7 @@ class _Gauges:
 
 
 async def _conventional(lap: Lap, url: str, institutions: int) -> Spent:
-    """What exporters usually do: a model of the answer, and gauges that are set."""
+    """The conventional way: a model of the answer, and gauges that are set."""
     gauges = _Gauges()
     async with await _session(url) as session:
 

@@ -1,4 +1,4 @@
-"""What a scrape costs, against prometheus-client on the same samples in the same process."""
+"""The cost of a scrape, compared with prometheus-client on the same samples in the same process."""
 
 import asyncio
 import gc
@@ -69,7 +69,7 @@ class _Scraped:
         await asyncio.gather(*(self.page_at(self.now) for _ in range(OVERLAPPING)))
 
     async def anew(self) -> None:
-        """A scrape for which every line is drawn and compressed anew."""
+        """A scrape for which every line is rendered and compressed."""
         for block in self.page._blocks:  # noqa: SLF001 - there is no such need in production
             block._stale.update(COLUMNS)  # noqa: SLF001
         await self.scrape()
@@ -142,19 +142,20 @@ async def _measured(of: _Scraped, rounds: int) -> list[Figure]:
         for _ in range(max(2, rounds // 2))
     ]
     name, least = "scrape", {"unit": "x", "is_least": True}
-    baseline = taken["baseline"]
+    baseline, stalled = taken["baseline"], f"stall under {POLLS_A_SECOND} polls/s"
     return [
-        median(name, "every line drawn anew, CPU less than generate_latest by",
+        median(name, "all lines rendered, CPU speedup over generate_latest",
                ratios(baseline, taken["anew"]), 40, **least),
-        median(name, "values kept, lags drawn, CPU less by",
+        median(name, "only lags rendered, CPU speedup over generate_latest",
                ratios(baseline, taken["kept"]), 150, **least),
-        median(name, "a fifth polled since, CPU less by", ratios(baseline, fifth), None, **least),
-        median(name, "of this page, CPU", [1e3 * s for s in taken["kept"]], None, unit=" ms"),
+        median(name, "one fifth polled since the last scrape, CPU speedup over generate_latest",
+               ratios(baseline, fifth), None, **least),
+        median(name, "only lags rendered, CPU", [1e3 * s for s in taken["kept"]], None, unit=" ms"),
         Figure(name, "extra memory, gzip", more["scrape"], 2, " pages"),
         Figure(name, "extra memory, plain", more["plain"], 2, " pages"),
-        median(name, f"{OVERLAPPING} that overlap, CPU of one",
+        median(name, f"{OVERLAPPING} overlapping, CPU relative to one",
                ratios(taken["together"], taken["again"]), OVERLAPPING / 2, unit="x"),
-        median(name, f"stall under {POLLS_A_SECOND} polls/s, shorter than generate_latest's by",
+        median(name, f"{stalled}, times shorter than with generate_latest",
                [theirs / ours for ours, theirs in stalls], 100, **least),
-        median(name, "stall", [1e3 * ours for ours, _ in stalls], None, unit=" ms"),
+        median(name, stalled, [1e3 * ours for ours, _ in stalls], None, unit=" ms"),
     ]  # fmt: skip

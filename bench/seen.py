@@ -1,4 +1,4 @@
-"""What Prometheus sees: how long its scrape takes, against the same bytes served as a file.
+"""How long Prometheus' scrape takes, compared with that of a static file of the same bytes.
 
 And what others see meanwhile: how quickly the liveness probe is answered.
 """
@@ -53,10 +53,12 @@ async def _seen(program: Exporter, scrapes: int) -> list[Figure]:
                 lasted = {job: await _lasted(prom, job, scrapes) for job in targets}
     median = statistics.median(lasted["file"])
     rounds = tuple(seconds / median for seconds in lasted["exporter"])
-    what = "scrape_duration_seconds, of the same bytes as a file"
+    what = "scrape_duration_seconds, relative to a static file of the same bytes"
     return [
         Figure("Prometheus", what, statistics.median(rounds), 1.2, "x", rounds=rounds),
-        Figure("Prometheus", "scrape_duration_seconds of the file", 1e3 * median, None, " ms"),
+        Figure(
+            "Prometheus", "scrape_duration_seconds of the static file", 1e3 * median, None, " ms"
+        ),
     ]
 
 
@@ -84,7 +86,7 @@ async def _probed(program: Exporter) -> Figure:
         busy += await _probes(program)
         scraping.cancel()
     quiet, loud = (statistics.quantiles(of, n=100)[98] for of in (idle, busy))
-    what = "/-/healthy during scrapes, 99th percentile of the idle one"
+    what = "/-/healthy during scrapes, 99th percentile relative to idle"
     return Figure("Prometheus", what, loud / quiet, 3, "x")
 
 

@@ -1,4 +1,4 @@
-"""From the start of the program to its first byte, against the imports that it cannot avoid."""
+"""CPU from the start of the program to its first byte, compared with its unavoidable imports."""
 
 import asyncio
 import re
@@ -30,10 +30,11 @@ def figures(syncs: int, rounds: int) -> list[Figure]:
         theirs.append(_bare())
         ours.append(asyncio.run(_first_byte()))
     return [
-        median("start", "to the first /metrics byte, CPU of the bare imports",
+        median("start", "CPU until the first byte of /metrics, relative to the bare imports",
                ratios(ours, theirs), 1.3, unit="x"),
-        median("start", "to the first byte, CPU", [1e3 * s for s in ours], None, unit=" ms"),
-        median("start", f"the state of {syncs:,} syncs, CPU",
+        median("start", "CPU until the first byte of /metrics",
+               [1e3 * s for s in ours], None, unit=" ms"),
+        median("start", f"loading the state of {syncs:,} syncs, CPU",
                [apart(_loaded, syncs) for _ in range(2)], 1, unit=" s"),
     ]  # fmt: skip
 

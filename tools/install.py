@@ -33,9 +33,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 UNFINISHED = VENV / ".unfinished"
-"""The mark. It becomes the stamp when all is done."""
+"""Marks an unfinished step; replaced by the stamp when the step is done."""
 FIRST = "runtime"
-"""The step on which all others rest: an environment without its stamp is made anew."""
+"""The step that all others build on: an environment without its stamp is recreated."""
 OLDEST = (3, 11)
 KNOWN = ("python3.14", "python3.13", "python3.12", "python3.11")
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def run(*command: str | Path, environment: dict[str, str] | None = None) -> bool
     """Whether it succeeded. It holds the lock as well; killed, it leaves the mark."""
     done = subprocess.run(command, cwd=ROOT, env=environment, check=False, close_fds=False)
     if done.returncode < 0:
-        sys.exit(f"{Path(command[0]).name} was killed; start again, and .venv is made anew")
+        sys.exit(f"{Path(command[0]).name} was killed; run it again, and .venv is recreated")
     return done.returncode == 0
 
 
@@ -163,7 +163,7 @@ def installers(step: str) -> Iterator[tuple[Command, dict[str, str]]]:
         # As pip does: of all indexes, whichever has the file.
         uv: Command = [UV, "pip", "install", "--quiet", "--index-strategy=unsafe-best-match"]
         yield [*uv, f"--python={PYTHON}", *compiling], {**os.environ, **settings}
-        print("uv failed; now pip", flush=True)
+        print("uv failed, trying pip", flush=True)
     yield pip, {**os.environ}
 
 
@@ -205,10 +205,10 @@ def make_environment() -> None:
     if stamp(FIRST).exists():
         stamp(FIRST).unlink()
     if not run(*venv, "--clear", "--without-pip", VENV):
-        sys.exit("Python's venv failed; its words are above")
+        sys.exit("Python's venv failed; its output is above")
     UNFINISHED.touch()
     if not run(*venv, VENV):
-        sys.exit("Python's venv failed; its words are above")
+        sys.exit("Python's venv failed; its output is above")
 
 
 def install(step: str) -> None:

@@ -25,7 +25,7 @@ FILES = {
     "release": ("--group", "release"),
     "mutation": ("--group", "mutation"),
 }
-"""What each file is made from. One environment may hold them all, so each keeps to those above."""
+"""The sources of each file. One environment may hold them all: each keeps to the pins above."""
 PIN = re.compile(r"[\w.\[\]-]+==[\w.!+]+( ; [^/]+)?( \\)?|    --hash=sha256:[0-9a-f]{64}( \\)?")
 
 
@@ -51,7 +51,7 @@ def main() -> None:
         subprocess.run([UV / "bin/uv", "pip", "compile", *options], cwd=ROOT, check=True)
         strange = [line for line in path.read_text().splitlines() if not PIN.fullmatch(line)]
         if strange:
-            sys.exit(f"{path} holds more than pins and hashes: {strange[0]}")
+            sys.exit(f"{path} contains more than pins and hashes: {strange[0]}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MUTANTS = ROOT / "mutants"
 MUTMUT = Path(sys.executable).with_name("mutmut")
 FOUND, SURVIVED, UNTESTED = (1, 3), (0,), (5, 33)
-"""The exit codes that mutmut keeps. Others are of mutants that never came to an end."""
+"""The exit codes that mutmut records. Any other means that the mutant did not finish."""
 
 
 def judged(path: Path) -> Counter[str]:

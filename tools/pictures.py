@@ -25,7 +25,7 @@ PAGES = {
     "institution": ("/institutions/half-moon-dental", "article"),
     "resting": ("/institutions/noonday-pediatrics", "article"),
 }
-"""Where each picture is taken, and the last element that is whole in it."""
+"""The page of each picture, and the last element that must be entirely in it."""
 
 LARGEST = 320_000
 """Bytes: a README with larger pictures is slow to open."""
@@ -33,7 +33,7 @@ LARGEST = 320_000
 
 @asynccontextmanager
 async def demo() -> AsyncIterator[str]:
-    """The address of a demo whose first round is over."""
+    """The address of a demo whose first round has finished."""
     command = (sys.executable, "-m", "nexhealth_exporter", "demo")
     process = await asyncio.create_subprocess_exec(
         *command, "--listen-address", "127.0.0.1:0", stdout=asyncio.subprocess.PIPE
@@ -80,7 +80,7 @@ async def take(browser: Browser, address: str, name: str, scheme: Literal["light
     answer = await page.goto(address + path)
     box = await page.locator(last).bounding_box()
     if answer is None or not answer.ok or box is None:
-        raise RuntimeError(f"{path} cannot be seen")
+        raise RuntimeError(f"{path} is not visible")
     file = FOLDER / f"{name}-{scheme}.png"
     height = box["y"] + box["height"] + MARGIN
     clip: FloatRect = {"x": 0, "y": 0, "width": WIDTH, "height": height}

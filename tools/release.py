@@ -62,11 +62,11 @@ def chart() -> None:
     rendered = run(HELM, "template", "release", package, *values)
     for kind in ("StatefulSet", "PrometheusRule", "ConfigMap"):
         if f"kind: {kind}" not in rendered:
-            sys.exit(f"{package.name} renders no {kind}")
+            sys.exit(f"{package.name} does not render a {kind}")
     with tarfile.open(package) as files:
         tests = [name for name in files.getnames() if "/tests/" in name and "/alerts/" in name]
     if tests:
-        sys.exit(f"{package.name} carries tests of the alerts: {tests[0]}")
+        sys.exit(f"{package.name} contains tests of the alerts: {tests[0]}")
     print(f"Packed {package.name}; Helm lints and renders it.")
 
 
@@ -75,7 +75,7 @@ def sbom() -> None:
     command = (Path(sys.executable).with_name("cyclonedx-py"), "requirements")
     options = ("--pyproject", "pyproject.toml", "--output-reproducible", "--output-file")
     run(*command, *options, DIST / "sbom.json", "constraints/runtime.txt")
-    print("Listed what it is made of in sbom.json.")
+    print("Wrote its bill of materials to sbom.json.")
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def said(process: subprocess.Popen[str], pattern: str) -> str:
     for line in process.stdout or ():
         if found := re.search(pattern, line):
             return found[1]
-    sys.exit(f"a program ended without saying {pattern}")
+    sys.exit(f"a program ended without printing {pattern}")
 
 
 def install() -> None:
@@ -117,7 +117,7 @@ def install() -> None:
                 sys.exit("check does not see the simulated fleet")
         with started(program, "demo", "--listen-address", "127.0.0.1:0") as demo:
             ready(said(demo, r"(http://\S+)/metrics"))
-    print("Installed it apart: --version, check and demo work.")
+    print("Installed the wheel in a separate environment: --version, check and demo work.")
 
 
 def ready(address: str) -> None:

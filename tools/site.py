@@ -32,7 +32,7 @@ LOADING = {
     "embed": ("src",),
     "form": ("action",),
 }
-"""What a browser fetches, or may be made to, without a click on a link."""
+"""Attributes and tags that make a browser fetch something without a click on a link."""
 FOREIGN_IN_CSS = re.compile(r"""(?:url\(|@import)\s*["']?\s*(?:https?:)?//""")
 
 
@@ -60,7 +60,7 @@ class Page(HTMLParser):
 
 
 def lay_out() -> None:
-    """Copy what is published to where the site is built from."""
+    """Copy the published pages to the folder that the site is built from."""
     shutil.rmtree(PAGES, ignore_errors=True)
     for pattern in SOURCES:
         for path in filter(Path.is_file, ROOT.glob(pattern)):
@@ -90,7 +90,7 @@ def forgotten() -> Iterator[str]:
 
 
 def wrong() -> Iterator[str]:
-    """What is wrong with the built site, a line each."""
+    """The faults of the built site, one line each."""
     pages = {path: Page(path.read_text("utf-8")) for path in SITE.rglob("*.html")}
     for path, page in pages.items():
         faults = (*foreign(page), *dead(path, page, pages))
@@ -101,7 +101,7 @@ def wrong() -> Iterator[str]:
 
 
 def foreign(page: Page) -> Iterator[str]:
-    """What the page would load from elsewhere."""
+    """What the page would load from other hosts."""
     if "mermaid" in page.classes:
         yield "a diagram whose drawing program is loaded from elsewhere"
     for load in page.loads:
@@ -111,7 +111,7 @@ def foreign(page: Page) -> Iterator[str]:
 
 
 def dead(path: Path, page: Page, pages: Mapping[Path, Page]) -> Iterator[str]:
-    """Links within the site that lead nowhere."""
+    """Broken links within the site."""
     for link in (*page.links, *page.loads):
         parts = urlsplit(link)
         if parts.scheme or parts.netloc:
@@ -143,7 +143,7 @@ def main() -> int:
     print(*faults, sep="\n", end="\n" if faults else "")
     if not faults:
         number = sum(1 for _ in SITE.rglob("*.html"))
-        print(f"{number} pages; to look at them: python3 -m http.server -d build/site 8000")
+        print(f"{number} pages; to view them: python3 -m http.server -d build/site 8000")
     return 1 if faults else 0
 
 

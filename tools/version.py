@@ -1,4 +1,4 @@
-"""Carry the version from the package to the chart and the image: `python tools/version.py`.
+"""Copy the version from the package to the chart and the image: `python tools/version.py`.
 
 With --check nothing is written; the exit code is 1 if a file has another version.
 """
@@ -14,7 +14,7 @@ PLACES = {
     "helm/nexhealth-exporter/Chart.yaml": r'(?<=^version: )\S+|(?<=^appVersion: ")[^"]+',
     "Dockerfile": r"(?<=^ARG VERSION=)\S+",
 }
-"""Where the version stands besides, as a pattern for it."""
+"""Other files that contain the version, each with a pattern for it."""
 
 
 def files() -> dict[Path, str]:
@@ -32,7 +32,7 @@ def main() -> int:
     other = {path: text for path, text in files().items() if path.read_text("utf-8") != text}
     for path, text in other.items():
         if "--check" in sys.argv[1:]:
-            print(f"{path} is not of version {__version__}: run make docs", file=sys.stderr)
+            print(f"{path} does not have version {__version__}: run make docs", file=sys.stderr)
         else:
             path.write_text(text, "utf-8")
     return 1 if other and "--check" in sys.argv[1:] else 0

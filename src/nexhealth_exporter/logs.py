@@ -26,7 +26,7 @@ _UNSAFE = re.compile(
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _PLAIN = re.compile(r'[^\s"=\\]+')
 _NO_KEY = re.compile(r'[\s"=\\]')
-_OWN = frozenset({"ts", "level", "logger", "msg", "error"})
+_OWN = frozenset({"ts", "level", "logger", "msg", "traceback"})
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -75,7 +75,7 @@ class _Lines(logging.Formatter, ABC):
             if key not in _STANDARD:
                 yield f"{key}_" if key in _OWN else key, value
         if record.exc_info:
-            yield "error", self.formatException(record.exc_info)
+            yield "traceback", self.formatException(record.exc_info)
 
     def _masked(self, line: str) -> str:
         for secret in self._secrets():

@@ -125,8 +125,8 @@ class StateFile:
             raise StateError(f"{self.path} cannot be replaced: {again}; {why}.") from None
         self.was_lost = True
         logger.error(
-            "the state file cannot be used: it was set aside, and learning starts over",
-            extra={"file": str(self.path), "set_aside": str(aside), "reason": why},
+            "state file unusable and set aside, learning starts over",
+            extra={"file": str(self.path), "set_aside": str(aside), "error": why},
         )
 
     def fleet(self) -> Fleet:
@@ -257,7 +257,7 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
         raise StateError(f"{path} cannot be read: {error}.") from None
     if unreadable:
         logger.error(
-            "records of the state file cannot be read: learning starts over for these syncs",
+            "unreadable records in the state file, learning starts over for their syncs",
             extra={"file": str(path), "records": unreadable},
         )
     lasting = {k: i[-1].start for k, i in latest.items() if i[-1].end == float("inf")}

@@ -209,7 +209,7 @@ def test_a_report_from_after_the_last_observation_is_refused(
 
     assert answer(tmp_path, capsys, lines, "--from", last)["from"] == last
     said = answer(tmp_path, capsys, lines, "--from", "2036-03-02")
-    assert f"--from 2036-03-02 is later than all observations, up to {last}." in said
+    assert f"--from 2036-03-02 is later than the last observation, at {last}." in said
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

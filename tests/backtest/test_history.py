@@ -32,7 +32,7 @@ async def test_a_redirect_is_not_followed() -> None:
             raise web.HTTPTemporaryRedirect(f"{target}{request.path}")
 
         async with Server(answer) as url:
-            with pytest.raises(ConfigError, match=r"not as Prometheus does \(HTTP 307\)\.$"):
+            with pytest.raises(ConfigError, match=r"not answer like Prometheus \(HTTP 307\)\.$"):
                 await read(url)
     assert not elsewhere
 
@@ -40,11 +40,17 @@ async def test_a_redirect_is_not_followed() -> None:
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("", "not as Prometheus does"),
-        ("[" * 100_000, "not as Prometheus does"),
-        ('{"status": "success", "data": {"result": [{"metric": null}]}}', "not as Prometheus does"),
-        ('{"status": "success", "data": {"result": [{"values": []}]}}', "not as Prometheus does"),
-        ('{"status": "success", "data": {"result": {}}}', "not as Prometheus does"),
+        ("", "not answer like Prometheus"),
+        ("[" * 100_000, "not answer like Prometheus"),
+        (
+            '{"status": "success", "data": {"result": [{"metric": null}]}}',
+            "not answer like Prometheus",
+        ),
+        (
+            '{"status": "success", "data": {"result": [{"values": []}]}}',
+            "not answer like Prometheus",
+        ),
+        ('{"status": "success", "data": {"result": {}}}', "not answer like Prometheus"),
         ('{"status": "error", "error": "\\u001b[2Jno\\nlevel=error"}', "query: [2Jno level=error."),
     ],
 )
@@ -92,7 +98,7 @@ async def test_a_prometheus_that_asks_who_we_are_is_told_as_such() -> None:
         return web.Response(status=401, text="Unauthorized")
 
     async with Server(answer) as url:
-        with pytest.raises(ConfigError, match="asks for a user and a password"):
+        with pytest.raises(ConfigError, match="requires a user and a password"):
             await read(url)
 
 
@@ -102,7 +108,7 @@ def test_a_password_in_the_command_is_refused_and_not_repeated(
     with pytest.raises(SystemExit):
         main(["backtest", "--prometheus", f"http://me:{PASSWORD}@127.0.0.1:9"])
     said = capsys.readouterr().err
-    assert "--prometheus: must not hold a user or password" in said
+    assert "--prometheus: must not contain a user or password" in said
     assert "set NEXHEALTH_EXPORTER_PROMETHEUS_URL and write --prometheus alone" in said
     assert PASSWORD not in said
 
@@ -111,7 +117,7 @@ def test_the_address_may_come_from_the_settings(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["backtest", "--prometheus"]) == 1
-    assert "--prometheus needs an address" in capsys.readouterr().err
+    assert "--prometheus needs a URL" in capsys.readouterr().err
     monkeypatch.setenv("NEXHEALTH_EXPORTER_PROMETHEUS_URL", f"http://me:{PASSWORD}@127.0.0.1:9")
     assert main(["backtest", "--prometheus"]) == 1
     said = capsys.readouterr().err

@@ -49,7 +49,7 @@ def settings(simulator: Simulator, **more: str) -> dict[str, str]:
         ({"API_KEY": "k" * 20, "INCLUDE": "("}, "INCLUDE"),
         ({"API_KEY": "k" * 20, "CONFIG_FILE": "/nowhere.yaml"}, "/nowhere.yaml"),
         ({"API_KEY_FILE": "/nowhere"}, "API_KEY_FILE cannot be read"),
-        ({"API_KEY_FILE": "/dev/zero"}, "API_KEY_FILE holds more than a key."),
+        ({"API_KEY_FILE": "/dev/zero"}, "API_KEY_FILE contains more than a key."),
         ({"CONFIG_FILE": "/dev/zero"}, "/dev/zero is larger than 16 MiB."),
     ],
 )
@@ -132,7 +132,7 @@ async def test_the_demo_tells_an_address_that_can_be_opened(tmp_path: Path, host
     web.write_text("tls_server_config: {cert_file: both.pem, key_file: both.pem}\n")
     flags = ("--listen-address", f"{host}:{port}", "--web-config-file", str(web))
     async with running(*PROGRAM, "demo", *flags) as demo:
-        await until(lambda: "Stop it with" in demo.said, seconds=90, why=demo.said)
+        await until(lambda: "Press Ctrl-C" in demo.said, seconds=90, why=demo.said)
 
     assert f"  https://{host}:{port}/metrics " in demo.said
     assert "in use" not in demo.said
@@ -248,7 +248,7 @@ async def test_check_without_schedules_says_that_hours_are_learned() -> None:
 
     assert code == 0
     assert "every 300 s, 1 call\n" in said
-    assert said.endswith("Schedules: none is configured, so hours are learned.\n")
+    assert said.endswith("Schedules: none configured, so hours are learned.\n")
 
 
 async def test_check_tells_what_would_be_polled_and_entries_that_match_nothing(
@@ -279,7 +279,7 @@ async def test_check_speaks_of_what_the_fleet_call_leaves_out_only_where_it_is_m
         for scope in ("institution", "fleet"):
             _, said[scope] = await finished("check", env=settings(simulator, POLL_SCOPE=scope))
 
-    assert "left out of the fleet's answer: 1" in said["fleet"]
+    assert "missing from the fleet's answer: 1" in said["fleet"]
     assert "left out" not in said["institution"]
 
 
@@ -301,7 +301,7 @@ async def test_check_does_not_call_a_schedule_unused_while_it_knows_no_sync(
     assert (code, "Fleet call: refused" in said) == (0, True), said
     for text in (said, without_key):
         assert "Schedule office, America/New_York" in text
-        assert "used by no sync" not in text
+        assert "not used by any sync" not in text
 
 
 async def test_check_tells_allowances_that_let_a_page_come_first(tmp_path: Path) -> None:
@@ -333,16 +333,16 @@ async def test_settings_that_leave_nobody_to_watch_are_told() -> None:
         env = settings(simulator, INCLUDE="misspelt-.*", LISTEN_ADDRESS="127.0.0.1:0")
         code, said = await finished("check", env=env)
         async with running(*PROGRAM, env=env) as exporter:
-            await until(lambda: "no institution is watched" in exporter.said, why=exporter.said)
+            await until(lambda: "no institutions watched" in exporter.said, why=exporter.said)
             assert await exporter.stop() == 0
         shard = next(n for n in range(9) if n not in {shard_of(f"office-{o}", 9) for o in (1, 2)})
         env = settings(simulator, SHARDS="9", SHARD=str(shard))
         empty_shard, _ = await finished("check", env=env)
         _, by_shard = await finished("status", env=env)
 
-    assert (code, "NOBODY is watched: INCLUDE, EXCLUDE or" in said) == (1, True), said
+    assert (code, "NO institutions are watched: INCLUDE" in said) == (1, True), said
     assert empty_shard == 0
-    assert "all of the key's are left out or belong to other shards" in by_shard
+    assert "all are left out or belong to other shards" in by_shard
 
 
 async def test_a_key_that_sees_nobody_is_told() -> None:
@@ -351,13 +351,13 @@ async def test_a_key_that_sees_nobody_is_told() -> None:
         checked, found = await finished("check", env=env)
         code, said = await finished("status", env=env)
         async with running(*PROGRAM, env=env) as exporter:
-            await until(lambda: "round ended" in exporter.said, why=exporter.said)
+            await until(lambda: "round finished" in exporter.said, why=exporter.said)
             assert await exporter.stop() == 0
 
-    assert (checked, "NOBODY is watched: the key sees no institution" in found) == (1, True), found
+    assert (checked, "NO institutions are watched: the key sees none" in found) == (1, True), found
     assert (code, "0 syncs, 0 overdue" in said) == (0, True), said
     for text in (said, exporter.said):
-        assert "no institution is watched: the key sees none" in text
+        assert "no institutions watched: the key sees none" in text
 
 
 async def test_a_narrow_terminal_cuts_no_name() -> None:
@@ -388,7 +388,7 @@ async def test_check_offline_judges_the_file_without_a_key_or_a_call(tmp_path: P
     assert code == 0, said
     assert "Credentials: not tried." in said
     assert "Schedule office, America/New_York" in said
-    assert "gives no inventory" not in said
+    assert "not verified" not in said
     assert (wrong_code, "which is not a time" in wrong) == (1, True), wrong
 
 
@@ -561,7 +561,7 @@ async def test_who_asks_the_wrong_shard_is_told_the_right_one() -> None:
                 await get(f"http://127.0.0.1:{port}/{path}/{other}")
                 for path in ("institutions", "api/v1/institutions")
             ]
-            await until(lambda: "round ended" in process.said, why=process.said)
+            await until(lambda: "round finished" in process.said, why=process.said)
             _, fleet = await get(f"http://127.0.0.1:{port}/?text={other}")
             _, facts = await get(f"http://127.0.0.1:{port}/api/v1/syncs")
 

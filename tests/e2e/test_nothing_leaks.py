@@ -175,7 +175,7 @@ async def refuse_to_authenticate(simulator: Simulator, secrets: str, *exporters:
     simulator.faults["/authenticates"] = turn
     simulator.tokens.revoke()
     await until(lambda: turn.calls >= 4)
-    await until(lambda: all("authenticating failed" in each.said for each in exporters))
+    await until(lambda: all("authentication failed" in each.said for each in exporters))
     del simulator.faults["/authenticates"]
 
 

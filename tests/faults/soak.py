@@ -151,10 +151,10 @@ def told(log: str) -> Counter[str]:
     """Failures that a log in logfmt tells of, by reason."""
     found: Counter[str] = Counter()
     for line in log.splitlines():
-        if 'msg="round ended with failures"' in line:
+        if 'msg="round finished with failures"' in line:
             for reason, number in re.findall(r" failed_(\w+)=(\d+)", line):
                 found[reason] += int(number)
-        elif 'msg="inventory failed' in line or 'msg="fleet call fails again' in line:
+        elif 'msg="inventory failed' in line or 'msg="fleet call still failing' in line:
             found.update(re.findall(r" reason=(\w+)", line)[:1])
     return found
 

@@ -60,7 +60,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(
         persistence.save(fleet)
         assert told(own, "state_ok") == 0
         assert told(own, "state_last_save_timestamp_seconds") is None
-        assert "the state was not saved" in caplog.text
+        assert "saving state failed" in caplog.text
         fleet = lived(fleet, NAMES, start + DAY, 1)
         persistence.save(fleet)
         assert told(own, "state_ok") == 0

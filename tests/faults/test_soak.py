@@ -42,9 +42,9 @@ def test_what_opens_and_closes_has_not_grown() -> None:
 
 def test_failures_are_read_from_the_log() -> None:
     log = """
-ts=2026-11-26T05:00:00.000Z level=info logger=rounds msg="round ended" institutions=3
-ts=2026-11-26T05:00:01.000Z level=warning msg="round ended with failures" failed_auth=2 failed_tls=1
-ts=2026-11-26T05:00:02.000Z level=warning msg="inventory failed, going on" reason=auth error_="no"
-ts=2026-11-26T05:00:03.000Z level=warning msg="fleet call failed, going on" reason=timeout
+ts=2026-11-26T05:00:00.000Z level=info logger=rounds msg="round finished" institutions=3
+ts=2026-11-26T05:00:01.000Z msg="round finished with failures" failed_auth=2 failed_tls=1
+ts=2026-11-26T05:00:02.000Z level=warning msg="inventory failed" reason=auth error="no"
+ts=2026-11-26T05:00:03.000Z level=warning msg="fleet call failed" reason=timeout
 """
     assert told(log) == {"auth": 3, "tls": 1}

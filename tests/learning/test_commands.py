@@ -62,7 +62,7 @@ def test_what_was_learned_is_shown_and_can_be_pasted(
     )
 
     assert main(["learn", "--observations", str(seen), "--state-file", state]) == 0
-    assert "1 of 1 syncs have a pattern" in capsys.readouterr().out
+    assert "1 of 1 syncs now have a pattern" in capsys.readouterr().out
     assert main(["schedules", subdomain, "--state-file", state]) == 0
     said = capsys.readouterr().out
 
@@ -126,7 +126,7 @@ def test_schedules_of_two_syncs_have_names_of_their_own(
         '"smiles-Front desk-learned"',
         '"smiles-Main-learned"',
     ]
-    assert said.count("holds for every sync of the institution") == 2
+    assert said.count("applies to every sync of the institution") == 2
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ def test_older_observations_do_not_undo_what_is_known_from_later_on(
     learned(recently - 30 * DAY, 42)
     known = shown()
     assert learned(recently - 30 * DAY, 20)[1:] == [
-        "1 more are left as they are: the file has newer data about them."
+        "1 more were left unchanged: the file has newer data about them."
     ]
     assert shown() == known
 
     state = str(tmp_path / "other.db")
     assert learned(recently - 200 * DAY, 20) == [
-        f"0 of 0 syncs have a pattern now; {state} keeps them.",
-        "1 more were last seen too long ago to be kept.",
+        f"0 of 0 syncs now have a pattern, saved in {state}.",
+        "1 more were not saved: they were last seen too long ago.",
     ]
 
 
@@ -212,8 +212,8 @@ def test_a_shard_that_takes_others_over_learns_them_beside_its_own(
         return capsys.readouterr().out
 
     assert 0 < len(own) < len(offices)
-    assert f"{len(own)} of {len(own)} syncs have a pattern" in learned(2)
-    assert "8 of 8 syncs have a pattern" in learned(1)
+    assert f"{len(own)} of {len(own)} syncs now have a pattern" in learned(2)
+    assert "8 of 8 syncs now have a pattern" in learned(1)
     with closing(StateFile(Path(state))) as opened:
         assert set(opened.fleet().remembered) == set(offices)
 
@@ -221,9 +221,9 @@ def test_a_shard_that_takes_others_over_learns_them_beside_its_own(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["schedules", "smiles"], "names no file"),
+        (["schedules", "smiles"], "names no existing file"),
         (["learn", "--observations", "seen"], "no file to save patterns to"),
-        (["learn", "--observations", os.devnull, "--state-file", "{}"], "no observation to learn"),
+        (["learn", "--observations", os.devnull, "--state-file", "{}"], "no observations to learn"),
         (["learn", "--observations", "/nowhere", "--state-file", "{}"], "/nowhere cannot be read"),
         (
             ["learn", "--prometheus", "http://127.0.0.1:9", "--state-file", "{}"],
@@ -330,12 +330,12 @@ async def test_an_exporter_without_state_learns_from_prometheus_though_it_starts
             return 'expectation="learned"' in page
 
         async with running(*PROGRAM, env=env) as process:
-            await until(lambda: "nothing learned from Prometheus" in process.said)
-            await until(lambda: "round ended" in process.said)
+            await until(lambda: "learning from Prometheus failed" in process.said)
+            await until(lambda: "round finished" in process.said)
             assert await process.stop() == 0
         # The state has a record of the office now, but no hours.
         async with running(*PROGRAM, env=env) as process:
-            await until(lambda: "nothing learned from Prometheus" in process.said)
+            await until(lambda: "learning from Prometheus failed" in process.said)
             targets = {"none": f"127.0.0.1:{free_port()}"}
             async with prometheus("prometheus-3", tmp_path, targets, port=prometheus_port):
                 await until(is_learned, why=process.said)
@@ -356,7 +356,7 @@ async def test_the_history_of_a_prometheus_teaches(tmp_path: Path, recently: flo
         words = ("learn", "--prometheus", prom.url, "--state-file", state)
         async with running(*PROGRAM, *words) as process:
             assert await process.ended(60) == 0, process.said
-        assert "1 of 1 syncs have a pattern" in process.said
+        assert "1 of 1 syncs now have a pattern" in process.said
         words = ("backtest", "--prometheus", prom.url, "--format", "json")
         async with running(*PROGRAM, *words) as process:
             assert await process.ended(60) == 0, process.said
@@ -382,8 +382,8 @@ async def test_an_exporter_that_waits_for_a_past_stops_at_once() -> None:
             "NEXHEALTH_EXPORTER_LISTEN_ADDRESS": "127.0.0.1:0",
         }
         async with running(*PROGRAM, env=env) as exporter:
-            await until(lambda: "learning from the history" in exporter.said, why=exporter.said)
-            await until(lambda: "round ended" in exporter.said, why=exporter.said)
+            await until(lambda: "Prometheus history" in exporter.said, why=exporter.said)
+            await until(lambda: "round finished" in exporter.said, why=exporter.said)
             code = await exporter.stop()
     silent.close()
 
@@ -415,4 +415,4 @@ async def test_what_a_running_exporter_learns_is_saved_when_it_stops(tmp_path: P
     words = ("schedules", office.subdomain, "--state-file", str(state))
     async with running(*PROGRAM, *words) as shown:
         assert await shown.ended() == 0
-    assert "not sure enough yet" in shown.said
+    assert "not enough evidence yet" in shown.said

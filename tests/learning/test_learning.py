@@ -479,6 +479,70 @@ def test_a_young_pattern_does_not_hurry_a_direction_that_is_left_behind(office: 
     assert smiles.alerts == []
 
 
+def with_pauses(until: float) -> Hours:
+    """Working days from eight to six; on each Wednesday nothing moves from nine until then."""
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        if day.weekday() >= SATURDAY:
+            return []
+        return [(8, 9), (until, 18)] if day.weekday() == 2 else [(8, 18)]
+
+    return hours
+
+
+def test_a_page_waits_until_a_direction_is_left_behind_for_twice_as_long_as_ever(
+    office: Make,
+) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 35, weekdays(8, 18))
+    smiles.live(weeks(5), 7, weekdays(8, 18), with_pauses(12))
+    smiles.alerts.clear()
+
+    smiles.live(weeks(6), 3, weekdays(8, 18), with_pauses(13.75))
+
+    assert [severity for severity, _ in smiles.alerts] == ["warning"]
+
+
+def test_a_direction_that_moves_hours_apart_may_rest_for_half_as_long_again(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 18), with_pauses(13))
+    smiles.alerts.clear()
+
+    smiles.live(weeks(6), 5, weekdays(8, 18), with_pauses(15))
+
+    assert smiles.alerts == []
+
+
+def test_a_direction_that_moves_hours_apart_is_not_hurried_by_the_night(office: Make) -> None:
+    """A silence that can be overdue after a night only is overdue sooner, but not before it."""
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 42, weekdays(8, 18), with_pauses(13))
+    smiles.alerts.clear()
+
+    smiles.live(weeks(6), 1, weekdays(8, 18), weekdays(8, 13))
+    assert smiles.alerts == []
+    smiles.live(weeks(6) + timedelta(days=1), 1, weekdays(8, 18), never)
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+def test_a_backup_of_many_hours_each_week_is_learned(office: Make) -> None:
+    """Reads rest for longer than is tolerated before a page."""
+
+    def saved(day: date) -> list[tuple[float, float]]:
+        return [(7, 25)] if day.weekday() > SATURDAY else [(0, 25)]
+
+    smiles = office()
+    smiles.live(FIRST, 28, always, saved)
+    smiles.alerts.clear()
+    smiles.live(weeks(4), 42, always, saved)
+    assert smiles.alerts == []
+
+    smiles.live(weeks(10), 1, always, weekdays(0, 9))
+    (_, ticket), (_, page) = smiles.alerts
+    assert ticket <= at(weeks(10), 10)
+    assert page <= at(weeks(10), 13)
+
+
 def test_what_paused_in_two_nights_may_pause_in_a_third(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 28, always)

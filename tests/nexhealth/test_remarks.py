@@ -50,7 +50,7 @@ def _rejections(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, int, s
     """Endpoint, reason, number, institution; and forgets them."""
     found = [vars(record) for record in _warnings(caplog)]
     caplog.clear()
-    assert {told["msg"] for told in found} <= {"entries of an answer were rejected"}
+    assert {told["msg"] for told in found} <= {"entries rejected"}
     return [
         (told["endpoint"], told["reason"], told["entries"], told.get("institution"))
         for told in found
@@ -130,5 +130,5 @@ async def test_of_many_institutions_with_entries_that_are_rejected_a_hundred_are
     assert levels == ["WARNING"] * 100 + ["DEBUG"] * 20 + ["WARNING"] * 2
     lines = [logs.Logfmt().format(record) for record in told]
     assert not [line for line in lines for word in person.split()[1:] if word in line]
-    assert 'msg="entries of an answer were rejected" endpoint=sync_status' in lines[0]
+    assert 'msg="entries rejected" endpoint=sync_status' in lines[0]
     assert "reason=malformed entries=1 institution=office-0" in lines[0]

@@ -322,7 +322,7 @@ async def test_a_round_that_does_not_fit_is_warned_of(
         await polled.poller.once()
         assert polled.count("nexhealth_poll_interval_seconds") > 5
 
-    warned = [r for r in caplog.records if "the poll interval is stretched" in r.msg]
+    warned = [r for r in caplog.records if "stretching the poll interval" in r.msg]
     assert warned
     assert {r.levelname for r in warned} == {"WARNING"}
     assert f"does not fit the {why}" in warned[-1].getMessage()

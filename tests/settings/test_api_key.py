@@ -48,8 +48,8 @@ def test_the_last_good_key_stays_while_the_file_is_unusable(tmp_path: Path) -> N
     ("content", "text"),
     [
         (b"", "is empty; put the key of the NexHealth developer portal there."),
-        (b"se cret", "holds blanks or characters that no key has; copy the key again."),
-        (b"\xff\xfe", "does not hold text."),
+        (b"se cret", "contains spaces or characters that no key has; copy the key again."),
+        (b"\xff\xfe", "is not a text file."),
     ],
 )
 def test_an_unusable_file_is_told_without_its_content(

@@ -95,8 +95,13 @@ def test_an_error_with_its_trace_is_still_one_line() -> None:
 
     event = as_json(fail)
     assert event["level"] == "error"
-    assert event["error"].startswith("Traceback")
-    assert "JSONDecodeError" in event["error"]
+    assert event["traceback"].startswith("Traceback")
+    assert "JSONDecodeError" in event["traceback"]
+
+
+def test_an_error_told_as_a_field_keeps_its_name() -> None:
+    (line,) = written("logfmt", lambda: log.warning("reload failed", extra={"error": "a.yaml:1"}))
+    assert line.endswith('msg="reload failed" error=a.yaml:1')
 
 
 def test_a_field_cannot_pose_as_another() -> None:

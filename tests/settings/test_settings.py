@@ -125,7 +125,11 @@ SECONDS = "must be a number of seconds from 1 to a year, such as 300."
     ("name", "value", "text"),
     [
         ("API_KEY", "  ", "is empty; put the key of the NexHealth developer portal there."),
-        ("API_KEY", "two words", "holds blanks or characters that no key has; copy the key again."),
+        (
+            "API_KEY",
+            "two words",
+            "contains spaces or characters that no key has; copy the key again.",
+        ),
         ("API_KEY_FILE", "a\0b", "must be the path of a file."),
         (
             "API_URL",
@@ -137,7 +141,7 @@ SECONDS = "must be a number of seconds from 1 to a year, such as 300."
             "ftp://nexhealth.info",
             "must be an http or https address, such as https://nexhealth.info.",
         ),
-        ("API_URL", "https://user:secret@nexhealth.info", "must not hold a user or password."),
+        ("API_URL", "https://user:secret@nexhealth.info", "must not contain a user or password."),
         ("API_URL", "https://nexhealth.info:port", "is not an address; check host and port."),
         ("API_URL", "https://nexhealth..info", "is not an address; check host and port."),
         ("PROMETHEUS_URL", f"http://{'p' * 64}:9090", "is not an address; check host and port."),
@@ -294,7 +298,7 @@ def test_a_password_in_an_address_comes_by_variable_only() -> None:
     assert told.prometheus_url == address
     assert "hunter2" not in repr(told)
     (sentence,) = refusal("--prometheus-url", address)
-    assert sentence.startswith("--prometheus-url must not hold a password, which the process list")
+    assert sentence.startswith("--prometheus-url must not contain a password, which the process")
     assert sentence.endswith(f"set {PREFIX}PROMETHEUS_URL instead.")
 
 

@@ -206,10 +206,10 @@ def series_in(status: int, body: bytes | bytearray) -> list[Series]:
     except DECODING:
         if status == UNAUTHORIZED:
             raise ConfigError(
-                "Prometheus asks for a user and a password: http://user:password@..."
+                "Prometheus requires a user and a password; use http://user:password@..."
             ) from None
         raise ConfigError(
-            f"the address of Prometheus answers, but not as Prometheus does (HTTP {status})."
+            f"the server at the Prometheus URL does not answer like Prometheus (HTTP {status})."
         ) from None
     if found.status != "success":
         raise ConfigError(f"Prometheus refused a query: {clean(found.error)}.")

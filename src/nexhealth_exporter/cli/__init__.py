@@ -197,20 +197,25 @@ def _simulate_arguments(command: argparse.ArgumentParser) -> None:
         "--institutions",
         type=_between(1, 100_000),
         default=100,
+        metavar="N",
         help="number of institutions [100]",
     )
-    command.add_argument("--seed", type=int, default=1, help="seed of the simulated fleet [1]")
+    command.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="seed of the simulated fleet [1]"
+    )
     command.add_argument(
         "--requests-per-second",
         type=_between(1, 1_000_000),
         default=100,
-        help="rate limit; more are refused with 429 [100]",
+        metavar="N",
+        help="calls allowed per second; more are refused with 429 [100]",
     )
     command.add_argument(
         "--requests-per-minute",
         type=_between(1, 1_000_000),
         default=2000,
-        help="rate limit; more are refused with 429 [2000]",
+        metavar="N",
+        help="calls allowed per minute; more are refused with 429 [2000]",
     )
 
 

@@ -32,7 +32,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     source.add_argument(
         "file", nargs="?", metavar="FILE", help="observations as JSON lines, gzipped or not"
     )
-    add_prometheus(source, "the last six weeks of a Prometheus that scraped this")
+    add_prometheus(source, "the last six weeks of a Prometheus that scraped this exporter")
     command.add_argument(
         "--from",
         dest="since",
@@ -55,7 +55,7 @@ def add_prometheus(command: argparse._MutuallyExclusiveGroup, what: str) -> None
         nargs="?",
         const="",
         type=_address,
-        help=f"{what}; without URL, that of {variable('prometheus_url')}",
+        help=f"{what}; without URL, the one in {variable('prometheus_url')}",
     )
 
 
@@ -72,7 +72,7 @@ def prometheus_of(settings: Settings, given: str) -> str:
     """The address from the flag or else the settings. Raises ConfigError if there is none."""
     address = given or settings.prometheus_url
     if not address:
-        raise ConfigError(f"--prometheus needs an address, or {variable('prometheus_url')}.")
+        raise ConfigError(f"--prometheus needs a URL, or set {variable('prometheus_url')}.")
     return address
 
 
@@ -93,10 +93,12 @@ def backtest(settings: Settings, arguments: argparse.Namespace) -> int:
         for batch in from_file(Path(arguments.file), "replaying"):
             feed(batch)
     if replay.last is None:
-        raise ConfigError("there is no observation to replay.")
+        raise ConfigError("there are no observations to replay.")
     if since is not None and since > replay.last:
         last = f"{datetime.fromtimestamp(replay.last, UTC):%Y-%m-%dT%H:%M:%SZ}"
-        raise ConfigError(f"--from {arguments.since} is later than all observations, up to {last}.")
+        raise ConfigError(
+            f"--from {arguments.since} is later than the last observation, at {last}."
+        )
     found = answer(replay, since)
     if arguments.format == "json":
         print(json.dumps(found.as_json(), indent=1))

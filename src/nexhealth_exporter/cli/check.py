@@ -54,10 +54,11 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
         try:
             inventory = await api.inventory()
         except PollError as error:
-            print(f"Credentials: {settings.api_url} gives no inventory. {error}")
+            print(f"Credentials: not verified, no inventory from {settings.api_url}. {error}")
             print_schedules(settings, rules, None, now)
             return 1
-        print(f"Credentials: ok, the key sees {len(inventory)} institutions.")
+        seen = "1 institution" if len(inventory) == 1 else f"{len(inventory)} institutions"
+        print(f"Credentials: ok, the key sees {seen}.")
         found = await _fleet_call(api, inventory)
         token_life = api.token_life
     is_watched = watches(settings, rules)
@@ -78,8 +79,8 @@ def _left_over(settings: Settings, rules: Rules, inventory: Inventory) -> int:
     """0, or 1 after a sentence if no shard would watch any institution."""
     if any(settings.watches(i.subdomain) and rules.monitored(i) for i in inventory):
         return 0
-    causes = "INCLUDE, EXCLUDE or `monitored: false` leave out all of them"
-    print(f"  NOBODY is watched: {causes if inventory else 'the key sees no institution'}")
+    causes = "INCLUDE, EXCLUDE or `monitored: false` leave all of them out"
+    print(f"  NO institutions are watched: {causes if inventory else 'the key sees none'}")
     return 1
 
 
@@ -95,7 +96,7 @@ async def _fleet_call(api: NexHealth, inventory: Inventory) -> _Found:
         return _Found(await api.fleet(inventory))
     except PollError as error:
         is_refused = error.status in FLEET_REFUSED
-        print(f"Fleet call: {'refused' if is_refused else 'could not be tried'}. {error}")
+        print(f"Fleet call: {'refused' if is_refused else 'failed'}. {error}")
         return _Found(None, is_refused)
 
 
@@ -114,11 +115,11 @@ def _print_plan(
     )
     wanted = settings.poll_scope
     scope = made.scope.value + ("" if made.scope is wanted else f" (from {wanted})")
-    print(f"\nPolled: {len(watched)} institutions, of shard {settings.shard} of {settings.shards}.")
+    print(f"\nPolled: {len(watched)} institutions, shard {settings.shard} of {settings.shards}.")
     if left_out and made.scope is Scope.FLEET:
         hours = made.seldom_interval / 3600
-        print(f"  left out of the fleet's answer: {left_out}, asked alone every {hours:.1f} h,")
-        print("  in every round if they turn out to have syncs")
+        print(f"  missing from the fleet's answer: {left_out}, polled alone every {hours:.1f} h,")
+        print("  or in every round if they turn out to have syncs")
     print(f"  scope: {scope}")
     calls = "1 call" if made.calls_per_round == 1 else f"{made.calls_per_round} calls"
     print(f"  a round: every {made.interval:.0f} s, {calls}")
@@ -130,7 +131,8 @@ def _print_plan(
 
 def _fit(made: Plan, asked: float) -> str:
     if made.stretched_by:
-        return f"a round does not fit {asked:.0f} s: the {made.stretched_by} stretches the interval"
+        why = f"the {made.stretched_by} stretches the interval"
+        return f"a round does not fit into {asked:.0f} s: {why}"
     return "a round fits its interval"
 
 
@@ -156,7 +158,7 @@ def _print_unmatched(rules: Rules, inventory: Inventory, answer: Answer | None) 
     if sentences:
         print("\nEntries of the configuration file that match nothing:")
         if answer is None:
-            print("  (those that ask for emr or integration type could not be tried)")
+            print("  (entries that match by emr or integration_type could not be checked)")
     for sentence in sentences:
         print(f"  {clean(sentence)}")
     _print_out_of_order(rules.out_of_order(fleet))
@@ -164,7 +166,7 @@ def _print_unmatched(rules: Rules, inventory: Inventory, answer: Answer | None) 
 
 def _print_out_of_order(sentences: Sequence[str]) -> None:
     if sentences:
-        print("\nAllowances of two entries that do not fit together:")
+        print("\nEntries whose allowances contradict each other:")
     for sentence in sentences:
         print(f"  {clean(sentence)}")
 

@@ -135,7 +135,7 @@ async def _free(address: ListenAddress) -> ListenAddress:
         cause = error.__cause__
         if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
             raise
-    print(f"Port {address.port} is in use, taking another one.")
+    print(f"Port {address.port} is in use, using another one.")
     return ListenAddress(address.host, 0)
 
 
@@ -145,10 +145,10 @@ def _introduce(given: Settings, fleet: Demo, port: int, *, is_secure: bool) -> N
     address = ListenAddress("localhost" if is_any else host, port)
     url = f"{'https' if is_secure else 'http'}://{address}"
     count = len(fleet.offices)
-    print(f"A simulated NexHealth with {count} institutions, and the exporter on it:")
-    print(f"  {url}/         who is fresh, who rests, who is overdue, and why")
-    print(f"  {url}/metrics  what Prometheus reads")
+    print(f"Simulated NexHealth with {count} institutions, and the exporter polling it:")
+    print(f"  {url}/         what is fresh, resting or overdue, and why")
+    print(f"  {url}/metrics  the metrics, for Prometheus")
     for sentence in fleet.missing:
-        print(f"  (not to be seen right now: {sentence})")
-    print("Everybody is there when the first round has ended, within seconds.")
-    print("Stop it with Ctrl-C.", flush=True)
+        print(f"  (cannot be shown right now: {sentence})")
+    print("All institutions appear within seconds, when the first round has finished.")
+    print("Press Ctrl-C to stop.", flush=True)

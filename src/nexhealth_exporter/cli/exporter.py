@@ -112,12 +112,12 @@ class Exporter:
             self._take(files, seen)
         except ConfigError as error:
             self._own.reload_failed()
-            problems = str(error).splitlines()
-            logger.warning("configuration not reloaded", extra={"problems": " ".join(problems)})
+            facts = {"error": " ".join(str(error).splitlines())}
+            logger.warning("reload failed, keeping previous configuration", extra=facts)
             return False
         except Exception:
             self._own.reload_failed()
-            logger.exception("configuration not reloaded")
+            logger.exception("reload failed, keeping previous configuration")
             return False
         self._own.reloaded(time.time())
         logger.info("configuration reloaded")
@@ -154,7 +154,7 @@ class Exporter:
                 found = await asyncio.to_thread(_fingerprinted, self._settings)
             except Exception:
                 if not is_blind:
-                    logger.exception("cannot check whether files have changed")
+                    logger.exception("checking files for changes failed")
                 is_blind = True
                 continue
             is_blind = False
@@ -203,7 +203,7 @@ class Exporter:
             return Page(self._own)
         from nexhealth_exporter.exposition.reference import ReferencePage  # noqa: PLC0415
 
-        logger.warning("metrics are drawn slowly: EXPOSITION is reference, for diagnosis")
+        logger.warning("EXPOSITION is reference, for diagnosis only: scrapes are slow")
         return ReferencePage(self._own)
 
     def _unhealthy(self) -> str | None:

@@ -21,7 +21,7 @@ def warn_of_open_port(settings: Settings, web: WebConfig) -> None:
     """Warn if other machines can reach the port without authentication or without TLS."""
     if _is_public(settings.listen_address.host) and not (web.tls and web.asks_who):
         logger.warning(
-            "other machines can reach this port without TLS and authentication: "
+            "other machines can reach this port, and TLS or authentication is off: "
             "let only Prometheus reach it, or set WEB_CONFIG_FILE"
         )
 

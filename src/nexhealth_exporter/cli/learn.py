@@ -22,7 +22,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of this command other than settings."""
     source = command.add_mutually_exclusive_group(required=True)
     source.add_argument("--observations", metavar="FILE", help="JSON lines, gzipped or not")
-    add_prometheus(source, "a Prometheus that scraped this")
+    add_prometheus(source, "a Prometheus that scraped this exporter")
 
 
 def learn(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -43,11 +43,11 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
         state.save(Fleet(remembered=news.syncs, latest_incidents=before.latest_incidents))
     known = [sync for memory in news.syncs.values() for sync in memory.values()]
     learned, total = sum(sync.learned.pattern is not None for sync in known), len(known)
-    print(f"{learned} of {total} syncs have a pattern now; {settings.state_file} keeps them.")
+    print(f"{learned} of {total} syncs now have a pattern, saved in {settings.state_file}.")
     if news.known_later:
-        print(f"{news.known_later} more are left as they are: the file has newer data about them.")
+        print(f"{news.known_later} more were left unchanged: the file has newer data about them.")
     if news.too_old:
-        print(f"{news.too_old} more were last seen too long ago to be kept.")
+        print(f"{news.too_old} more were not saved: they were last seen too long ago.")
     return 0
 
 
@@ -96,5 +96,5 @@ async def from_prometheus(settings: Settings, rules: Rules, url: str) -> Fleet:
 
 def _learned(replay: Replay) -> Fleet:
     if replay.last is None:
-        raise ConfigError("there is no observation to learn from.")
+        raise ConfigError("there are no observations to learn from.")
     return replay.fleet

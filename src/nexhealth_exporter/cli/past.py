@@ -20,7 +20,7 @@ FIRST_WAIT, LONGEST_WAIT = 5.0, 600.0
 
 async def learned_past(settings: Settings, rules: Callable[[], Rules], url: str) -> Fleet:
     """The fleet as it would be after the last six weeks; asks Prometheus until it answers."""
-    logger.info("learning from the history of Prometheus")
+    logger.info("learning from Prometheus history")
     wait = FIRST_WAIT
     while (past := await _attempt(settings, rules(), url)) is None:
         await asyncio.sleep(wait)
@@ -34,9 +34,9 @@ async def _attempt(settings: Settings, rules: Rules, url: str) -> Fleet | None:
         return await apart(lambda: _replayed(settings, rules, url))
     except ExporterError as error:
         facts = {"error": str(error)}
-        logger.warning("nothing learned from Prometheus yet, asking again", extra=facts)
+        logger.warning("learning from Prometheus failed, retrying", extra=facts)
     except Exception:  # a bug, which must not stop the exporter
-        logger.exception("nothing learned from Prometheus yet, asking again")
+        logger.exception("learning from Prometheus failed, retrying")
     return None
 
 

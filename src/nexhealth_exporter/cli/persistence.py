@@ -34,7 +34,7 @@ def read_learned(path: Path | None) -> Fleet:
         return remembered(path)
     except StateError as error:
         facts = {"error": str(error)}
-        logger.warning("the state file cannot be read: going on without it", extra=facts)
+        logger.warning("state file unreadable, continuing without it", extra=facts)
         return Fleet()
 
 
@@ -66,7 +66,7 @@ class Persistence:
             self._is_lost = True
             self.close()
             facts = {"error": str(error)}
-            logger.error("state file unusable: learning is kept in memory only", extra=facts)  # noqa: TRY400 - a sentence
+            logger.error("state file unusable, learned state is kept in memory only", extra=facts)  # noqa: TRY400 - a sentence
         self.is_empty = not any(
             kept.learned.pattern is not None
             for memory in self._found.remembered.values()
@@ -106,11 +106,11 @@ class Persistence:
         try:
             self._state.save(fleet)
         except StateError as error:
-            logger.error("the state was not saved", extra={"error": str(error)})  # noqa: TRY400 - a sentence
+            logger.error("saving state failed", extra={"error": str(error)})  # noqa: TRY400 - a sentence
             self._own.state_usable(is_ok=False)
             return
         except Exception:
-            logger.exception("the state was not saved")
+            logger.exception("saving state failed")
             self._own.state_usable(is_ok=False)
             return
         # Once the file was lost, the metric stays 0 until a restart, so that somebody notices.

@@ -30,16 +30,17 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
     institution: str = arguments.institution
     known = remembered(settings.state_file)
     if settings.state_file is None or not settings.state_file.exists():
-        raise ConfigError(f"{variable('state_file')} names no file: nothing has been learned.")
+        file = variable("state_file")
+        raise ConfigError(f"{file} names no existing file: nothing has been learned yet.")
     memory = known.remembered.get(institution)
     if not memory:
-        raise ConfigError(f"nothing is known of {institution}.")
+        raise ConfigError(f"nothing has been learned about {institution}; check the subdomain.")
     are_several = sum(kept.learned.pattern is not None for kept in memory.values()) > 1
     for name, kept in sorted(memory.items()):
         pattern = kept.learned.pattern
         print(f"{clean(institution)}, {clean(name)}:")
         if pattern is None:
-            print("  not sure enough yet: default hours hold\n")
+            print("  not enough evidence yet: default hours apply\n")
             continue
         print(f"  {sentence(pattern)}\n")
         print("\n".join(_chart(pattern)))
@@ -64,9 +65,9 @@ def _yaml(
     # Names of schedules must be printable and not too long.
     name = quoted(shortened("".join(filter(str.isprintable, f"{office}-learned"))))
     if sync is not None:
-        yield "\n  # the entry holds for every sync of the institution, unless its match has an"
-        yield "  # integration_type or emr as well"
-    yield "\n  # to hold these hours fixed, paste this into the configuration file"
+        yield "\n  # the entry applies to every sync of the institution, unless you add an"
+        yield "  # integration_type or emr to its match"
+    yield "\n  # to fix these hours, paste this into the configuration file"
     yield "  schedules:"
     yield f"    {name}:"
     hours = ", ".join(
@@ -88,7 +89,7 @@ def _yaml(
         if weight < WHOLE
     )
     if told:
-        yield "      # it moves now and then: so many open hours without a move are tolerated"
+        yield "      # it moves now and then: this many open hours without a move are tolerated"
         yield f"      allowance: {{{kind}: {{{told}}}}}"
 
 

@@ -56,6 +56,6 @@ def _listening(settings: Settings, port: int) -> None:
 
 def _warn(settings: Settings, exporter: Exporter) -> None:
     if settings.state_file is None:
-        logger.warning("STATE_FILE is not set: what is learned is kept in memory only")
+        logger.warning("STATE_FILE is not set: learned state is kept in memory only")
     warn_of_plain_key(settings)
     warn_of_open_port(settings, exporter.files.web)

@@ -35,7 +35,7 @@ def print_schedules(settings: Settings, rules: Rules, fleet: Fleet | None, now: 
         key = expectation.schedule, expectation.timezone, lines
         printed.setdefault(key, set()).add(kinds)
     if not printed:
-        print("\nSchedules: none is configured, so hours are learned.")
+        print("\nSchedules: none configured, so hours are learned.")
         return
     print(f"\nSchedules, the next {DAYS} days in local time and UTC:")
     for (schedule, timezone, lines), found in printed.items():
@@ -60,7 +60,7 @@ def _of_rules(settings: Settings, rules: Rules, fleet: Fleet | None) -> Iterator
     Without a fleet it is not known which syncs there are: then all of them.
     """
     used = {sync.expectation.schedule for _, sync in fleet.syncs()} if fleet else set()
-    why = "used by no sync" if fleet else "the default zone, since syncs are not known"
+    why = "not used by any sync" if fleet else "in the default zone, because the syncs are unknown"
     for name, schedule in rules.schedules.items():
         if name not in used:
             zone, country = settings.default_timezone, settings.default_country

@@ -34,6 +34,6 @@ async def watch_loop() -> None:
             late = loop.time() - asleep_at - BEAT_SECONDS
             if late > LATE_SECONDS:
                 facts = {"seconds": round(late, 1)}
-                logger.warning("the event loop was blocked: answers were late", extra=facts)
+                logger.warning("event loop was blocked, responses were late", extra=facts)
     finally:
         faulthandler.cancel_dump_traceback_later()

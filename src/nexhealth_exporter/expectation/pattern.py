@@ -18,7 +18,8 @@ ALWAYS, NEARLY_ALWAYS = 0.97, 0.80
 """From this share of the week's slots on a sync runs around the clock, or nearly so."""
 
 LEFT_BEHIND, BEYOND = 4, 2
-"""The other direction must have moved in so many half hours, and in so many more than ever."""
+"""The other direction must have moved in so many half hours, and in so many times as many as in
+any pause before: how long a pause may be depends on how long they are."""
 
 
 WHOLE = 100
@@ -91,6 +92,9 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
         least = tuning.least_stretch
         if began == OVERNIGHT:
             least = tuning.least_overnight
+            if self.weights[way] < WHOLE:
+                # An hour of it counts less, so it can be overdue before the night.
+                least = max(least, tuning.least_stretch)
         elif began in MORNINGS:
             least = tuning.least_morning
         if self.weeks < YOUNG_WEEKS:
@@ -106,7 +110,7 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
         """
         if self.weeks < YOUNG_WEEKS or alone < LEFT_BEHIND:
             return False
-        return alone >= self.week.alone[way] + BEYOND
+        return alone >= BEYOND * self.week.alone[way]
 
     @property
     def is_always_on(self) -> bool:

@@ -12,11 +12,18 @@ from nexhealth_exporter.model import IntegrationType
 NIGHT = (1 << 12) - 1
 """The slots from midnight to 06:00."""
 
-AGAIN, USUAL = 3, 0.14
+AGAIN, USUAL = 3, 0.11
 """A direction's pause is usual from so many days, and this share of the days."""
 
 MANY = 5
 """From so many absences on one is usual, though each was long enough for a page."""
+
+ROOM = 2.0
+"""There is room for so many times its third longest pause: the longest of other weeks is seldom
+more."""
+
+SHORT = SLOTS // 2
+"""An absence of no more slots may be a pause that comes again, as for a backup once a week."""
 
 
 class Rhythm(NamedTuple):
@@ -55,7 +62,7 @@ def _weight(usual: float, kind: IntegrationType) -> int:
     """So much that the most that is tolerated before a ticket has room for so many seconds."""
     tuning = tuning_of(kind)
     most = tuning.most_stretch * tuning.usual_quiet
-    return max(1, min(WHOLE, round(WHOLE * most / (tuning.margin * usual))))
+    return max(1, min(WHOLE, round(WHOLE * most / (ROOM * usual))))
 
 
 def _alone(evidence: Evidence, silences: int) -> list[int]:
@@ -67,6 +74,9 @@ def _pauses(evidence: Evidence, today: int, way: int) -> int:
     """Slots of the day in which one direction rests again and again while the sync moves."""
     paused, moved = [0.0] * SLOTS, [0.0] * SLOTS
     pauses = evidence.pauses[way]
+    for absence in runs(evidence.absences[way]):
+        if absence.bit_count() <= SHORT:
+            pauses |= absence
     if not pauses:
         return 0
     for day in range(max(today - DAYS_KEPT, evidence.first), today):

@@ -212,7 +212,7 @@ POLL_FAILURES = Family(
 ENTRIES_REJECTED = Family(
     "nexhealth_entries_rejected_total",
     "Entries of the API's answers that were dropped as unreadable or too many; for where and why, "
-    "see the log message: entries of an answer were rejected.",
+    "see the log message: entries rejected.",
     kind=Kind.COUNTER,
 )
 API_REQUESTS = Family(

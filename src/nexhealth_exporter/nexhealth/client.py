@@ -144,7 +144,7 @@ class NexHealth:
                     one for one in self._known if not subdomains or one.subdomain in subdomains
                 ]
                 logger.warning(
-                    "inventory endpoint returned no institutions, keeping the previous list",
+                    "inventory endpoint lists no institutions, keeping what it listed before",
                     extra={"endpoint": endpoint},
                 )
             found.append(listed)

@@ -49,11 +49,11 @@ class Remarks:
         if institution is not None:
             facts["institution"] = institution
         level = logging.WARNING if is_news else logging.DEBUG
-        logger.log(level, "entries of an answer were rejected", extra=facts)
+        logger.log(level, "entries rejected", extra=facts)
 
     def _warn(self, endpoint: str, warning: str) -> None:
         is_known = (endpoint, warning) in self._warnings
         if warning and not is_known and len(self._warnings) < _MOST_KEPT:
             self._warnings.add((endpoint, warning))
             facts = {"endpoint": endpoint, "warning": warning}
-            logger.warning("an answer came with a warning", extra=facts)
+            logger.warning("API answer contains a warning", extra=facts)

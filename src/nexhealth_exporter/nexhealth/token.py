@@ -188,7 +188,7 @@ class Authenticator:
             self._asking.failed(_LONGEST_WAIT_OFFLINE if is_offline else _LONGEST_WAIT)
             self._failure = error
             logger.warning(
-                "authenticating failed", extra={"reason": error.reason, "error": str(error)}
+                "authentication failed", extra={"reason": error.reason, "error": str(error)}
             )
             raise
         self._failure = None

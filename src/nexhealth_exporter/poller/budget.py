@@ -92,7 +92,6 @@ class Budget:
     def _warn_once(self) -> None:
         if not self._has_warned:
             logger.warning(
-                "more calls were sent than planned: further ones wait for the budget, "
-                "and rounds take longer"
+                "more calls sent than planned, delaying further calls to stay within the budget"
             )
         self._has_warned = True

@@ -104,7 +104,7 @@ class Latest:
                     self._judge_anew([one])
             else:
                 name = institutions[0].subdomain
-                logger.exception("judging failed", extra={"institution": name})
+                logger.exception("evaluation failed", extra={"institution": name})
 
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
@@ -120,7 +120,7 @@ class Latest:
             try:
                 change(self.fleet.alone(name), {name: told[name]})
             except Exception:
-                logger.exception("judging failed", extra={"institution": name})
+                logger.exception("evaluation failed", extra={"institution": name})
                 return False
             return True
 
@@ -173,7 +173,7 @@ class Latest:
                     self._take([one])
                 return
             (poll,) = polls
-            logger.exception("judging failed", extra={"institution": poll.subdomain})
+            logger.exception("evaluation failed", extra={"institution": poll.subdomain})
             self._meter.poll_failed(OtherFailure.reason)
             failed = Poll(poll.subdomain, poll.at, failure=OtherFailure.reason)
             self.fleet = self.fleet.after([failed], self._policy)
@@ -182,7 +182,7 @@ class Latest:
         try:
             self.fleet = self.fleet.with_incidents(now)
         except Exception:
-            logger.exception("looking for incidents failed")
+            logger.exception("incident detection failed")
 
     def _lasting(self) -> Policy:
         """The policy, but an answer is served for a few intervals at least."""

@@ -168,7 +168,9 @@ class Poller:
             inventory = await guarded(self._api.inventory())
         except PollError as error:
             self._meter.poll_failed(error.reason)
-            logger.warning("inventory failed, going on with what is known", extra=fields_of(error))
+            logger.warning(
+                "inventory failed, keeping last known institutions", extra=fields_of(error)
+            )
             return
         finally:
             self._attempted.set()
@@ -182,10 +184,10 @@ class Poller:
         self._inventory = inventory
         mine = {i.subdomain: i for i in inventory if self._watches(i)}
         if not mine:
-            others = "all of the key's are left out or belong to other shards"
+            others = "all are left out or belong to other shards"
             cause = others if inventory else "the key sees none"
             facts = {"institutions": len(inventory)}
-            logger.warning("no institution is watched: %s", cause, extra=facts)
+            logger.warning("no institutions watched: %s", cause, extra=facts)
         self._latest.watch(Inventory(mine))
         self._rounds.left_out.keep(mine)
         self._make_plan()
@@ -262,7 +264,7 @@ class Poller:
     def _tell_kept(self, made: Plan, taken: float) -> None:
         """Publish the interval that is really kept; a slow API makes it longer than planned."""
         if taken > made.interval:
-            logger.warning("a round took longer than its interval", extra={"seconds": round(taken)})
+            logger.warning("round took longer than its interval", extra={"seconds": round(taken)})
         self._meter.planned(made.at_interval(max(made.interval, taken)))
 
 
@@ -276,7 +278,7 @@ def _log_plan(made: Plan, pace: Pace) -> None:
     }
     if made.stretched_by:
         logger.warning(
-            "a round does not fit the %s: the poll interval is stretched",
+            "round does not fit the %s, stretching the poll interval",
             "rate limit" if made.stretched_by == "rate" else "budget of calls",
             extra=facts,
         )

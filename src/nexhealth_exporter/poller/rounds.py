@@ -100,7 +100,7 @@ class Rounds:
         except PollError as error:
             Tally(self._meter).add(error)
             self.is_fleet_refused = error.status in FLEET_REFUSED
-            logger.warning("fleet call fails again", extra=fields_of(error))
+            logger.warning("fleet call still failing", extra=fields_of(error))
             return False
         self.is_fleet_refused = False
         return True
@@ -148,7 +148,7 @@ class Rounds:
             logger.warning("fleet call refused, polling by institution", extra=fields_of(error))
             await self._asking.each(list(watched.values()), spread, tally)
             return
-        logger.warning("fleet call failed, going on with what is known", extra=fields_of(error))
+        logger.warning("fleet call failed, keeping last known answers", extra=fields_of(error))
         at = self._clock()
         alone = {s: i for s, i in watched.items() if self.left_out.has_syncs(s)}
         await self._latest.record_all(
@@ -166,6 +166,6 @@ def _log(ended: Round, institutions: int, tally: Tally) -> None:
         **{f"failed_{reason}": count for reason, count in tally.failed.items()},
     }
     if tally.failed:
-        logger.warning("round ended with failures", extra=facts)
+        logger.warning("round finished with failures", extra=facts)
     else:
-        logger.info("round ended", extra=facts)
+        logger.info("round finished", extra=facts)

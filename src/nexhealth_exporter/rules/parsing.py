@@ -107,7 +107,7 @@ def _date(text: str) -> date:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f'has "{text}", a day that no calendar has') from None
+        raise ValueError(f'has "{text}", which is not a day of the calendar') from None
     raise ValueError(f'has "{text}", which is not a date; write one such as "2026-12-24"')
 
 

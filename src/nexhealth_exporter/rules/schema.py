@@ -29,7 +29,7 @@ def _timezone(name: str) -> str:
 
 def _label(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > LONGEST_LABEL:
-        raise ValueError(f"must be a word or a few, at most {LONGEST_LABEL} characters")
+        raise ValueError(f"must be a short name of at most {LONGEST_LABEL} characters")
     return text.strip()
 
 
@@ -223,7 +223,7 @@ class Entry(Table):
     def _says_something(self) -> "Entry":
         keys = [key for key in type(self).model_fields if key != "match"]
         if all(getattr(self, key) is None for key in keys):
-            raise ValueError(f"says nothing; give it one of {', '.join(keys)}")
+            raise ValueError(f"has no effect; give it one of {', '.join(keys)}")
         if self.monitored is not None and self.match.asks_for_sync:
             raise ValueError(
                 "decides monitored by emr or integration_type, which are not known before an "

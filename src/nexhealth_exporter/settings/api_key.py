@@ -52,12 +52,12 @@ class ApiKey:
             with file.open("rb") as opened:
                 read = opened.read(MOST_BYTES + 1)
             if len(read) > MOST_BYTES:
-                raise ConfigError(f"{name} holds more than a key.")
+                raise ConfigError(f"{name} contains more than a key.")
             return values.key(read.decode("utf-8"))
         except OSError as e:
             # Without the path: it may be a key that was put there by mistake.
             raise ConfigError(f"{name} cannot be read: {e.strerror}.") from None
         except UnicodeDecodeError:
-            raise ConfigError(f"{name} does not hold text.") from None
+            raise ConfigError(f"{name} is not a text file.") from None
         except ValueError as e:
             raise ConfigError(f"{name} {e}.") from None

@@ -59,7 +59,7 @@ def add_arguments(
         "settings",
         "Each is also an environment variable; the flag wins."
         if fixed is None
-        else "The environment is not looked at: it may hold a real key.",
+        else "Environment variables are ignored: they may hold a real key.",
     )
     for name, field in Settings.model_fields.items():
         default = default_text(field) if fixed is None else fixed.get(name, default_text(field))
@@ -132,7 +132,7 @@ def _passwords_in_flags(overrides: Mapping[str, Any]) -> list[str]:
         holds_password = False  # an invalid address, for which there is an error of its own
     if not holds_password:
         return []
-    reason = "must not hold a password, which the process list would show"
+    reason = "must not contain a password, which the process list would show"
     return [f"{flag(name)} {reason}; set {variable(name)} instead."]
 
 

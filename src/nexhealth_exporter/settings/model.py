@@ -100,8 +100,7 @@ class Settings(BaseSettings):
     api_calls_budget: Count = _set(
         30000,
         "N",
-        "The maximum number of calls in 30 days; 0 is unlimited. The default is what is reported "
-        "to be free.",
+        "The maximum number of calls in 30 days; 0 is unlimited. 30,000 are reported to be free.",
     )
     poll_scope: Annotated[Scope, BeforeValidator(values.lowered)] = _set(
         Scope.AUTO,

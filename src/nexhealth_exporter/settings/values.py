@@ -90,7 +90,7 @@ def key(value: object) -> str:
     if not text:
         raise ValueError("is empty; put the key of the NexHealth developer portal there")
     if not _FITS_A_HEADER.fullmatch(text):
-        raise ValueError("holds blanks or characters that no key has; copy the key again")
+        raise ValueError("contains spaces or characters that no key has; copy the key again")
     return text
 
 
@@ -105,7 +105,7 @@ def header_word(value: object) -> str:
 def url(value: object) -> str:
     """An http or https address without credentials; a slash at its end is dropped."""
     if _split(value).username is not None:
-        raise ValueError("must not hold a user or password")
+        raise ValueError("must not contain a user or password")
     return url_with_credentials(value)
 
 

@@ -28,7 +28,7 @@ class Protocol(web.RequestHandler):
         """The answer to a request that failed, after which the connection ends."""
         if status >= _OUR_FAULT:
             return super().handle_error(request, status, exc, message)
-        logger.debug("a request cannot be read", extra={"fault": type(exc).__name__})
+        logger.debug("unreadable request", extra={"error": type(exc).__name__})
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun; another one cannot follow")
         refusal = web.Response(

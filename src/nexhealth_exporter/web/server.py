@@ -95,7 +95,7 @@ def _protocols(runner: web.AppRunner, keepalive: float) -> Callable[[], Protocol
 def _sentence(error: OSError, host: str | None, port: int) -> str:
     where = f"{host or '*'}:{port}"
     if error.errno == errno.EADDRINUSE:
-        return f"cannot listen on {where}: it is in use by another process; change LISTEN_ADDRESS."
+        return f"cannot listen on {where}: the port is in use; change LISTEN_ADDRESS."
     if error.errno == errno.EACCES:
         return f"cannot listen on {where}: not permitted; use a port above 1023 in LISTEN_ADDRESS."
     return f"cannot listen on {where}: {error.strerror or error}; correct LISTEN_ADDRESS."
