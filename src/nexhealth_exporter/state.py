@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import zlib
+from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -97,8 +98,8 @@ class StateFile:
         """Open it. A damaged or older file is set aside and a new one begun: see `was_lost`."""
         self.path = path
         self.was_lost = False
-        self._saved: frozenset[int] = frozenset()
-        """Stamps of the records in the database; to keep the records would cost much memory."""
+        self._saved = array("q")
+        """Stamps of the records in the database: the records themselves would take much memory."""
         self._latest = 0
         """The stamp of the latest standing whose answer is in the database."""
         self._writing = threading.Lock()
@@ -136,7 +137,7 @@ class StateFile:
         """
         fleet, unreadable = _remembering(self._db, self.path)
         self.was_lost = self.was_lost or unreadable > 0
-        self._saved = frozenset(change.stamp for change in _changes(fleet))
+        self._saved = array("q", (change.stamp for change in _changes(fleet)))
         return fleet
 
     def answers(self) -> list[Answer]:
@@ -163,7 +164,8 @@ class StateFile:
 
     def _save(self, fleet: Fleet) -> int:
         changes = list(_changes(fleet))
-        news = [change for change in changes if change.stamp not in self._saved]
+        saved = frozenset(self._saved)
+        news = [change for change in changes if change.stamp not in saved]
         try:
             with self._db as db:
                 db.executemany(
@@ -184,7 +186,7 @@ class StateFile:
                 _save_answers(db, fleet, self._latest)
         except sqlite3.Error as error:
             raise StateError(f"{self.path} cannot be written: {error}.") from None
-        self._saved = frozenset(change.stamp for change in changes)
+        self._saved = array("q", (change.stamp for change in changes))
         self._latest = max((standing.stamp for standing in fleet), default=self._latest)
         return len(news)
 
