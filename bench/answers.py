@@ -10,6 +10,7 @@ import gc
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 
 from bench.figures import Figure, median
 from bench.measuring import apart, peak, ratios, stall, turns
@@ -49,29 +50,29 @@ def _stalls(institutions: int, rounds: int) -> tuple[list[float], list[float]]:
 
 async def _taken(institutions: int, rounds: int) -> tuple[list[float], list[float]]:
     everybody, ours, theirs = inventory(institutions), [], []
-    latest = Latest(Fleet(), standard_policy(), OwnMetrics("bench"))
-    latest.watch(everybody)
+    fleet = Fleet().watching(everybody, standard_policy())
     for number in range(rounds + 1):
         now = NOW + 300 * number
-        body, before = answer(institutions, now), latest.fleet
-        # Reading one takes it apart.
-        copies = [bytearray(body) for _ in range(REPEATS)]
+        body = answer(institutions, now)
 
-        async def taken(now: float = now, copies: list[bytearray] = copies) -> None:
-            parts = await envelope.decode_piecewise(copies.pop())
+        async def taken(body: bytearray, latest: Latest, now: float = now) -> None:
+            parts = await envelope.decode_piecewise(body)
             found = await payload.fleet(parts, everybody, lambda *_: None)
             await latest.record_all(Poll(s, now, syncs) for s, syncs in found.items())
 
         repeats, loads = [], []
-        for _ in range(REPEATS):
+        latests = [Latest(fleet, standard_policy(), OwnMetrics("bench")) for _ in range(REPEATS)]
+        for latest in latests:
             began = time.process_time()
             json.loads(body)
             loads.append(time.process_time() - began)
-            latest.fleet = before
+            # Reading an answer takes it apart.
+            work = partial(taken, bytearray(body), latest)
             # As after the program's first round; and garbage is looked for at the same turns.
             gc.collect()
             gc.freeze()
-            repeats.append(await turns(taken))
+            repeats.append(await turns(work))
+        fleet = latests[0].fleet
         ours.append(max(min(turn) for turn in zip(*repeats, strict=True)))
         theirs.append(min(loads))
     # The first meets everybody for the first time, which no later one does.

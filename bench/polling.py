@@ -174,6 +174,7 @@ async def _ours(lap: Lap, url: str, institutions: int) -> Spent:
 
         async def round_() -> None:
             await _each(range(institutions), ask)
+            _ = latest.fleet  # the last few polls wait for a reader
 
         async def scrape() -> None:
             await page.write(

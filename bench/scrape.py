@@ -87,7 +87,8 @@ class _Scraped:
         fifth = self.institutions // 5
         first = turn * fifth % self.institutions
         some = range(first, min(first + fifth, self.institutions))
-        self.latest.fleet = self.latest.fleet.after(polls(some, self.now), standard_policy())
+        for poll in polls(some, self.now):
+            self.latest.record(poll)
 
     async def polled_meanwhile(self, work: str) -> float:
         """The longest stall of the loop while that is done and polls come in."""

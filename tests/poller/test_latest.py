@@ -17,7 +17,7 @@ from nexhealth_exporter.model import (
     Poll,
     Sync,
 )
-from nexhealth_exporter.poller.latest import BATCH, Latest
+from nexhealth_exporter.poller.latest import BATCH, MOST_WAITING, Latest
 from tests.exposition.fleets import NOW, fleet_of, policy
 
 OFFICES = 5 * BATCH
@@ -56,6 +56,22 @@ async def test_what_is_answered_while_a_new_policy_spreads_is_judged_by_it() -> 
         await asyncio.sleep(0)
     expected = fleet_of(polls).after([Poll(last, NOW + 60, (moved,))], policy())
     assert latest.fleet.standings[last] == expected.rejudged(policy(7)).standings[last]
+
+
+@pytest.mark.parametrize("single", range(0, 2 * MOST_WAITING + 2, 3))
+async def test_whoever_reads_the_fleet_finds_every_poll_applied_in_order(single: int) -> None:
+    known = fleet_of([Poll(f"office-{number}", NOW, (SYNC,)) for number in range(7)])
+    latest = Latest(known, policy(), OwnMetrics("test"))
+    polls = [
+        Poll(f"office-{n % 7}", NOW + n, (altered(SYNC, read_at=NOW + n),))
+        for n in range(1, single + BATCH)
+    ]
+    for poll in polls[:single]:
+        latest.record(poll)
+    if single % 2:
+        assert latest.fleet.standings == known.after(polls[:single], policy()).standings
+    await latest.record_all(polls[single:])
+    assert latest.fleet.standings == known.after(polls, policy()).standings
 
 
 async def test_other_zones_reach_every_institution_and_let_others_have_their_turn() -> None:

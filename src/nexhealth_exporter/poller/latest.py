@@ -28,9 +28,15 @@ INCIDENT_SECONDS = 5.0
 BATCH = 20
 """Institutions that are judged before the event loop gets its turn."""
 
+MOST_WAITING = 10
+"""Polls that are judged together. One by one, each would find the processor's caches full of HTTP
+and TLS, and take twice the time; many together would hold up a scrape."""
+
 
 class Latest:
     """The latest `fleet`, judged by a policy.
+
+    Polls are judged a few at a time, and at the latest when somebody reads the fleet.
 
     A bug in judging one institution is logged with its traceback and affects no other
     institution: its poll counts as failed, its learned past is not taken over, and if it is new,
@@ -39,7 +45,9 @@ class Latest:
     """
 
     def __init__(self, fleet: Fleet, policy: Policy, meter: Meter) -> None:
-        self.fleet = fleet
+        self._fleet = fleet
+        self._waiting: list[Poll] = []
+        """Polls that are not applied yet, the oldest first."""
         self._policy = policy
         self._given, self._interval = policy, 0.0
         self._meter = meter
@@ -48,6 +56,12 @@ class Latest:
         self._behind: dict[str, Institution] = {}
         """Institutions, as the inventory has them now, that are still to be judged anew."""
         self._following: asyncio.Task[None] | None = None
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet after all polls so far."""
+        self._apply_waiting()
+        return self._fleet
 
     def judge_by(self, policy: Policy) -> None:
         """Judge by another policy: new answers at once, known ones a few at a time."""
@@ -69,7 +83,7 @@ class Latest:
         """
         known, told = self.fleet.standings, inventory.institutions
         as_before = {name: known[name].institution for name in told if name in known}
-        self.fleet = self._changed(
+        self._fleet = self._changed(
             lambda fleet, those: fleet.watching(Inventory(those), self._policy),
             {**told, **as_before},
         )
@@ -97,7 +111,7 @@ class Latest:
 
     def _judge_anew(self, institutions: Sequence[Institution]) -> None:
         try:
-            self.fleet = self.fleet.rejudged(self._policy, institutions)
+            self._fleet = self.fleet.rejudged(self._policy, institutions)
         except Exception:
             if len(institutions) > 1:
                 for one in institutions:
@@ -108,7 +122,7 @@ class Latest:
 
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
-        self.fleet = self._changed(lambda fleet, of: fleet.recalling(of, self._policy), memories)
+        self._fleet = self._changed(lambda fleet, of: fleet.recalling(of, self._policy), memories)
         self._look_for_incidents(self._polled_at)
 
     def _changed(
@@ -131,16 +145,19 @@ class Latest:
     def ended(self, finished: Round) -> None:
         """A round is over."""
         self._look_for_incidents(finished.ended_at)
-        self.fleet = self.fleet.after_round(finished)
+        self._fleet = self.fleet.after_round(finished)
 
     def lasts(self, so_far: Round) -> None:
         """A round is not over yet; of the latest that is, everything stays but `is_up`."""
         before = self.fleet.round or so_far
-        self.fleet = self.fleet.after_round(altered(before, is_up=so_far.is_up))
+        self._fleet = self.fleet.after_round(altered(before, is_up=so_far.is_up))
 
     def record(self, poll: Poll) -> None:
-        """Apply one poll to the fleet."""
-        self._take([poll])
+        """Apply one poll to the fleet, soon: at the latest when somebody reads the fleet."""
+        self._polled_at = poll.at
+        self._waiting.append(poll)
+        if len(self._waiting) >= MOST_WAITING:
+            self._apply_waiting()
         if now() - self._looked_for_incidents > INCIDENT_SECONDS:
             self._looked_for_incidents = now()
             self._look_for_incidents(self._polled_at)
@@ -152,7 +169,9 @@ class Latest:
         """
         several = iter(polls)
         while batch := list(islice(several, BATCH)):
-            self._take(batch)
+            self._polled_at = batch[-1].at
+            self._apply_waiting()
+            self._apply(batch)
             await asyncio.sleep(0)
 
     async def resume(self, answers: Iterable[Answer], now: float) -> None:
@@ -163,24 +182,28 @@ class Latest:
             if now - self._policy.stale_after <= answer.at <= now
         )
 
-    def _take(self, polls: Sequence[Poll]) -> None:
-        self._polled_at = polls[-1].at
+    def _apply_waiting(self) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._apply(waiting)
+
+    def _apply(self, polls: Sequence[Poll]) -> None:
         try:
-            self.fleet = self.fleet.after(polls, self._policy)
+            self._fleet = self._fleet.after(polls, self._policy)
         except Exception:
             if len(polls) > 1:
                 for one in polls:
-                    self._take([one])
+                    self._apply([one])
                 return
             (poll,) = polls
             logger.exception("evaluation failed", extra={"institution": poll.subdomain})
             self._meter.poll_failed(OtherFailure.reason)
             failed = Poll(poll.subdomain, poll.at, failure=OtherFailure.reason)
-            self.fleet = self.fleet.after([failed], self._policy)
+            self._fleet = self._fleet.after([failed], self._policy)
 
     def _look_for_incidents(self, now: float) -> None:
         try:
-            self.fleet = self.fleet.with_incidents(now)
+            self._fleet = self.fleet.with_incidents(now)
         except Exception:
             logger.exception("incident detection failed")
 
