@@ -186,6 +186,7 @@ async def test_status_exits_0_when_all_is_well_and_2_when_a_sync_is_overdue(
         env = settings(simulator, CONFIG_FILE=str(always))
         code, said = await finished("status", env=env)
         assert (code, "3 syncs, 0 overdue" in said) == (0, True), said
+        assert all(line == line.rstrip() for line in said.splitlines())
 
         stopped = Still(read=time.time() - 5 * 3600, write=time.time())
         simulator.add(plain_office(2, behaviour=stopped))

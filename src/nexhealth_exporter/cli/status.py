@@ -83,4 +83,5 @@ def _print(found: list[report.Row]) -> None:
     with console.capture() as drawn:
         console.print(table)
         console.print(f"{syncs} syncs, {overdue} overdue{asides}")
-    print(drawn.get(), end="")
+    for line in drawn.get().splitlines():
+        print(line.rstrip())  # the table fills its columns with blanks
