@@ -145,6 +145,20 @@ def test_the_notes_name_a_prometheus_that_the_network_policy_keeps_out_of_reach(
     assert "may not reach settings.prometheusUrl: set networkPolicy.extraEgress" in shut
 
 
+@pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor"])
+def test_the_notes_name_what_scrapes_lack_to_pass(helm: Helm, monitor: str) -> None:
+    install = ("install", "office", CHART, "--dry-run=client", "--set", "demo=true", "--set")
+    https = f"tlsSecretName=tls,{monitor}.enabled=true"
+    password = f"{monitor}.enabled=true,webConfig.basic_auth_users.a=$2y$10${'a' * 53}"
+    plain = helm.run(*install, f"{monitor}.enabled=true").partition("NOTES:")[2]
+
+    assert f"cannot verify the certificate: set {monitor}.tlsConfig" in helm.run(*install, https)
+    assert f"know no password: set {monitor}.basicAuth" in helm.run(*install, password)
+    assert "Scrapes" not in plain
+    whole = helm.run(*install, "shards=1", "--values", CHART / "ci" / "https-values.yaml")
+    assert "Scrapes" not in whole.partition("NOTES:")[2]
+
+
 @pytest.mark.parametrize("client", ["NoClientCert", "RequireAndVerifyClientCert"])
 def test_the_notes_name_the_test_where_there_is_one(helm: Helm, client: str) -> None:
     install = ("install", "office", CHART, "--dry-run=client", "--set", "demo=true")
