@@ -84,6 +84,47 @@ async def test_old_data_about_some_offices_silences_no_other(
         assert expected == await server.settled(expected)
 
 
+@pytest.mark.parametrize("label", ["cluster", "environment", "prometheus"])
+@pytest.mark.parametrize("generation", ALERTMANAGER)
+async def test_what_fires_in_one_cluster_silences_nothing_in_another(
+    generation: str, label: str, tmp_path: Path
+) -> None:
+    here, there = {label: "staging"}, {label: "production"}
+    async with (
+        listening() as listener,
+        alertmanager(tmp_path, generation, configured(listener)) as server,
+    ):
+        await server.post(*(top | here for top in CHAIN[:-1]))
+        await server.post(alert("ShardMissing", "critical") | here, DATA_OLD | here)
+        polls, vanished = alert("PollsFailing", "warning"), alert("SyncVanished", "warning")
+        await server.post(*(one | there for one in (WARNING, polls, vanished)))
+        expected = {
+            "NexHealthServerSyncOverdue warning": False,
+            "NexHealthPollsFailing warning": False,
+            "NexHealthSyncVanished warning": False,
+            "NexHealthExporterDown critical": False,
+            "NexHealthServerSyncOverdue critical": True,
+        }
+        expected |= {f"{a['alertname']} critical": True for a in (*CHAIN[1:-2], DATA_OLD)}
+        expected |= {"NexHealthShardMissing critical": True}
+        assert expected == await server.settled(expected)
+
+
+@pytest.mark.parametrize("fired", [EXPORTER_DOWN, CRITICAL], ids=["fleet", "office"])
+@pytest.mark.parametrize("generation", ALERTMANAGER)
+async def test_each_cluster_has_a_page_of_its_own(
+    generation: str, fired: dict[str, str], tmp_path: Path
+) -> None:
+    """Else the second would only be added to a page that somebody has acknowledged."""
+    async with (
+        listening() as listener,
+        alertmanager(tmp_path, generation, configured(listener)) as server,
+    ):
+        await server.post(*(fired | {"cluster": name} for name in ("staging", "production")))
+        await listener.until(lambda heard: heard.to(PAGER))
+        await listener.until(lambda heard: len({p["dedup_key"] for p in heard.to(PAGER)}) > 1)
+
+
 @pytest.mark.parametrize("generation", ALERTMANAGER)
 async def test_an_incident_of_one_type_leaves_the_others_alone(
     generation: str, tmp_path: Path
