@@ -64,6 +64,17 @@ def test_a_misspelled_value_is_refused_by_name(
         each_helm.text(values)
 
 
+@pytest.mark.parametrize(
+    "name", ["severity", "alertname", "institution", "sync", "integration_type", "group", "shards"]
+)
+def test_a_label_for_every_alert_must_not_replace_one_of_its_own(
+    each_helm: Helm, name: str
+) -> None:
+    values = {"demo": True, "prometheusRule": {"additionalRuleLabels": {name: "x"}}}
+    with pytest.raises(Refused, match=name):
+        each_helm.text(values)
+
+
 def test_a_key_under_which_everything_is_commented_out_is_as_if_it_was_not_there(
     each_helm: Helm,
 ) -> None:
