@@ -64,6 +64,17 @@ def test_a_misspelled_value_is_refused_by_name(
         each_helm.text(values)
 
 
+@pytest.mark.parametrize(
+    "name", ["severity", "alertname", "institution", "sync", "integration_type", "group", "shards"]
+)
+def test_a_label_for_every_alert_must_not_replace_one_of_its_own(
+    each_helm: Helm, name: str
+) -> None:
+    values = {"demo": True, "prometheusRule": {"additionalRuleLabels": {name: "x"}}}
+    with pytest.raises(Refused, match=name):
+        each_helm.text(values)
+
+
 def test_a_key_under_which_everything_is_commented_out_is_as_if_it_was_not_there(
     each_helm: Helm,
 ) -> None:
@@ -143,6 +154,20 @@ def test_the_notes_name_a_prometheus_that_the_network_policy_keeps_out_of_reach(
     assert "extraEgress" not in helm.run(*install, closed).partition("NOTES:")[2]
     shut = helm.run(*install, closed, "--set", "networkPolicy.extraEgress=null")
     assert "may not reach settings.prometheusUrl: set networkPolicy.extraEgress" in shut
+
+
+@pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor"])
+def test_the_notes_name_what_scrapes_lack_to_pass(helm: Helm, monitor: str) -> None:
+    install = ("install", "office", CHART, "--dry-run=client", "--set", "demo=true", "--set")
+    https = f"tlsSecretName=tls,{monitor}.enabled=true"
+    password = f"{monitor}.enabled=true,webConfig.basic_auth_users.a=$2y$10${'a' * 53}"
+    plain = helm.run(*install, f"{monitor}.enabled=true").partition("NOTES:")[2]
+
+    assert f"cannot verify the certificate: set {monitor}.tlsConfig" in helm.run(*install, https)
+    assert f"know no password: set {monitor}.basicAuth" in helm.run(*install, password)
+    assert "Scrapes" not in plain
+    whole = helm.run(*install, "shards=1", "--values", CHART / "ci" / "https-values.yaml")
+    assert "Scrapes" not in whole.partition("NOTES:")[2]
 
 
 @pytest.mark.parametrize("client", ["NoClientCert", "RequireAndVerifyClientCert"])

@@ -125,6 +125,8 @@ def test_a_direction_that_is_silent_too_is_told_before_its_own_deadline(world: W
         world, f"{TUESDAY} 12:20", marked(SERVER, at(f"{TUESDAY} 11:32"), at(f"{TUESDAY} 12:01"))
     )
     assert "too" not in why(found)
+    # Nobody has looked since, so nothing says that writing has stopped.
+    assert "too" not in why(row(world, at(f"{TUESDAY} 14:00")))
 
 
 def test_nobody_is_asked_whether_an_office_is_closed_in_which_one_direction_went_on(

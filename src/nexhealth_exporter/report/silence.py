@@ -108,11 +108,11 @@ def went_on(row: Row) -> Operation | None:
 
 
 def silent_too(row: Row) -> Operation | None:
-    """The direction that is late, though only the other one is overdue."""
-    if row.sync is None:
+    """The direction that was late at the latest good poll, though only the other is overdue."""
+    if row.sync is None or row.standing.last_success is None:
         return None
     for operation in Operation:
-        unexpected = row.sync.judgement(operation).unexpected(row.now)
+        unexpected = row.sync.judgement(operation).unexpected(row.standing.last_success)
         if operation not in row.overdue_operations and (unexpected or 0.0) > FLUCTUATION:
             return operation
     return None
