@@ -67,7 +67,9 @@ def _worded(matcher: str) -> str:
     words = [f"`{head}{choice}{tail}`" for choice in choices.split("|")]
     if names.endswith(".+"):
         words = ["every alert"]
-    return f"{'' if label == 'alertname' else label + ' '}{'but ' * bool(is_not)}{', '.join(words)}"
+    is_name = label == "alertname"
+    unless = ("but " if is_name else "not ") * bool(is_not)
+    return f"{'' if is_name else label + ' '}{unless}{', '.join(words)}"
 
 
 def _between(text: str, begin: str, fresh: str, end: str) -> str:

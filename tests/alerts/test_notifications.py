@@ -31,7 +31,7 @@ KEY_REFUSED = alert("KeyRefused", "critical")
 DATA_OLD = alert("DataOld", "critical")
 INCIDENT = alert("FleetIncident", "critical", integration_type="server")
 CRITICAL, WARNING = office("critical"), office("warning")
-CHAIN = [EXPORTER_DOWN, API_DOWN, KEY_REFUSED, INCIDENT, CRITICAL, WARNING]
+CHAIN = [EXPORTER_DOWN, API_DOWN, KEY_REFUSED, DATA_OLD, INCIDENT, CRITICAL, WARNING]
 """Each explains what follows; the key outranks the API in the same place."""
 
 
@@ -48,7 +48,7 @@ async def test_what_explains_an_alert_silences_it(generation: str, tmp_path: Pat
 
             # Take the top away, one after the other: the next one speaks, and only that one.
             spoken: list[dict[str, str]] = []
-            for top in (EXPORTER_DOWN, KEY_REFUSED, API_DOWN, INCIDENT, CRITICAL):
+            for top in (EXPORTER_DOWN, KEY_REFUSED, API_DOWN, DATA_OLD, INCIDENT, CRITICAL):
                 await server.resolve(top)
                 await server.post(*(a for a in CHAIN if a not in [*spoken, top]))
                 spoken.append(top)
@@ -73,7 +73,8 @@ async def test_old_data_about_some_offices_silences_no_other(
         listening() as listener,
         alertmanager(tmp_path, generation, configured(listener)) as server,
     ):
-        await server.post(DATA_OLD, CRITICAL, INCIDENT | {"integration_type": "cloud"})
+        some_old = DATA_OLD | {"extent": "some"}
+        await server.post(some_old, CRITICAL, INCIDENT | {"integration_type": "cloud"})
         await server.post(alert("PollsFailing", "warning"))
         expected = {
             "NexHealthDataOld critical": False,

@@ -65,7 +65,17 @@ def test_a_misspelled_value_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    "name", ["severity", "alertname", "institution", "sync", "integration_type", "group", "shards"]
+    "name",
+    [
+        "severity",
+        "alertname",
+        "institution",
+        "sync",
+        "integration_type",
+        "group",
+        "shards",
+        "extent",
+    ],
 )
 def test_a_label_for_every_alert_must_not_replace_one_of_its_own(
     each_helm: Helm, name: str
