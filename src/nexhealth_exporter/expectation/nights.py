@@ -8,7 +8,7 @@ from typing import NamedTuple
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence
 from nexhealth_exporter.expectation.pauses import runs
 from nexhealth_exporter.expectation.schedule import SATURDAY
-from nexhealth_exporter.expectation.slots import SLOTS
+from nexhealth_exporter.expectation.slots import SLOTS, weekday_of
 
 SMALL_HOURS = (1 << 10) - 1
 """The slots from midnight to 05:00: a night's rest covers them all."""
@@ -69,10 +69,12 @@ def switched_off(evidence: Evidence, today: int, skipped: Callable[[int], bool])
         return NEVER
     first = median_high(night.first for night in alike)
     last = median_high(night.last for night in alike)
-    touched = {_weekday(day) for night in nights for day in (night.began, night.ended)}
+    touched = {weekday_of(day) for night in nights for day in (night.began, night.ended)}
     # A day that lies within one of the usual rests, or within two others, is none of work.
     slept = Counter(
-        _weekday(day) for night in (*nights, *alike) for day in range(night.began + 1, night.ended)
+        weekday_of(day)
+        for night in (*nights, *alike)
+        for day in range(night.began + 1, night.ended)
     )
     slots = [0] * 7
     for day in range(7):
@@ -80,7 +82,7 @@ def switched_off(evidence: Evidence, today: int, skipped: Callable[[int], bool])
             slots[day] = DAY_MASK
             continue
         # The last day of the week may be a short one, and those of the weekend are.
-        own = [night.first for night in nights if _weekday(night.began) == day >= _FRIDAY]
+        own = [night.first for night in nights if weekday_of(night.began) == day >= _FRIDAY]
         begin = max(own, default=first)
         slots[day] = DAY_MASK >> begin << begin | (1 << last) - 1
     return slots
@@ -117,8 +119,3 @@ def _is_often_on(evidence: Evidence, today: int) -> bool:
     known = [n for n in nights if SMALL_HOURS & (n.active | n.silent | n.suspect)]
     on = sum((night.active & SMALL_HOURS).bit_count() >= ON for night in known)
     return on >= OFTEN * len(known) > 0
-
-
-def _weekday(day: int) -> int:
-    """Monday is 0; day 0 of 1970 was a Thursday."""
-    return (day + 3) % 7

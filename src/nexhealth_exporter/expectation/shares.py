@@ -5,7 +5,7 @@ from statistics import median
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, Day, Evidence, added
 from nexhealth_exporter.expectation.schedule import SATURDAY
-from nexhealth_exporter.expectation.slots import SLOTS
+from nexhealth_exporter.expectation.slots import SLOTS, weekday_of
 
 DECAY = 0.84
 """What a week counts to the week after it."""
@@ -70,8 +70,8 @@ class Shares:
     def _count(
         self, evidence: Evidence, today: int, weekday: int, skipped: Callable[[int], bool]
     ) -> None:
-        # Day 0 of 1970 was a Thursday: weekday 3.
-        newest = today - 1 - (today - 1 + 3 - weekday) % 7
+        yesterday = today - 1
+        newest = yesterday - (weekday_of(yesterday) - weekday) % 7
         numbers = [newest - 7 * week for week in range(6)]
         days = [Day(0, 0, 0) if skipped(n) else Day.of(evidence, n) for n in numbers]
         runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
@@ -133,7 +133,7 @@ class Shares:
             left, counted = DAY_MASK, [0] * STREAK_DAYS
             shorter, is_latest = (0, 0), True
             for number, rest, active in self.days:
-                weekday = (number + 3) % 7
+                weekday = weekday_of(number)
                 if weekday not in group:
                     continue
                 if is_latest:
@@ -190,7 +190,8 @@ class Shares:
         told: dict[int, int] = {}
         moved: dict[int, int] = {}
         for number, _, active in self.days:
-            week, weekday = (number + 3) // 7, (number + 3) % 7
+            weekday = weekday_of(number)
+            week = number - weekday
             counted = active & ~self.off[weekday]
             told[week] = told.get(week, 0) + (counted & running[weekday]).bit_count()
             moved[week] = moved.get(week, 0) + counted.bit_count()
