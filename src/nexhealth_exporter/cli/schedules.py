@@ -5,9 +5,10 @@ import math
 from collections.abc import Iterator
 
 from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.expectation.allowance import HOUR, Room, allowances
+from nexhealth_exporter.expectation.allowance import Room, allowances
 from nexhealth_exporter.expectation.pattern import WHOLE, Pattern
 from nexhealth_exporter.expectation.quiet import OVERNIGHT
+from nexhealth_exporter.expectation.schedule import HOUR
 from nexhealth_exporter.expectation.slots import SLOTS
 from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
 from nexhealth_exporter.model import WAYS, IntegrationType, Severity, Source

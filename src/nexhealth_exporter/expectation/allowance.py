@@ -4,27 +4,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import Expectation, clamped
-from nexhealth_exporter.expectation.pattern import usual_of
 from nexhealth_exporter.expectation.quiet import hour_of
-from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.expectation.schedule import DAY, HOUR, MINUTE
+from nexhealth_exporter.expectation.tuning import (
+    USUAL_IN_DEFAULT_HOURS,
+    tuning_of,
+    usual_quiet_of,
+)
 from nexhealth_exporter.expectation.zone import local_second
 from nexhealth_exporter.model import IntegrationType, Operation, Severity, Source
-
-MINUTE, HOUR = 60.0, 3600.0
-
-SERVER: Mapping[Severity, float] = {
-    Severity.WARNING: 45 * MINUTE,
-    Severity.CRITICAL: 4 * HOUR,
-}
-CLOUD: Mapping[Severity, float] = {
-    Severity.WARNING: 2.5 * HOUR,
-    Severity.CRITICAL: 6 * HOUR,
-}
-UNFAMILIAR: Mapping[Severity, float] = {
-    Severity.WARNING: 4 * HOUR,
-    Severity.CRITICAL: 9 * HOUR,
-}
-"""While only default hours are known, whatever the type: the office may keep others."""
 
 
 class Bounds(NamedTuple):
@@ -109,7 +97,7 @@ def hour_after(expectation: Expectation, mark: float | None, kind: IntegrationTy
     """When a silence began with that mark, as `quiet.hour_of` has it."""
     if mark is None:
         return None
-    return hour_of(expectation, clamped(mark), usual_of(kind))
+    return hour_of(expectation, clamped(mark), usual_quiet_of(kind))
 
 
 def room_after(expectation: Expectation, mark: float, room: Room, kind: IntegrationType) -> Room:
@@ -147,14 +135,12 @@ def allowances(
     `room` is what the direction's own cadence and its last mark ask for.
     """
     if source is Source.DEFAULT and not rules:
-        return dict(UNFAMILIAR)
+        return dict(USUAL_IN_DEFAULT_HOURS)
     room = room or Room()
     if source is Source.DEFAULT:
-        usual, room = UNFAMILIAR, Room()
-    elif integration_type is IntegrationType.SERVER:
-        usual = SERVER
+        usual, room = USUAL_IN_DEFAULT_HOURS, Room()
     else:
-        usual = CLOUD
+        usual = tuning_of(integration_type).usual
     own_warning = rules.get((integration_type, operation, Severity.WARNING))
     own_critical = rules.get((integration_type, operation, Severity.CRITICAL))
     warning = _bounded(room.allowed(Severity.WARNING, usual), own_warning)

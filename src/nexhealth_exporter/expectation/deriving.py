@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Evidence
 from nexhealth_exporter.expectation.nights import NEVER, switched_off
-from nexhealth_exporter.expectation.pattern import WHOLE, YOUNG_WEEKS, Pattern, Week, tuning_of
+from nexhealth_exporter.expectation.pattern import WHOLE, YOUNG_WEEKS, Pattern, Week
 from nexhealth_exporter.expectation.pauses import rhythm
 from nexhealth_exporter.expectation.shares import HALF, Shares
+from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.expectation.values import values_of
 from nexhealth_exporter.model import IntegrationType
 
@@ -31,7 +32,7 @@ def derived(
         return None
     values, seldom = values_of(shares, kind)
     weeks = min(DAYS_KEPT // 7, max(1, (today - shares.oldest) // 7))
-    tells_little = shares.told_from(tuning_of(kind).rests_below) < HALF
+    tells_little = shares.told_from(tuning_of(kind).rest_below_share) < HALF
     if tells_little and not seldom and weeks >= YOUNG_WEEKS:
         return None
     read, write = (rhythm(evidence, today, way, kind) for way in (0, 1))

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT
 from nexhealth_exporter.expectation.expectation import Expectation
-from nexhealth_exporter.expectation.pattern import usual_of
 from nexhealth_exporter.expectation.quiet import Quiet, hour_of, longest
 from nexhealth_exporter.expectation.record import Record
 from nexhealth_exporter.expectation.schedule import DAY
 from nexhealth_exporter.expectation.slots import SLOTS, WEEK, monday_of, slot_of
+from nexhealth_exporter.expectation.tuning import usual_quiet_of
 from nexhealth_exporter.model import IntegrationType
 
 WEEKS = 7
@@ -159,7 +159,7 @@ def _rested(record: Record, known: Marks, look: Look) -> Record:
 def _quieted(record: Record, known: Marks, look: Look) -> Record:
     """With the quiet stretches that each direction has just ended."""
     pauses, quiets, absences = list(record.pauses), list(record.quiets), list(record.absences)
-    usual = usual_of(look.kind)
+    usual = usual_quiet_of(look.kind)
     for way in (0, 1):
         before, mark = known[way], look.marks[way]
         if before is None or mark is None or mark <= before:

@@ -1,11 +1,11 @@
 """The weekly pattern of one sync, and what it asks of allowances."""
 
 import zlib
-from typing import NamedTuple
 
 import msgspec
 
 from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS, OVERNIGHT, Quiet, usual_from
+from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.model import IntegrationType
 
 YOUNG_WEEKS, YOUNG_STRETCH = 3, (2.0, 1.6)
@@ -79,7 +79,7 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
     def patience(self, kind: IntegrationType, began: int | None = None) -> float:
         """The factor on the allowance before a page: a young pattern may be wrong."""
         tuning = tuning_of(kind)
-        least = tuning.page_overnight if began == OVERNIGHT else tuning.least_page
+        least = tuning.page_factor_overnight if began == OVERNIGHT else tuning.page_factor
         return least if self.weeks >= YOUNG_WEEKS else max(least, YOUNG_STRETCH[self.weeks - 1])
 
     def stretch(self, way: int, kind: IntegrationType, began: int | None = None) -> float:
@@ -91,17 +91,17 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
         quiets = self.week.quiets[way]
         least = tuning.least_stretch
         if began == OVERNIGHT:
-            least = tuning.least_overnight
+            least = tuning.least_stretch_overnight
             if self.weights[way] < WHOLE:
                 # An hour of it counts less, so it can be overdue before the night.
                 least = max(least, tuning.least_stretch)
         elif began in MORNINGS:
-            least = tuning.least_morning
+            least = tuning.least_stretch_morning
         if self.weeks < YOUNG_WEEKS:
             least = max(least, YOUNG_STRETCH[self.weeks - 1])
         usual = usual_from(quiets, began)
         most = max(tuning.most_stretch, least)
-        return min(max(tuning.margin * usual / tuning.usual_quiet, least), most)
+        return min(max(tuning.quiet_margin * usual / tuning.usual_quiet, least), most)
 
     def is_left_behind(self, way: int, alone: int) -> bool:
         """Whether a direction rests though the office is at work, and has not done so before.
@@ -130,64 +130,3 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
     def _runs(self, share: float) -> bool:
         values = self.week.values
         return sum(value > 0 for value in values) >= share * len(values)
-
-
-class Tuning(NamedTuple):
-    """How evidence becomes an expectation, by integration type."""
-
-    rests_below: float
-    """A slot that was active in a smaller share of weeks counts as rest."""
-    runs_from: float
-    """From this share on it counts fully."""
-    usual_quiet: float
-    """Seconds of quiet that the type's allowance has room for."""
-    least_stretch: float
-    """The least factor on the allowance before a ticket, however short its quiet stretches were."""
-    least_overnight: float
-    """The same for a silence that can be overdue only after a night: people come late."""
-    most_stretch: float
-    """The most that its quiet stretches can ask for: an outage of a working day must be found."""
-    least_page: float
-    """The factor on the allowance before a page."""
-    page_overnight: float
-    """The same after a night."""
-    least_morning: float
-    """As `least_stretch`, for a silence that begins in the morning: machines are restarted then."""
-    margin: float
-    """So many times a quiet stretch that was seen before is tolerated."""
-
-
-SERVER = Tuning(
-    rests_below=0.78,
-    runs_from=1.0,
-    usual_quiet=45 * 60.0,
-    least_stretch=0.92,
-    least_overnight=2.0,
-    most_stretch=2.0,
-    least_page=0.98,
-    page_overnight=1.5,
-    least_morning=1.5,
-    margin=1.5,
-)
-CLOUD = Tuning(
-    rests_below=0.50,
-    runs_from=0.85,
-    usual_quiet=150 * 60.0,
-    least_stretch=1.3,
-    least_overnight=0.78,
-    most_stretch=1.6,
-    least_page=0.85,
-    page_overnight=0.85,
-    least_morning=1.3,
-    margin=1.35,
-)
-
-
-def tuning_of(kind: IntegrationType) -> Tuning:
-    """A sync of unknown type is taken for browser-based: the cautious reading."""
-    return SERVER if kind is IntegrationType.SERVER else CLOUD
-
-
-def usual_of(kind: IntegrationType) -> float:
-    """Seconds of quiet that the type's allowance has room for."""
-    return tuning_of(kind).usual_quiet

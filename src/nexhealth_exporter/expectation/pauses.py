@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, added
-from nexhealth_exporter.expectation.pattern import WHOLE, tuning_of
+from nexhealth_exporter.expectation.pattern import WHOLE
 from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
+from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.model import IntegrationType
 
 NIGHT = (1 << 12) - 1

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from nexhealth_exporter.expectation.pattern import Tuning, tuning_of
 from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS
 from nexhealth_exporter.expectation.shares import Shares, alike
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
+from nexhealth_exporter.expectation.tuning import Tuning, tuning_of
 from nexhealth_exporter.model import IntegrationType
 
 LEAST_VALUE = 0.15
@@ -56,16 +56,16 @@ def values_of(shares: Shares, kind: IntegrationType) -> tuple[bytes, int]:
 
 
 def _values(shares: Shares, tuning: Tuning) -> list[int]:
-    span = tuning.runs_from - tuning.rests_below
+    span = tuning.full_from_share - tuning.rest_below_share
     values: list[int] = []
     for at, share in enumerate(shares.pooled):
-        least = tuning.rests_below
+        least = tuning.rest_below_share
         if shares.comes_and_goes[at // SLOTS]:
             least = max(least, OFTEN)
         if share is None or share < least or shares.has_stopped(at) or shares.may_be_off(at):
             values.append(0)
         else:
-            part = min(1.0, (share - tuning.rests_below) / span)
+            part = min(1.0, (share - tuning.rest_below_share) / span)
             values.append(5 * round(20 * (LEAST_VALUE + (1 - LEAST_VALUE) * part)))
     return values
 
