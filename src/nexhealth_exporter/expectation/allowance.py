@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import Expectation, clamped
-from nexhealth_exporter.expectation.quiet import hour_of
+from nexhealth_exporter.expectation.quiet import start_slot_of
 from nexhealth_exporter.expectation.schedule import DAY, HOUR, MINUTE
 from nexhealth_exporter.expectation.tuning import (
     USUAL_IN_DEFAULT_HOURS,
@@ -94,10 +94,10 @@ class Room(NamedTuple):
 
 
 def hour_after(expectation: Expectation, mark: float | None, kind: IntegrationType) -> int | None:
-    """When a silence began with that mark, as `quiet.hour_of` has it."""
+    """When a silence began with that mark, as `quiet.start_slot_of` has it."""
     if mark is None:
         return None
-    return hour_of(expectation, clamped(mark), usual_quiet_of(kind))
+    return start_slot_of(expectation, clamped(mark), usual_quiet_of(kind))
 
 
 def room_after(expectation: Expectation, mark: float, room: Room, kind: IntegrationType) -> Room:

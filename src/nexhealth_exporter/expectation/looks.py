@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT
 from nexhealth_exporter.expectation.expectation import Expectation
-from nexhealth_exporter.expectation.quiet import Quiet, hour_of, longest
+from nexhealth_exporter.expectation.quiet import Quiet, longest, start_slot_of
 from nexhealth_exporter.expectation.record import Record
 from nexhealth_exporter.expectation.schedule import DAY
 from nexhealth_exporter.expectation.slots import SLOTS, WEEK, monday_of, slot_of
@@ -182,7 +182,7 @@ def _quieted(record: Record, known: Marks, look: Look) -> Record:
             continue
         day = slot_of(end, look.zone) // SLOTS
         recent = [q for q in quiets[way] if day - q.day <= DAYS_KEPT]
-        began = hour_of(look.hours[1 + way], before, usual)
+        began = start_slot_of(look.hours[1 + way], before, usual)
         quiets[way] = longest([*recent, Quiet(day, round(seconds), began)])
     return replace(
         record,

@@ -10,9 +10,9 @@ from nexhealth_exporter.model import IntegrationType, Severity
 class Tuning(NamedTuple):
     """The figures for one integration type.
 
-    A stretch is the factor on the usual warning allowance that a direction's own quiet stretches
-    ask for before a ticket. A page factor is that on the usual critical allowance before a page.
-    Shares are of the weeks that were seen.
+    Ticket factors are on the usual warning allowance: a direction's own quiet stretches may ask for
+    more of it. Page factors are on the usual critical allowance. Shares are of the weeks that were
+    seen.
     """
 
     usual: Mapping[Severity, float]
@@ -21,14 +21,14 @@ class Tuning(NamedTuple):
     """A slot that was active in a smaller share of weeks counts as rest."""
     full_from_share: float
     """A slot that was active in this share of weeks or more is fully expected."""
-    least_stretch: float
-    """The least stretch, however short its quiet stretches were."""
-    least_stretch_overnight: float
+    ticket_factor_least: float
+    """The least, however short its quiet stretches were."""
+    ticket_factor_least_overnight: float
     """The same for a silence that can only be overdue after a night: people come late."""
-    least_stretch_morning: float
+    ticket_factor_least_morning: float
     """The same for a silence that begins in the morning: machines are restarted then."""
-    most_stretch: float
-    """The greatest stretch: an outage of a whole working day must be found."""
+    ticket_factor_most: float
+    """The most, however long they were: an outage of a whole working day must be found."""
     page_factor: float
     page_factor_overnight: float
     """The same for a silence that can only be overdue after a night."""
@@ -45,10 +45,10 @@ SERVER = Tuning(
     usual={Severity.WARNING: 45.0 * MINUTE, Severity.CRITICAL: 4.0 * HOUR},
     rest_below_share=0.78,
     full_from_share=1.0,
-    least_stretch=0.92,
-    least_stretch_overnight=2.0,
-    least_stretch_morning=1.5,
-    most_stretch=2.0,
+    ticket_factor_least=0.92,
+    ticket_factor_least_overnight=2.0,
+    ticket_factor_least_morning=1.5,
+    ticket_factor_most=2.0,
     page_factor=0.98,
     page_factor_overnight=1.5,
     quiet_margin=1.5,
@@ -57,10 +57,10 @@ CLOUD = Tuning(
     usual={Severity.WARNING: 2.5 * HOUR, Severity.CRITICAL: 6.0 * HOUR},
     rest_below_share=0.50,
     full_from_share=0.85,
-    least_stretch=1.3,
-    least_stretch_overnight=0.78,
-    least_stretch_morning=1.3,
-    most_stretch=1.6,
+    ticket_factor_least=1.3,
+    ticket_factor_least_overnight=0.78,
+    ticket_factor_least_morning=1.3,
+    ticket_factor_most=1.6,
     page_factor=0.85,
     page_factor_overnight=0.85,
     quiet_margin=1.35,
