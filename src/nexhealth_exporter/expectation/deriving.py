@@ -11,7 +11,7 @@ from nexhealth_exporter.expectation.pattern import (
     Week,
 )
 from nexhealth_exporter.expectation.pauses import rhythm
-from nexhealth_exporter.expectation.shares import Shares
+from nexhealth_exporter.expectation.shares import shares_of
 from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.expectation.values import values_of
 from nexhealth_exporter.model import IntegrationType
@@ -38,13 +38,13 @@ def derived(
     # People switch machines off; in browsers they are just not there.
     is_server = kind is IntegrationType.SERVER
     off = switched_off(evidence, today, is_skipped) if is_server else NEVER_OFF
-    shares = Shares(evidence, today, is_skipped, off)
+    shares = shares_of(evidence, today, is_skipped, off)
     sure = shares.sure()
     if sure < SURE_FROM:
         return None
     values, seldom = values_of(shares, kind)
     weeks = min(DAYS_KEPT // 7, max(1, (today - shares.oldest) // 7))
-    explained = shares.told_from(tuning_of(kind).rest_below_share)
+    explained = shares.moves_explained(tuning_of(kind).rest_below_share)
     if explained < EXPLAINED_LEAST_SHARE and not seldom and weeks >= MATURE_FROM_WEEKS:
         return None
     read, write = (rhythm(evidence, today, way, kind) for way in (0, 1))
