@@ -72,9 +72,9 @@ def _yaml(
     yield "  schedules:"
     yield f"    {name}:"
     hours = ", ".join(
-        f'{_days(s.first, s.last)}: "{", ".join(f"{clock(a)}-{clock(b)}" for a, b in s.windows)}"'
-        for s in weekday_groups(pattern)
-        if s.windows
+        f'{_days(g.first, g.last)}: "{", ".join(f"{clock(a)}-{clock(b)}" for a, b in g.windows)}"'
+        for g in weekday_groups(pattern)
+        if g.windows
     )
     yield f"      hours: {{{hours}}}"
     if pattern.works_on_holidays:
@@ -96,7 +96,7 @@ def _yaml(
 
 def _allowed(pattern: Pattern, kind: IntegrationType, way: int, weight: int) -> str:
     """Hours of silence to tolerate overnight, by severity, if each hour counts fully."""
-    room = Room(pattern.ticket_factor(way, kind, OVERNIGHT), pattern.page_factor(kind, OVERNIGHT))
+    room = Room.of(pattern, way, kind, OVERNIGHT)
     allowed = allowances(kind, WAYS[way], Source.LEARNED, {}, room)
     hours = {s: FULL_WEIGHT_PERCENT * allowed[s] / weight / HOUR for s in Severity}
     return ", ".join(f"{severity}: {math.ceil(hours[severity])}h" for severity in Severity)
