@@ -17,8 +17,8 @@ from msgspec.structs import replace as altered
 
 from nexhealth_exporter.backtest import Alert
 from nexhealth_exporter.backtest.baselines import DEFAULT_PLACE, Baselines
-from nexhealth_exporter.expectation.incident import FEWEST, is_held_back
-from nexhealth_exporter.expectation.learned import AHEAD
+from nexhealth_exporter.expectation.incident import SILENT_LEAST_SYNCS, is_held_back
+from nexhealth_exporter.expectation.learned import AHEAD_LEAST_SECONDS
 from nexhealth_exporter.expectation.slots import SLOT
 from nexhealth_exporter.expectation.zone import Piece, pieces_of_day
 from nexhealth_exporter.fleet import (
@@ -131,8 +131,8 @@ class Leaps:
             return min(due, self._look + 1)
         for sinces in self._since.values():
             # An incident cannot begin before so many have used half of their allowance.
-            instants = heapq.nsmallest(FEWEST, sinces.values())
-            if len(instants) == FEWEST:
+            instants = heapq.nsmallest(SILENT_LEAST_SYNCS, sinces.values())
+            if len(instants) == SILENT_LEAST_SYNCS:
                 first = math.ceil((instants[-1] - self.world.start) / self.step)
                 due = min(due, max(first, self._look + 1))
         return due
@@ -172,7 +172,7 @@ class Leaps:
                 seen = at - self.step
                 record = altered(record, active=record.active | moved)
                 learned = altered(learned, packed=record.packed())
-                learned = learned.met(event.before, (seen, seen))
+                learned = learned.with_marks(event.before, (seen, seen))
             told[sync.position] = altered(known, learned=learned)
             standing = altered(
                 standing, syncs=tuple(told), last_poll=at - self.step, last_success=at - self.step
@@ -214,7 +214,7 @@ class Leaps:
         """Begin and end incidents; the syncs that this concerns."""
         known = self._fleet.incidents
         if not known and not any(
-            sum(since <= at for since in sinces.values()) >= FEWEST
+            sum(since <= at for since in sinces.values()) >= SILENT_LEAST_SYNCS
             for sinces in self._since.values()
         ):
             return set()
@@ -364,7 +364,7 @@ def _events(marks: tuple[Shown, Shown], zone: str, late: int, leaps: Leaps) -> I
             is_kept |= pauses
             if mark is None:
                 continue
-            if other is not None and was is not None and mark - other >= AHEAD:
+            if other is not None and was is not None and mark - other >= AHEAD_LEAST_SECONDS:
                 # The other direction is judged by the half hours in which this one has moved.
                 is_kept |= clock.slot(mark) != clock.slot(was)
             if look:

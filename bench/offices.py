@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from nexhealth_exporter.expectation.deriving import derived
 from nexhealth_exporter.expectation.evidence import Evidence
 from nexhealth_exporter.expectation.learned import Learned, first_met
-from nexhealth_exporter.expectation.looks import WEEKS
+from nexhealth_exporter.expectation.looks import WEEKS_KEPT
 from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.expectation.record import Record
 from nexhealth_exporter.expectation.slots import SLOTS, slot_of
@@ -207,7 +207,7 @@ def _records(at: float) -> list[Learned]:
 
 
 def _record(draw: random.Random, at: float) -> Learned:
-    met = first_met(at - WEEKS * 7 * DAY, ZONES[0])
+    met = first_met(at - WEEKS_KEPT * 7 * DAY, ZONES[0])
     base = first_met(at, ZONES[0]).record.base
     now = slot_of(at, ZONES[0])
     kind = draw.choice((IntegrationType.SERVER, IntegrationType.CLOUD))

@@ -9,7 +9,7 @@ from functools import cache
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.learned_week import LearnedWeek, beside_rest
-from nexhealth_exporter.expectation.pattern import WHOLE, Pattern
+from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pattern
 from nexhealth_exporter.expectation.schedule import (
     DEFAULT_HOURS,
     DateRange,
@@ -100,7 +100,7 @@ def _of_pattern(
     week = pattern.week
     back, gone = beside_rest(week)
 
-    def expectation(pauses: int = 0, weight: int = WHOLE) -> Expectation:
+    def expectation(pauses: int = 0, weight: int = FULL_WEIGHT_PERCENT) -> Expectation:
         return Expectation(
             source=Source.LEARNED,
             schedule="",
@@ -112,10 +112,11 @@ def _of_pattern(
             gone_from=gone,
         )
 
-    whole, rhythms = expectation(), tuple(zip(week.pauses, pattern.weights, strict=True))
-    if all(rhythm == (0, WHOLE) for rhythm in rhythms):
+    whole, steady = expectation(), (0, FULL_WEIGHT_PERCENT)
+    rhythms = tuple(zip(week.pauses, pattern.weights, strict=True))
+    if all(rhythm == steady for rhythm in rhythms):
         return whole, None
-    read, write = (whole if rhythm == (0, WHOLE) else expectation(*rhythm) for rhythm in rhythms)
+    read, write = (whole if rhythm == steady else expectation(*rhythm) for rhythm in rhythms)
     return whole, (read, write)
 
 

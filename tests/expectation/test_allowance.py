@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexhealth_exporter.expectation.allowance import CLOUD, SERVER, Room, allowances
+from nexhealth_exporter.expectation.allowance import Room, allowances
+from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.model import IntegrationType, Operation, Severity, Source
 
 FACTORS = st.floats(0, 5)
@@ -17,7 +18,7 @@ SECONDS = st.floats(0, 86400)
 def test_no_cadence_asks_for_less_than_0_7_or_more_than_twice_the_usual(
     room: Room, kind: IntegrationType
 ) -> None:
-    usual = SERVER if kind is IntegrationType.SERVER else CLOUD
+    usual = tuning_of(kind).usual
     found = allowances(kind, Operation.READ, Source.LEARNED, {}, room)
 
     for severity in Severity:

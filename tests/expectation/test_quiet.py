@@ -3,8 +3,8 @@
 import pytest
 
 from nexhealth_exporter.expectation.quiet import (
-    ALIKE,
-    KEPT,
+    KEPT_IN_ALL,
+    KEPT_OF_HOUR,
     OVERNIGHT,
     Quiet,
     are_near,
@@ -57,6 +57,6 @@ def test_the_longest_of_each_hour_are_kept() -> None:
 
     kept = longest([*others, *nightly])
 
-    assert [q.seconds for q in kept[:ALIKE]] == [7008, 7007]
-    assert len(kept) == KEPT
-    assert sum(q.began == 6 for q in kept) == ALIKE
+    assert [q.seconds for q in kept[:KEPT_OF_HOUR]] == [7008, 7007]
+    assert len(kept) == KEPT_IN_ALL
+    assert sum(q.began == 6 for q in kept) == KEPT_OF_HOUR

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import date
 
-from nexhealth_exporter.expectation.allowance import CLOUD, MINUTE, SERVER
-from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, HOUR
+from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, HOUR, MINUTE
+from nexhealth_exporter.expectation.tuning import CLOUD, SERVER
 from nexhealth_exporter.model import IntegrationType, Reason, Severity
 from tests.expectation.conftest import ALWAYS_ON, Office, at, hours
 
@@ -15,7 +15,7 @@ def test_fluctuation_of_0_to_20_minutes_throughout_the_day_is_normal(office: Off
     opening = office()
     mark = at("2026-03-04 10:00")
 
-    for allowance in (*SERVER.values(), *CLOUD.values()):
+    for allowance in (*SERVER.usual.values(), *CLOUD.usual.values()):
         deadline = opening.deadline(mark, allowance)
         assert deadline is not None
         assert deadline > mark + 20 * MINUTE
@@ -28,7 +28,7 @@ def test_a_server_that_is_switched_off_every_night_is_not_missed_until_morning(
     evening, morning = at("2026-03-04 17:00"), at("2026-03-05 08:00")
 
     assert opening.unexpected(evening, morning) == 0
-    assert opening.deadline(evening, SERVER[Severity.WARNING]) == morning + 45 * MINUTE
+    assert opening.deadline(evening, SERVER.usual[Severity.WARNING]) == morning + 45 * MINUTE
     assert opening.at(at("2026-03-04 23:00")).reason is Reason.CLOSED
 
 
@@ -54,7 +54,7 @@ def test_a_server_that_is_always_on_is_missed_at_any_hour(office: Office) -> Non
     opening = office(ALWAYS_ON)
 
     for mark in (at("2026-03-14 03:00"), at("2026-12-25 12:00"), at("2026-03-11 17:00")):
-        assert opening.deadline(mark, SERVER[Severity.CRITICAL]) == mark + 4 * HOUR
+        assert opening.deadline(mark, SERVER.usual[Severity.CRITICAL]) == mark + 4 * HOUR
 
 
 def test_a_browser_based_sync_rests_overnight(office: Office) -> None:
@@ -103,7 +103,7 @@ def test_a_gap_in_the_hours_is_called_lunch_where_it_is_lunch(office: Office) ->
 def test_an_outage_that_begins_before_lunch_goes_on_counting_after_it(office: Office) -> None:
     opening = office(kind=CLOUD_TYPE)
 
-    deadline = opening.deadline(at("2026-03-04 11:30"), CLOUD[Severity.WARNING])
+    deadline = opening.deadline(at("2026-03-04 11:30"), CLOUD.usual[Severity.WARNING])
 
     assert deadline == at("2026-03-04 16:00")
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace as altered
 
 from nexhealth_exporter import report
-from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
+from nexhealth_exporter.expectation.schedule import HOUR, MINUTE
 from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import (
     IntegrationType,

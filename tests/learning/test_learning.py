@@ -12,7 +12,7 @@ import pytest
 from nexhealth_exporter import report
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.expectation.slots import slot_of
-from nexhealth_exporter.expectation.words import sentence, stretches
+from nexhealth_exporter.expectation.words import sentence, weekday_groups
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.fleet import Fleet
@@ -691,7 +691,7 @@ def test_who_moves_a_few_times_a_day_is_missed_within_three_days(office: Make, m
     smiles.live(died, 3, never)
 
     assert [severity for severity, _ in smiles.alerts][:1] == [Severity.WARNING]
-    windows = {s.first: len(s.windows) for s in stretches(smiles.pattern)}
+    windows = {g.first: len(g.windows) for g in weekday_groups(smiles.pattern)}
     assert {count for day, count in windows.items() if day < SATURDAY} == {1}
 
 

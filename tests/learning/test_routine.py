@@ -19,19 +19,19 @@ def after(
     record: Learned,
     marks: tuple[float | None, float | None],
     at: float,
-    disturbed: tuple[tuple[float, float], ...] = (),
+    incidents: tuple[tuple[float, float], ...] = (),
 ) -> Learned:
-    return record.after(
+    return record.after_look(
         Look(
             at=at,
             before=at - 300,
             marks=marks,
             kind=IntegrationType.SERVER,
             hours=(ALWAYS, ALWAYS, ALWAYS),
-            tolerated=lambda _: 14400.0,
-            skipped=lambda _: False,
-            disturbed=disturbed,
-            stagger=700,
+            critical_allowance=lambda _: 14400.0,
+            is_skipped=lambda _: False,
+            incidents=incidents,
+            relearn_offset=700,
         )
     )
 
@@ -56,7 +56,7 @@ def test_a_routine_look_leaves_the_record_that_the_whole_law_would_leave(
             record.marks[1] if write_ago > 40 else at - 60.0 * write_ago,
         )
         whole = after(record, marks, at) if marks != record.marks else record
-        routine = record.after_routine(marks, at, ZONE, 700)
+        routine = record.after_routine_look(marks, at, ZONE, 700)
         assert routine in {None, whole}
         record = whole
 
@@ -64,9 +64,9 @@ def test_a_routine_look_leaves_the_record_that_the_whole_law_would_leave(
 def test_most_looks_are_routine() -> None:
     at = START + 3600
     record = after(first_met(at, ZONE), (at, at), at)
-    found = [record.after_routine((at + n, at), at + n, ZONE, 700) for n in range(0, 1500, 60)]
+    found = [record.after_routine_look((at + n, at), at + n, ZONE, 700) for n in range(0, 1500, 60)]
     assert None not in found
-    assert record.after_routine((at + 1500, at), at + 1500, ZONE, 700) is None
+    assert record.after_routine_look((at + 1500, at), at + 1500, ZONE, 700) is None
 
 
 def test_the_time_of_an_incident_within_a_rest_teaches_only_if_it_comes_again() -> None:
@@ -76,7 +76,7 @@ def test_the_time_of_an_incident_within_a_rest_teaches_only_if_it_comes_again() 
 
     back = START + 11 * hour
     whole, struck = (
-        after(begun, (back, back), back, disturbed).record for disturbed in ((), (incident,))
+        after(begun, (back, back), back, incidents).record for incidents in ((), (incident,))
     )
 
     assert whole.suspect == 0

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace as altered
 from prometheus_client.parser import text_string_to_metric_families
 
-from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
+from nexhealth_exporter.expectation.schedule import HOUR, MINUTE
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.model import Location

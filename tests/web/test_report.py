@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace as altered
 
 from nexhealth_exporter.errors import POLL_FAILURE_REASONS
-from nexhealth_exporter.expectation.allowance import HOUR, MINUTE
+from nexhealth_exporter.expectation.schedule import HOUR, MINUTE
 from nexhealth_exporter.model import IntegrationType, Location, Sync
 from nexhealth_exporter.report import Condition, Row, overdue_rows, rows, summarise, why
 from nexhealth_exporter.report.formatting import duration, rfc3339, when

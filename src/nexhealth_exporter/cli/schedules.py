@@ -5,11 +5,12 @@ import math
 from collections.abc import Iterator
 
 from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.expectation.allowance import HOUR, Room, allowances
-from nexhealth_exporter.expectation.pattern import WHOLE, Pattern
+from nexhealth_exporter.expectation.allowance import Room, allowances
+from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pattern
 from nexhealth_exporter.expectation.quiet import OVERNIGHT
+from nexhealth_exporter.expectation.schedule import HOUR
 from nexhealth_exporter.expectation.slots import SLOTS
-from nexhealth_exporter.expectation.words import DAYS, clock, sentence, stretches
+from nexhealth_exporter.expectation.words import DAY_NAMES, clock, sentence, weekday_groups
 from nexhealth_exporter.model import WAYS, IntegrationType, Severity, Source
 from nexhealth_exporter.nexhealth.text import clean, shortened
 from nexhealth_exporter.report.formatting import quoted, subdomain_glob
@@ -52,7 +53,7 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
 def _chart(pattern: Pattern) -> Iterator[str]:
     yield f"      {_HOURS}"
     week = pattern.week
-    for day, word in enumerate(DAYS):
+    for day, word in enumerate(DAY_NAMES):
         values = week.values[day * SLOTS : (day + 1) * SLOTS]
         yield f"  {word} {''.join(_SHADES[(value + 24) // 25] for value in values)}"
 
@@ -71,9 +72,9 @@ def _yaml(
     yield "  schedules:"
     yield f"    {name}:"
     hours = ", ".join(
-        f'{_days(s.first, s.last)}: "{", ".join(f"{clock(a)}-{clock(b)}" for a, b in s.windows)}"'
-        for s in stretches(pattern)
-        if s.windows
+        f'{_days(g.first, g.last)}: "{", ".join(f"{clock(a)}-{clock(b)}" for a, b in g.windows)}"'
+        for g in weekday_groups(pattern)
+        if g.windows
     )
     yield f"      hours: {{{hours}}}"
     if pattern.works_on_holidays:
@@ -86,7 +87,7 @@ def _yaml(
     told = ", ".join(
         f"{operation}: {{{_allowed(pattern, kind, way, weight)}}}"
         for way, (operation, weight) in enumerate(zip(WAYS, weights, strict=True))
-        if weight < WHOLE
+        if weight < FULL_WEIGHT_PERCENT
     )
     if told:
         yield "      # it moves now and then: this many open hours without a move are tolerated"
@@ -95,11 +96,12 @@ def _yaml(
 
 def _allowed(pattern: Pattern, kind: IntegrationType, way: int, weight: int) -> str:
     """Hours of silence to tolerate overnight, by severity, if each hour counts fully."""
-    room = Room(pattern.stretch(way, kind, OVERNIGHT), pattern.patience(kind, OVERNIGHT))
+    room = Room.of(pattern, way, kind, OVERNIGHT)
     allowed = allowances(kind, WAYS[way], Source.LEARNED, {}, room)
-    return ", ".join(f"{s}: {math.ceil(WHOLE * allowed[s] / weight / HOUR)}h" for s in Severity)
+    hours = {s: FULL_WEIGHT_PERCENT * allowed[s] / weight / HOUR for s in Severity}
+    return ", ".join(f"{severity}: {math.ceil(hours[severity])}h" for severity in Severity)
 
 
 def _days(first: int, last: int) -> str:
-    names = [day.lower() for day in DAYS]
+    names = [day.lower() for day in DAY_NAMES]
     return names[first] if first == last else f"{names[first]}-{names[last]}"

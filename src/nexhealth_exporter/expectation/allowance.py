@@ -4,135 +4,166 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import Expectation, clamped
-from nexhealth_exporter.expectation.pattern import usual_of
-from nexhealth_exporter.expectation.quiet import hour_of
-from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pattern
+from nexhealth_exporter.expectation.quiet import start_slot_of
+from nexhealth_exporter.expectation.schedule import DAY, HOUR, MINUTE
+from nexhealth_exporter.expectation.tuning import (
+    USUAL_IN_DEFAULT_HOURS,
+    tuning_of,
+    usual_quiet_of,
+)
 from nexhealth_exporter.expectation.zone import local_second
 from nexhealth_exporter.model import IntegrationType, Operation, Severity, Source
 
-MINUTE, HOUR = 60.0, 3600.0
+LEAST_FACTOR, MOST_FACTOR = 0.7, 2.0
+"""No less and no more than so many times the usual allowance is tolerated, whatever the cadence."""
 
-SERVER: Mapping[Severity, float] = {
-    Severity.WARNING: 45 * MINUTE,
-    Severity.CRITICAL: 4 * HOUR,
-}
-CLOUD: Mapping[Severity, float] = {
-    Severity.WARNING: 2.5 * HOUR,
-    Severity.CRITICAL: 6 * HOUR,
-}
-UNFAMILIAR: Mapping[Severity, float] = {
-    Severity.WARNING: 4 * HOUR,
-    Severity.CRITICAL: 9 * HOUR,
-}
-"""While only default hours are known, whatever the type: the office may keep others."""
+MIDDAY_SECOND = 11 * HOUR
+"""From this second of the local day on, silence may mean that people went home."""
+
+NEXT_OPENING_WITHIN_DAYS = 14
+
+CLOSING_MOST_SECONDS = 90 * MINUTE
+"""A last mark with at most so much of the day's expected time left is the usual closing."""
+
+BACK_AFTER_AFTERNOON_SECONDS = 2.5 * HOUR
+"""Who went home early is back before so many expected seconds of the morning have passed."""
+
+BACK_AFTER_DAY_SECONDS = 1.0 * HOUR
+"""Who was away for a day is back before so many expected seconds of the morning have passed."""
+
+SERVER_LEFT_MOST_FACTOR = 0.9
+"""At most so many times the usual allowance is added for what was left of a server's day, so that
+its page comes before twice the usual allowance is over."""
+
+SERVER_EARLY_MOST_SECONDS = 75 * MINUTE
+"""With at most so much of the day's expected time left, a server may just be off early."""
 
 
 class Bounds(NamedTuple):
-    """A configured allowance in seconds: exact when both are equal, else the limits."""
+    """A configured allowance in seconds: exact if both are equal, else the limits."""
 
     low: float
     high: float
 
     def precedes(self, critical: "Bounds") -> bool:
-        """Whether it may be a warning beside that: a page must not come before its ticket."""
+        """Whether a warning with these bounds comes no later than a page with those."""
         return self.low <= critical.low and self.high <= critical.high
 
 
 AllowanceRules = Mapping[tuple[IntegrationType, Operation, Severity], Bounds]
-"""What the operator configured; leaves that are missing keep the built-in allowance."""
-
-
-LEAST, MOST = 0.7, 2.0
-"""No less and no more than so many times the usual allowance is tolerated, whatever the cadence."""
-
-MIDDAY = 11 * HOUR
-"""From this time of the day on, silence may mean that people went home."""
-
-NEXT_DAYS = 14
-
-CLOSING = 90 * MINUTE
-"""A last mark with so little left of the day's expected time is the usual closing."""
-
-MORNING = 2.5 * HOUR
-"""Who went home early is away no longer than so many expected seconds of the next morning."""
-
-BACK = HOUR
-"""Who was away for a day is back after no more expected seconds of the next morning."""
-
-MOST_LEFT = 0.9
-"""No more of a server's day is added before a page: it comes before twice the usual is over."""
-
-EARLY = 75 * MINUTE
-"""A server with so little left of the day may have been switched off early."""
+"""What the operator configured; where an entry is missing, the built-in allowance holds."""
 
 
 class Room(NamedTuple):
-    """What is to be added to a usual allowance, in seconds but for two factors.
+    """How the usual allowances change with a direction's own cadence and its last mark.
 
-    `stretch` is what the direction's cadence asks for before a ticket; a page leaves room for the
-    same quiet stretches in seconds. `patience` is for a pattern that is young.
-    `left` is what was left of the day's expected time when the sync fell silent
-    after midday, `next_day` the expected time of the first day after, if one in a browser
-    fell silent at the usual closing; else both are 0.
+    `ticket_factor` and `page_factor` are `Pattern`'s factors on the usual allowances. A page also
+    leaves room for the same seconds of quiet as a ticket. `left` is how much of the day's expected
+    time was left, in seconds, when the sync fell silent after midday. `next_day` is the expected
+    time of the first day after, in seconds, if a browser-based sync fell silent at the usual
+    closing. Else both are 0.
     """
 
-    stretch: float = 1.0
-    patience: float = 1.0
+    ticket_factor: float = 1.0
+    page_factor: float = 1.0
     left: float = 0.0
     next_day: float = 0.0
     is_left_behind: bool = False
     """The other direction goes on: people are at work, and the machine is on."""
     is_server: bool = False
-    """A server that stops at noon is a ticket all the same, but a page only after the day.
-    One that stops shortly before the usual closing is no ticket before the next opening."""
 
-    def allowed(self, severity: Severity, all_usual: Mapping[Severity, float]) -> float:
-        """The allowance: an afternoon off is no ticket, a first day away no page."""
-        usual = all_usual[severity]
+    @classmethod
+    def of(
+        cls, pattern: Pattern, way: int, kind: IntegrationType, began: int | None = None
+    ) -> "Room":
+        """The room that a pattern asks for, in one direction (0 read, 1 write).
+
+        `began` is when the silence began, from `quiet.start_slot_of`; None if that is not known.
+        """
+        return cls(
+            ticket_factor=pattern.ticket_factor(way, kind, began),
+            page_factor=pattern.page_factor(kind, began),
+            is_server=kind is IntegrationType.SERVER,
+        )
+
+    def warning(self, usual: Mapping[Severity, float]) -> float:
+        """The seconds before a ticket, with room for an afternoon off.
+
+        A server that stops at noon is a ticket all the same. One that stops shortly before the
+        usual closing is none before the next opening.
+        """
+        own = usual[Severity.WARNING]
         if self.is_left_behind:
-            return LEAST * usual
-        quiet = self.stretch * all_usual[Severity.WARNING]
-        if severity is Severity.WARNING:
-            is_early = not self.is_server or self.left <= EARLY
-            seconds = quiet + min(self.left if is_early else 0.0, usual)
-        else:
-            seconds = max(quiet, self.patience * usual)
-            if self.is_server:
-                seconds += min(self.left, MOST_LEFT * usual)
-            elif self.left or self.next_day:
-                away = self.next_day + BACK if self.next_day else MORNING
-                seconds = max(seconds, self.left + away)
-        return min(max(seconds, LEAST * usual), MOST * usual)
+            return LEAST_FACTOR * own
+        is_afternoon_off = not self.is_server or self.left <= SERVER_EARLY_MOST_SECONDS
+        left = self.left if is_afternoon_off else 0.0
+        return _limited(self.ticket_factor * own + min(left, own), own)
+
+    def critical(self, usual: Mapping[Severity, float]) -> float:
+        """The seconds before a page, with room for a first day away.
+
+        The page of a server that stops at noon comes only after the day.
+        """
+        own = usual[Severity.CRITICAL]
+        if self.is_left_behind:
+            return LEAST_FACTOR * own
+        seconds = max(self.ticket_factor * usual[Severity.WARNING], self.page_factor * own)
+        if self.is_server:
+            seconds += min(self.left, SERVER_LEFT_MOST_FACTOR * own)
+        elif self.next_day:
+            seconds = max(seconds, self.left + (self.next_day + BACK_AFTER_DAY_SECONDS))
+        elif self.left:
+            seconds = max(seconds, self.left + BACK_AFTER_AFTERNOON_SECONDS)
+        return _limited(seconds, own)
 
 
-def hour_after(expectation: Expectation, mark: float | None, kind: IntegrationType) -> int | None:
-    """When a silence began with that mark, as `quiet.hour_of` has it."""
-    if mark is None:
-        return None
-    return hour_of(expectation, clamped(mark), usual_of(kind))
+def _limited(seconds: float, usual: float) -> float:
+    return min(max(seconds, LEAST_FACTOR * usual), MOST_FACTOR * usual)
 
 
-def room_after(expectation: Expectation, mark: float, room: Room, kind: IntegrationType) -> Room:
-    """The room with what follows from the instant of the last mark."""
-    is_server = kind is IntegrationType.SERVER
-    usual = room._replace(is_server=is_server)
-    if not expectation.holidays:
-        return usual  # it runs around the clock: no hour is that of going home
+def room_after(
+    mark: float,
+    expectation: Expectation,
+    pattern: Pattern,
+    way: int,
+    kind: IntegrationType,
+    *,
+    alone: int,
+) -> Room:
+    """The room for a silence since `mark` of one direction (0 read, 1 write), by learned hours.
+
+    `alone` is the number of half hours since then in which the other direction has moved.
+    """
     mark = clamped(mark)
+    began = start_slot_of(expectation, mark, usual_quiet_of(kind))
+    room = Room.of(pattern, way, kind, began)
+    if pattern.is_left_behind(way, alone):
+        return room._replace(is_left_behind=True)
+    if pattern.weights[way] < FULL_WEIGHT_PERCENT:
+        # For a direction that moves hours apart, the last mark does not show closing time.
+        return room
+    return _with_time_off(room, expectation, mark)
+
+
+def _with_time_off(room: Room, expectation: Expectation, mark: float) -> Room:
+    """The room for people who went home after that mark."""
+    if not expectation.holidays:
+        return room  # it runs around the clock: nobody goes home at any hour
     local = local_second(expectation.timezone, mark)
-    if local < MIDDAY and expectation.piece(mark).is_expected:
-        return usual
+    if local < MIDDAY_SECOND and expectation.piece(mark).is_expected:
+        return room
     midnight = mark - local + DAY
-    if is_server and expectation.piece(midnight).value > 0:
-        return usual  # it runs through the night: nobody switches it off at noon
+    if room.is_server and expectation.piece(midnight).value > 0:
+        return room  # it runs through the night: nobody switches it off at noon
     left = expectation.unexpected(mark, midnight)
-    if left > CLOSING or is_server:
-        return usual._replace(left=left)
-    for day in range(NEXT_DAYS):
+    if room.is_server or left > CLOSING_MOST_SECONDS:
+        return room._replace(left=left)
+    for day in range(NEXT_OPENING_WITHIN_DAYS):
         start = midnight + day * DAY
         if next_day := expectation.unexpected(start, start + DAY):
-            return usual._replace(left=left, next_day=next_day)
-    return usual._replace(left=left)
+            return room._replace(left=left, next_day=next_day)
+    return room._replace(left=left)
 
 
 def allowances(
@@ -142,23 +173,21 @@ def allowances(
     rules: AllowanceRules,
     room: Room | None = None,
 ) -> dict[Severity, float]:
-    """Seconds of unexpected lag that are tolerated, for both severities.
+    """The seconds of unexpected lag that are tolerated, by severity.
 
     `room` is what the direction's own cadence and its last mark ask for.
     """
     if source is Source.DEFAULT and not rules:
-        return dict(UNFAMILIAR)
+        return dict(USUAL_IN_DEFAULT_HOURS)
     room = room or Room()
     if source is Source.DEFAULT:
-        usual, room = UNFAMILIAR, Room()
-    elif integration_type is IntegrationType.SERVER:
-        usual = SERVER
+        usual, room = USUAL_IN_DEFAULT_HOURS, Room()
     else:
-        usual = CLOUD
+        usual = tuning_of(integration_type).usual
     own_warning = rules.get((integration_type, operation, Severity.WARNING))
     own_critical = rules.get((integration_type, operation, Severity.CRITICAL))
-    warning = _bounded(room.allowed(Severity.WARNING, usual), own_warning)
-    critical = _bounded(room.allowed(Severity.CRITICAL, usual), own_critical)
+    warning = _bounded(room.warning(usual), own_warning)
+    critical = _bounded(room.critical(usual), own_critical)
     # A page must not come before the ticket: what is configured stays, the other one gives way.
     if own_critical is not None and own_warning is None:
         warning = min(warning, critical)

@@ -3,36 +3,49 @@
 from collections.abc import Callable
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Evidence
-from nexhealth_exporter.expectation.nights import NEVER, switched_off
-from nexhealth_exporter.expectation.pattern import WHOLE, YOUNG_WEEKS, Pattern, Week, tuning_of
+from nexhealth_exporter.expectation.nights import NEVER_OFF, switched_off
+from nexhealth_exporter.expectation.pattern import (
+    FULL_WEIGHT_PERCENT,
+    MATURE_FROM_WEEKS,
+    Pattern,
+    Week,
+)
 from nexhealth_exporter.expectation.pauses import rhythm
-from nexhealth_exporter.expectation.shares import HALF, Shares
+from nexhealth_exporter.expectation.shares import shares_of
+from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.expectation.values import values_of
 from nexhealth_exporter.model import IntegrationType
 
-SURE = 0.75
-"""A pattern is used from here on."""
+SURE_FROM = 0.75
+"""A pattern is used from this certainty on."""
+
+EXPLAINED_LEAST_SHARE = 0.5
+"""Hours that explain a smaller share of the moves of a usual week are none."""
 
 
 def derived(
     evidence: Evidence,
     today: int,
-    skipped: Callable[[int], bool],
+    is_skipped: Callable[[int], bool],
     kind: IntegrationType,
     before: Pattern | None,
 ) -> Pattern | None:
-    """The pattern at the beginning of the local day `today`; None while it is not sure."""
+    """The pattern at the beginning of the local day `today`; None while it is not sure.
+
+    `is_skipped` tells of a local day that nothing is learned from it. `before` is the pattern until
+    now.
+    """
     # People switch machines off; in browsers they are just not there.
     is_server = kind is IntegrationType.SERVER
-    off = switched_off(evidence, today, skipped) if is_server else NEVER
-    shares = Shares(evidence, today, skipped, off)
+    off = switched_off(evidence, today, is_skipped) if is_server else NEVER_OFF
+    shares = shares_of(evidence, today, is_skipped, off)
     sure = shares.sure()
-    if sure < SURE:
+    if sure < SURE_FROM:
         return None
     values, seldom = values_of(shares, kind)
     weeks = min(DAYS_KEPT // 7, max(1, (today - shares.oldest) // 7))
-    tells_little = shares.told_from(tuning_of(kind).rests_below) < HALF
-    if tells_little and not seldom and weeks >= YOUNG_WEEKS:
+    explained = shares.moves_explained(tuning_of(kind).rest_below_share)
+    if explained < EXPLAINED_LEAST_SHARE and not seldom and weeks >= MATURE_FROM_WEEKS:
         return None
     read, write = (rhythm(evidence, today, way, kind) for way in (0, 1))
     week = Week(
@@ -43,11 +56,12 @@ def derived(
         alone=(read.alone, write.alone),
         seldom=seldom,
     )
+    # The hours of a sync that moves seldom have room for pauses of both directions.
+    full = (FULL_WEIGHT_PERCENT, FULL_WEIGHT_PERCENT)
     return Pattern(
         packed=week.packed(),
         sure=round(sure, 3),
         weeks=weeks,
         since=before.since if before else today,
-        # Who moves seldom in both directions has hours that have room for it.
-        weights=(WHOLE, WHOLE) if seldom else (read.weight, write.weight),
+        weights=full if seldom else (read.weight, write.weight),
     )

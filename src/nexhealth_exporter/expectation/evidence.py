@@ -1,4 +1,4 @@
-"""What was seen of a sync's weeks, as a pattern is made of it."""
+"""What was seen of a sync's weeks, in the form of which a pattern is made."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,18 @@ from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.expectation.slots import SLOTS
 
 DAYS_KEPT = 42
+"""How many days before today a pattern is made of."""
+
 DAY_MASK = (1 << SLOTS) - 1
+"""All slots of a day."""
 
 
 class Evidence(NamedTuple):
     """What was seen, as masks of slots from the local day `first` on (days since 1970).
 
-    `quiets` are the quiet stretches of reads and of writes, the longest first; `absences` is
-    when each was away for longer than is tolerated before a page.
+    Pairs are read, write. `pauses` are the slots in which that direction paused, `absences` those
+    in which it was away for longer than is tolerated before a page, and `quiets` its quiet
+    stretches, the longest first.
     """
 
     first: int
@@ -32,9 +36,14 @@ class Day(NamedTuple):
     silent: int
     suspect: int
 
+    @property
+    def known(self) -> int:
+        """The slots of which anything is known."""
+        return self.active | self.silent | self.suspect
+
     @classmethod
     def of(cls, evidence: Evidence, day: int) -> "Day":
-        """That day (days since 1970); nothing of one before the first."""
+        """That day (days since 1970); a day before the first has no slots."""
         shift = (day - evidence.first) * SLOTS
         if shift < 0:
             return cls(0, 0, 0)
@@ -46,7 +55,7 @@ class Day(NamedTuple):
 
 
 def added(totals: list[float], mask: int, weight: float) -> list[float]:
-    """The totals by slot of the day with a weight put to those of the mask."""
+    """The totals by slot of the day, with `weight` added to those in the mask."""
     if not mask:
         return totals
     bits = f"{mask:048b}"[::-1]

@@ -28,8 +28,8 @@ from nexhealth_exporter.model import Reason, Source
 HORIZON = 400 * DAY
 """How far a sum or a deadline reaches, in seconds; beyond it nothing is claimed."""
 
-EXPECTED = 0.5
-"""From here on a sync counts as expected up."""
+EXPECTED_FROM = 0.5
+"""A sync counts as expected up from this expectation on."""
 
 EARLIEST, LATEST = 0.0, 4_102_444_800.0
 """1970 to 2100: outside it a mark is nonsense, and calendars need not be asked."""
@@ -54,7 +54,7 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_expected(self) -> bool:
         """True when the sync should be refreshing: the expectation is at least half."""
-        return self.value >= EXPECTED
+        return self.value >= EXPECTED_FROM
 
     @property
     def is_open(self) -> bool:
@@ -292,7 +292,7 @@ def _silenced(plan: DayPlan, start: int, end: int) -> DayPlan:
 def _weighted(span: Span, factor: float) -> Span:
     value = span.value * factor
     reason = span.reason
-    if reason is None and value < EXPECTED:
+    if reason is None and value < EXPECTED_FROM:
         reason = Reason.HOLIDAY
     return span._replace(value=value, reason=reason)
 

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from nexhealth_exporter.model import IntegrationType
 
-FEWEST = 10
-BEGINS, ENDS = 0.30, 0.15
+SILENT_LEAST_SYNCS = 10
+"""An incident needs at least so many silent syncs, however small the fleet."""
+
+BEGINS_FROM_SHARE, LASTS_FROM_SHARE = 0.30, 0.15
 """Shares of the syncs that are expected up; the gap keeps an incident from flapping."""
 
 
@@ -24,11 +26,11 @@ class Silence(NamedTuple):
 def incidents(
     before: Mapping[IntegrationType, float], expected_up: Iterable[Silence], at: float
 ) -> dict[IntegrationType, float]:
-    """The incidents that last at the instant `at`, by type, each with its start.
+    """The incidents under way at the instant `at`, by type, each with its start.
 
     The start is the instant at which enough syncs had fallen silent. It follows from
-    the marks alone, so a restarted exporter and a second replica tell the same.
-    While no sync of its type is expected up, an incident lasts: nothing says that it is over.
+    the marks alone, so a restarted exporter and a second replica agree on it.
+    An incident lasts while no sync of its type is expected up: nothing says that it is over.
     """
     up: dict[IntegrationType, int] = {}
     silent: dict[IntegrationType, list[float]] = {}
@@ -39,8 +41,8 @@ def incidents(
     lasting = {kind: start for kind, start in before.items() if kind not in up}
     for integration_type, expected in up.items():
         instants = sorted(silent.get(integration_type, ()))
-        needed = max(FEWEST, math.ceil(expected * BEGINS))
-        if integration_type in before and len(instants) >= expected * ENDS:
+        needed = max(SILENT_LEAST_SYNCS, math.ceil(expected * BEGINS_FROM_SHARE))
+        if integration_type in before and len(instants) >= expected * LASTS_FROM_SHARE:
             lasting[integration_type] = before[integration_type]
         elif len(instants) >= needed:
             lasting[integration_type] = instants[needed - 1]

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from nexhealth_exporter.expectation.deriving import derived
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Evidence
 from nexhealth_exporter.expectation.looks import (
-    BLIND,
-    LATE,
-    LONGEST,
-    NOTABLE,
+    LATE_MARK_SECONDS,
+    QUIET_LEAST_SECONDS,
+    SILENCE_MOST_SECONDS,
+    UNWATCHED_AFTER_SECONDS,
     Look,
     Marks,
     entered,
@@ -26,20 +26,21 @@ from nexhealth_exporter.expectation.slots import SLOT, SLOTS, slot_of
 from nexhealth_exporter.expectation.zone import is_zone, piece_at
 from nexhealth_exporter.model import IntegrationType
 
-LEAST_SEEN = 2.5 * DAY
-"""So many seconds after it was first met a sync may have a pattern."""
+PATTERN_AFTER_SECONDS = 2.5 * DAY
+"""A sync may have a pattern once so long has passed since it was first seen."""
 
-AHEAD = 2.0 * SLOT
-"""One direction is ahead of the other by so many seconds at least if the other may be dead."""
+AHEAD_LEAST_SECONDS = 2.0 * SLOT
+"""A direction may be dead if the other is ahead of it by so much."""
 
 
 class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What is known of one sync. It changes only when a mark has moved, or its zone or type.
+    """What is known of one sync. It changes only with one of its marks, its zone or its type.
 
-    `read` and `write` are the marks, and `read_seen` and `write_seen` when each was first met: one
-    by one, since pairs would be a tenth of what a fleet holds. `packed` is the record of its weeks,
-    `made_on` the local day (since 1970) on which `pattern` was made of it. `zone` is the one by
-    whose wall clock its slots count; where it is not known, the present one is assumed.
+    `read` and `write` are the marks; `read_seen` and `write_seen` are when each was first seen.
+    They are separate fields because pairs would take a tenth of the memory of a fleet. `packed` is
+    the record of its weeks; `made_on` is the local day (since 1970) on which `pattern` was made of
+    it. `zone` is the one by whose wall clock its slots count; if it is empty, the present one is
+    assumed.
     """
 
     first_seen: float
@@ -59,54 +60,53 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     @property
     def seen(self) -> tuple[float, float]:
-        """When each of them was first met."""
+        """When each of them was first seen."""
         return self.read_seen, self.write_seen
 
-    def met(self, marks: Marks, seen: tuple[float, float]) -> "Learned":
-        """The same with these marks, first met then."""
+    def with_marks(self, marks: Marks, seen: tuple[float, float]) -> "Learned":
+        """The same with these marks, first seen at these instants."""
         return replace(self, read=marks[0], write=marks[1], read_seen=seen[0], write_seen=seen[1])
 
     @property
     def record(self) -> Record:
-        """When it moved, week by week; unpacked each time."""
+        """The record of its weeks, unpacked each time."""
         return unpacked(self.packed)
 
-    def ahead(self, way: int) -> bytes | None:
-        """What `alone` is counted in: the record, packed, if the other direction is an hour ahead.
+    def packed_if_behind(self, way: int) -> bytes | None:
+        """The packed record if the other direction is an hour ahead of this one (0 read, 1 write).
 
-        None if it is not, so that most looks need not unpack it.
+        Else None: then nothing is counted in it, and most looks need not unpack it.
         """
         mark, other = self.marks[way], self.marks[1 - way]
-        return None if mark is None or other is None or other - mark < AHEAD else self.packed
+        if mark is None or other is None or other - mark < AHEAD_LEAST_SECONDS:
+            return None
+        return self.packed
 
-    def alone(self, way: int, zone: str) -> int:
-        """In how many half hours since the mark of that direction the other one has moved.
+    def slots_alone(self, way: int, zone: str) -> int:
+        """In how many half hours since the mark of one direction the other one has moved.
 
-        That of the mark does not count.
+        The half hour of the mark does not count.
         """
-        mark, packed = self.marks[way], self.ahead(way)
+        mark, packed = self.marks[way], self.packed_if_behind(way)
         if mark is None or packed is None:
             return 0
         record = unpacked(packed)
         return (record.active >> max(slot_of(mark, zone) + 1 - record.base, 0)).bit_count()
 
-    def after_routine(
-        self,
-        marks: Marks,
-        at: float,
-        zone: str,
-        stagger: int,
+    def after_routine_look(
+        self, marks: Marks, at: float, zone: str, relearn_offset: int
     ) -> "Learned | None":
-        """The same after a look that taught nothing new, as most do; None where it may have taught.
+        """The same after a look that taught nothing, as most do; None if it may have taught.
 
-        Such a look brought at most marks that moved within their half hour.
+        A look at `at` teaches nothing if no mark moved beyond its half hour. Then `after_look`
+        would give the same, at many times the cost.
         """
         old_marks, seen = self.marks, self.seen
         if marks == old_marks:
             return self
         start, _, offset = piece_at(zone, at)
         now = (at + offset) // SLOT
-        if (now * SLOT - stagger) // DAY != self.made_on:
+        if (now * SLOT - relearn_offset) // DAY != self.made_on:
             return None
         for way in (0, 1):
             mark, known = marks[way], old_marks[way]
@@ -114,7 +114,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
                 continue
             if mark is None or known is None or not known <= seen[way] <= at or mark > at:
                 return None
-            if abs(mark - known) >= NOTABLE or at - mark >= LATE:
+            if abs(mark - known) >= QUIET_LEAST_SECONDS or at - mark >= LATE_MARK_SECONDS:
                 return None
             if mark >= start and known >= start:
                 is_one_slot = (mark + offset) // SLOT == (known + offset) // SLOT
@@ -123,59 +123,60 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
             if not is_one_slot:
                 return None
             seen = (seen[0], at) if way else (at, seen[1])
-        return self.met(marks, seen)
+        return self.with_marks(marks, seen)
 
-    def caught_up(self, before: float, at: float) -> "Learned":
-        """The record at a look after a long time in which no poll was, the last at `before`.
+    def after_gap(self, before: float, at: float) -> "Learned":
+        """The same at a look at `at` if there was no poll for long since the one at `before`.
 
-        A mark that was ahead of our clock then and is not any more counts as met when it was
+        A mark that was ahead of our clock then and is not any more counts as first seen when it was
         made: either our clock was behind, or nobody looked.
         """
-        if at - before <= BLIND:
+        if at - before <= UNWATCHED_AFTER_SECONDS:
             return self
         read, write = (
             mark if mark is not None and before < mark <= at else seen
             for mark, seen in zip(self.marks, self.seen, strict=True)
         )
-        return self if (read, write) == self.seen else self.met(self.marks, (read, write))
+        return self if (read, write) == self.seen else self.with_marks(self.marks, (read, write))
 
     def by_clock_of(
-        self, zone: str, kind: IntegrationType, skipped: Callable[[int], bool]
+        self, zone: str, kind: IntegrationType, is_skipped: Callable[[int], bool]
     ) -> "Learned":
-        """The same by the wall clock of another zone: what was seen was seen at the same moments.
+        """The same by the wall clock of another zone: what was seen keeps its instants.
 
-        `skipped` is that of a `Look`.
+        `is_skipped` is that of a `Look`.
         """
         if not is_zone(self.zone):
             return replace(self, zone=zone)
         record, pattern = by_clock_of(self.record, self.zone, zone), self.pattern
         if pattern is not None:
             evidence = _evidence(record, self.made_on)
-            pattern = derived(evidence, self.made_on, skipped, kind, pattern)
+            pattern = derived(evidence, self.made_on, is_skipped, kind, pattern)
         return replace(self, packed=record.packed(), pattern=pattern, zone=zone)
 
-    def anew(self, at: float) -> "Learned":
-        """Without what its weeks taught; its marks stay known, and when it was first seen."""
+    def started_over(self, at: float) -> "Learned":
+        """The same with an empty record and no pattern; its marks and `first_seen` stay known."""
         return replace(self, packed=first_met(at, self.zone).packed, made_on=0, pattern=None)
 
-    def after(self, look: Look) -> "Learned":
-        """What is known after a look at which a mark had moved."""
+    def after_look(self, look: Look) -> "Learned":
+        """What is known after a look that may have taught something."""
         old = _begun_in_time(self, look)
         now = slot_of(_present(old, look), look.zone)
-        # A week is dropped when the pattern is made anew, not at midnight: until then a look
-        # that is routine leaves the same as this.
-        oldest = oldest_kept((now * SLOT - look.stagger) // SLOT)
+        # A week is dropped when the pattern is learned again, not at midnight. Until then, a
+        # routine look must leave the same record as this.
+        oldest = oldest_kept((now * SLOT - look.relearn_offset) // SLOT)
         record = entered(old.record.since(oldest), old.marks, look)
         is_first = old.marks == (None, None)
         made_on, pattern = old.made_on, old.pattern
-        today = (now * SLOT - look.stagger) // DAY
-        # What is overdue stays so until its mark moves: its hours must not change under it.
-        if today != made_on and not (pattern is not None and look.is_owing()):
+        today = (now * SLOT - look.relearn_offset) // DAY
+        # What is overdue stays overdue until its mark moves, so its hours must not change.
+        if today != made_on and not (pattern is not None and look.is_still_overdue()):
             made_on = _shared(today)
-            if look.at - old.first_seen < LEAST_SEEN:
+            if look.at - old.first_seen < PATTERN_AFTER_SECONDS:
                 pattern = None  # nor need the evidence be gathered
             else:
-                pattern = derived(_evidence(record, today), today, look.skipped, look.kind, pattern)
+                evidence = _evidence(record, today)
+                pattern = derived(evidence, today, look.is_skipped, look.kind, pattern)
         read, write = look.marks
         return Learned(
             old.first_seen,
@@ -192,12 +193,12 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 @lru_cache(maxsize=8)
 def _shared(day: int) -> int:
-    """The same number for all that are met or made anew on that day."""
+    """The day, as one object for all that hold the same day."""
     return day
 
 
 def _evidence(record: Record, today: int) -> Evidence:
-    """What is to be made a pattern of on that day."""
+    """That part of the record of which a pattern is made on that day."""
     return Evidence(
         record.base // SLOTS,
         record.active,
@@ -212,39 +213,39 @@ def _evidence(record: Record, today: int) -> Evidence:
 
 
 def _present(record: Learned, look: Look) -> float:
-    """Now; but by the marks where our clock is so far ahead of them that weeks would be dropped.
+    """The instant of the look, corrected if our clock is far ahead: else weeks would be dropped.
 
-    A mark that has just moved is not a week old.
+    It is far ahead if the newest mark seems to be more than a week old though one has just moved.
     """
     newest = newest_of(look.marks, look.at)
-    if newest is None or look.at - newest <= LONGEST:
+    if newest is None or look.at - newest <= SILENCE_MOST_SECONDS:
         return look.at
     return max(newest, min(record.first_seen, look.at))
 
 
 def _begun_in_time(record: Learned, look: Look) -> Learned:
-    """The same, or a new one where both clocks say that ours was ahead when it was begun.
+    """The same, or a new one if our clock was ahead when it was begun, as both clocks say now.
 
     The old one would learn nothing until that instant has come.
     """
     newest = max((mark for mark in look.marks if mark is not None), default=look.at)
     if max(newest, look.at) >= record.first_seen:
         return record
-    return first_met(look.at, look.zone).met(record.marks, record.seen)
+    return first_met(look.at, look.zone).with_marks(record.marks, record.seen)
 
 
 def first_met(at: float, zone: str) -> Learned:
-    """The record of a sync that was never seen before."""
+    """What is known of a sync at its first look, before that look is entered."""
     return Learned(at, None, None, at, at, _empty(oldest_kept(slot_of(at, zone))), zone=zone)
 
 
 @lru_cache(maxsize=8)
 def _empty(base: int) -> bytes:
-    """The same record for all that are met in one week, packed."""
+    """The packed empty record, as one object for all that are first seen in one week."""
     return Record(base).packed()
 
 
 @lru_cache(maxsize=64)
 def _packed_first(record: Record) -> bytes:
-    """The same for all whose first marks lie in the same half hours."""
+    """The packed record, as one object for all whose first marks lie in the same half hours."""
     return record.packed()

@@ -1,9 +1,9 @@
 """A look at a sync, and what it enters into the record of its weeks.
 
 A slot is entered as `active` when either mark moved in it. It is `silent` when the sync moved
-before and after it and the stretch between was short enough to be a rest; in a longer stretch
-or an incident of the vendor it is `suspect`: it may have been an outage, and teaches only if it
-comes again. Any other slot teaches nothing: nobody looked, or the silence was longer than a week.
+before and after it and the stretch between was short enough to be a rest. In a longer stretch,
+or during a fleet incident, it is `suspect`: it may have been an outage, and teaches only if it
+recurs. Any other slot teaches nothing: nobody looked, or the silence was longer than a week.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,59 +13,60 @@ from msgspec.structs import replace
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT
 from nexhealth_exporter.expectation.expectation import Expectation
-from nexhealth_exporter.expectation.pattern import usual_of
-from nexhealth_exporter.expectation.quiet import Quiet, hour_of, longest
+from nexhealth_exporter.expectation.quiet import Quiet, longest, start_slot_of
 from nexhealth_exporter.expectation.record import Record
-from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.expectation.schedule import DAY, HOUR, MINUTE
 from nexhealth_exporter.expectation.slots import SLOTS, WEEK, monday_of, slot_of
+from nexhealth_exporter.expectation.tuning import usual_quiet_of
 from nexhealth_exporter.model import IntegrationType
 
-WEEKS = 7
-"""How many local weeks are kept, the present one included."""
+WEEKS_KEPT = 7
+"""How many local weeks are kept, including the present one."""
 
-BLIND = 45 * 60.0
-"""After so many seconds without a look, what happened between is not known."""
+UNWATCHED_AFTER_SECONDS = 45.0 * MINUTE
+"""After so long without a look, it is not known what happened in between."""
 
-UNTOLD = 2.5 * 3600.0
-"""So many seconds before its start an incident may have begun to silence: half of the most that is
-tolerated of any before a ticket."""
+INCIDENT_LEAD_SECONDS = 2.5 * HOUR
+"""An incident may have silenced syncs so long before its start, since it only starts when they have
+used half of their warning allowance: the longest one is twice this."""
 
-GRACE = 2 * 3600.0
-"""So many seconds after an incident, those that it has silenced may still be coming back."""
+INCIDENT_TAIL_SECONDS = 2.0 * HOUR
+"""So long after an incident, the syncs that it has silenced may still be coming back."""
 
-LONGEST = 7 * DAY
+SILENCE_MOST_SECONDS = 7.0 * DAY
 """A longer silence teaches nothing at all."""
 
-TOGETHER = 2
-"""Moves so few slots apart belong together: people pause, and what lies between is no rest."""
+REST_LEAST_SLOTS = 2
+"""Fewer slots between two moves are no rest: people pause, but are at work."""
 
-TRUSTED = 12 * 3600.0
-"""A silence of more expected seconds, or beyond the critical allowance, may be an outage.
+REST_MOST_EXPECTED_SECONDS = 12.0 * HOUR
+"""A silence of more expected time that is also beyond the critical allowance may be an outage.
 
 Nobody's working day is longer, and a day off must teach."""
 
-PAUSE = 40 * 60.0
+PAUSE_LEAST_SECONDS = 40.0 * MINUTE
 """A direction that rests for so long while the sync moves has paused."""
 
-NOTABLE = 25 * 60.0
-"""A direction that rests for a shorter time has just not moved."""
+QUIET_LEAST_SECONDS = 25.0 * MINUTE
+"""A direction that rests for less has just not moved."""
 
-LATE = 15 * 60.0
-"""A mark that is so old when it comes was late: until then the one before it was the latest."""
+QUIET_LEAST_SHARE = 0.55
+"""A quiet stretch of less than this share of what its type is allowed anyway cannot raise any
+allowance, and is not kept."""
 
-LITTLE = 0.55
-"""A rest of less of the quiet that its type is allowed anyway could widen no allowance."""
+LATE_MARK_SECONDS = 15.0 * MINUTE
+"""A mark that is so old when it is first seen came late: until then, another was the latest."""
 
 
 Marks = tuple[float | None, float | None]
-"""Of reads and of writes."""
+"""The marks of reads and of writes."""
 
 
 class Look(NamedTuple):
     """A successful poll of a sync. Instants are POSIX seconds; pairs are read, write.
 
-    `before` is the poll before it, None if there was none. `hours` and `tolerated`
-    (seconds) were in force until now.
+    `before` is the instant of the poll before it, None if there was none. `hours` and
+    `critical_allowance` were in force until now.
     """
 
     at: float
@@ -74,115 +75,127 @@ class Look(NamedTuple):
     kind: IntegrationType
     hours: tuple[Expectation, Expectation, Expectation]
     """Of the sync, of its reads, of its writes."""
-    tolerated: Callable[[int], float]
-    """By direction (0 read, 1 write), beyond how many expected seconds a silence is critical.
+    critical_allowance: Callable[[int], float]
+    """By direction (0 read, 1 write), the expected seconds of silence before a page.
 
-    Asked for silences only, which most looks do not end.
+    It is only called when a silence has ended, which is rare.
     """
-    skipped: Callable[[int], bool]
-    """Tells of a local day (days since 1970) that it is not to be learned from."""
-    disturbed: Sequence[tuple[float, float]] = ()
-    """From when until when fleet incidents of its type lasted; infinite while one does."""
-    is_owing: Callable[[], bool] = bool
-    """Whether a direction that is overdue has not moved at this look either.
+    is_skipped: Callable[[int], bool]
+    """Whether nothing is to be learned from a local day (days since 1970)."""
+    incidents: Sequence[tuple[float, float]] = ()
+    """From when until when fleet incidents of its type lasted; infinite for one under way."""
+    is_still_overdue: Callable[[], bool] = bool
+    """Whether a direction that was overdue has not moved at this look either.
 
-    Asked once a day, when the pattern would be made anew.
+    It is only called once a day, when the pattern would be learned again.
     """
-    stagger: int = 0
-    """Seconds after local midnight at which its pattern is made anew: not all at once."""
+    relearn_offset: int = 0
+    """Seconds after local midnight at which its pattern is learned again: not all at once."""
 
     @property
     def zone(self) -> str:
-        """By whose wall clock its slots count."""
+        """The zone by whose wall clock its slots count."""
         return self.hours[0].timezone
+
+    @property
+    def gap_from(self) -> float | None:
+        """The poll before it, if that is so long ago that it is not known what happened since."""
+        if self.before is None or self.at - self.before <= UNWATCHED_AFTER_SECONDS:
+            return None
+        return self.before
 
 
 def entered(record: Record, known: Marks, look: Look) -> Record:
-    """The record after a look at which other marks were met than those that were known."""
+    """The record after a look that found other marks than the `known` ones."""
     record = replace(record, active=record.active | _moved(record, known, look))
     if known == (None, None):
-        return record  # nothing has ended that was seen to begin
-    return _quieted(_rested(record, known, look), known, look)
+        return record  # nothing was seen to begin, so nothing has ended
+    return _with_quiets(_with_rest(record, known, look), known, look)
 
 
 def oldest_kept(now: int) -> int:
-    """The first of the slots that are kept at that one."""
-    return monday_of(now) - (WEEKS - 1) * WEEK
+    """The first slot that is kept when `now` is the present one."""
+    return monday_of(now) - (WEEKS_KEPT - 1) * WEEK
 
 
 def newest_of(marks: Marks, at: float) -> float | None:
-    """The newer of both marks. One in the future says only that it moved."""
+    """The newer of both marks; one in the future counts as made now, since it only shows a move."""
     return max([min(mark, at) for mark in marks if mark is not None], default=None)
 
 
 def _bits(record: Record, first: int, last: int) -> int:
-    """The slots from first to last, without last."""
+    """The slots of the record from `first` until `last`, without the latter, as a mask."""
     first, last = max(first - record.base, 0), last - record.base
     return ((1 << (last - first)) - 1) << first if last > first else 0
 
 
 def _moved(record: Record, known_marks: Marks, look: Look) -> int:
+    """The slots in which a mark has moved, as a mask."""
     moved = 0
     for mark, known in zip(look.marks, known_marks, strict=True):
-        if mark is not None and mark != known and mark > look.at - WEEKS * 7 * DAY:
+        if mark is not None and mark != known and mark > look.at - WEEKS_KEPT * 7 * DAY:
             slot = slot_of(min(mark, look.at), look.zone)
             moved |= _bits(record, slot, slot + 1)
     return moved
 
 
-def _rested(record: Record, known: Marks, look: Look) -> Record:
-    """With the silence between two moves entered."""
+def _with_rest(record: Record, known: Marks, look: Look) -> Record:
+    """The record with the silence entered that has just ended, if any."""
     before, newest = newest_of(known, look.at), newest_of(look.marks, look.at)
     if before is None or newest is None or newest <= before:
         return record
-    if newest - before > LONGEST:
+    if newest - before > SILENCE_MOST_SECONDS:
         return record
     first, last = slot_of(before, look.zone) + 1, slot_of(newest, look.zone)
     if last <= first:
         return record
-    if look.before is not None and look.at - look.before > BLIND:
-        newest = min(newest, max(look.before, before))
+    if look.gap_from is not None:
+        newest = min(newest, max(look.gap_from, before))
         last = min(last, slot_of(newest, look.zone))
-    elif last - first < TOGETHER:
+    elif last - first < REST_LEAST_SLOTS:
         return replace(record, active=record.active | _bits(record, first, last))
     slots = suspect = _bits(record, first, last) & ~record.active
     seconds = look.hours[0].unexpected(before, newest)
-    if seconds <= TRUSTED or seconds <= max(look.tolerated(0), look.tolerated(1)):
-        # What many offices do at once may be an incident, but if it comes again it is theirs: else
-        # a Friday that most have off would be one in each week, and never be learned.
-        suspect = slots & _disturbed(record, look)
+    if seconds <= REST_MOST_EXPECTED_SECONDS or seconds <= max(
+        look.critical_allowance(0), look.critical_allowance(1)
+    ):
+        # What many offices do at once may be an incident, but if it recurs it is theirs. Else a
+        # Friday that most have off would count as an incident every week, and never be learned.
+        suspect = slots & _slots_of_incidents(record, look)
     return replace(
         record, silent=record.silent | slots & ~suspect, suspect=record.suspect | suspect
     )
 
 
-def _quieted(record: Record, known: Marks, look: Look) -> Record:
-    """With the quiet stretches that each direction has just ended."""
+def _with_quiets(record: Record, known: Marks, look: Look) -> Record:
+    """The record with the quiet stretch of each direction that has just ended, if any."""
     pauses, quiets, absences = list(record.pauses), list(record.quiets), list(record.absences)
-    usual = usual_of(look.kind)
+    usual = usual_quiet_of(look.kind)
     for way in (0, 1):
         before, mark = known[way], look.marks[way]
         if before is None or mark is None or mark <= before:
             continue
         end = moved = min(mark, look.at)
-        if look.before is not None and look.at - look.before > BLIND:
-            end = moved = min(mark, look.before)
-        elif look.before is not None and look.at - mark >= LATE:
+        if look.gap_from is not None:
+            end = moved = min(mark, look.gap_from)
+        elif look.before is not None and look.at - mark >= LATE_MARK_SECONDS:
             end = max(moved, look.before)
-        if not NOTABLE <= end - before <= LONGEST or _is_disturbed(look, before, end):
+        if not QUIET_LEAST_SECONDS <= end - before <= SILENCE_MOST_SECONDS:
+            continue
+        if _is_in_incident(look, before, end):
             continue
         seconds = look.hours[1 + way].unexpected(before, end)
         slots = _bits(record, slot_of(before, look.zone) + 1, slot_of(moved, look.zone))
-        if seconds > look.tolerated(way):
+        if seconds > look.critical_allowance(way):
             absences[way] |= slots
             continue
-        if mark - before >= PAUSE:
+        if mark - before >= PAUSE_LEAST_SECONDS:
             pauses[way] |= slots
-        if seconds < LITTLE * usual:
+        if seconds < QUIET_LEAST_SHARE * usual:
             continue
         day = slot_of(end, look.zone) // SLOTS
         recent = [q for q in quiets[way] if day - q.day <= DAYS_KEPT]
-        began = hour_of(look.hours[1 + way], before, usual)
+        began = start_slot_of(look.hours[1 + way], before, usual)
         quiets[way] = longest([*recent, Quiet(day, round(seconds), began)])
     return replace(
         record,
@@ -192,15 +205,15 @@ def _quieted(record: Record, known: Marks, look: Look) -> Record:
     )
 
 
-def _disturbed(record: Record, look: Look) -> int:
-    """The slots of incidents, in which a silence says nothing; before and after them it does."""
+def _slots_of_incidents(record: Record, look: Look) -> int:
+    """The slots in which an incident may have silenced the sync, so that silence proves nothing."""
     slots = 0
-    for begun, over in look.disturbed:
-        last = min(over + GRACE, look.at)
-        first = slot_of(begun - UNTOLD, look.zone)
+    for begun, over in look.incidents:
+        last = min(over + INCIDENT_TAIL_SECONDS, look.at)
+        first = slot_of(begun - INCIDENT_LEAD_SECONDS, look.zone)
         slots |= _bits(record, first, slot_of(last, look.zone) + 1)
     return slots
 
 
-def _is_disturbed(look: Look, start: float, end: float) -> bool:
-    return any(begun < end and start < over for begun, over in look.disturbed)
+def _is_in_incident(look: Look, start: float, end: float) -> bool:
+    return any(begun < end and start < over for begun, over in look.incidents)

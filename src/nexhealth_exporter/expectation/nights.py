@@ -8,88 +8,101 @@ from typing import NamedTuple
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence
 from nexhealth_exporter.expectation.pauses import runs
 from nexhealth_exporter.expectation.schedule import SATURDAY
-from nexhealth_exporter.expectation.slots import SLOTS
+from nexhealth_exporter.expectation.slots import SLOTS, weekday_of
 
-SMALL_HOURS = (1 << 10) - 1
+SMALL_HOURS_MASK = (1 << 10) - 1
 """The slots from midnight to 05:00: a night's rest covers them all."""
 
-ON = 5
-"""A machine that moved in so many of them was on that night."""
+ON_LEAST_SLOTS = 5
+"""A machine that moved in so many of the small hours' slots was on that night."""
 
-OFTEN = 0.25
-"""It is often on if it was in this share of the nights; else its nights are rests by themselves."""
+OFTEN_ON_LEAST_SHARE = 0.25
+"""A machine is often on at night if it was in this share of the nights. The nights of others are
+learned as rest without this module."""
 
-NEAR = 3
-"""Rests that begin so few slots apart, and end so, were begun and ended by the same people."""
+ALIKE_MOST_SLOTS = 3
+"""Rests whose beginnings, and whose ends, are at most so many slots apart are the work of the same
+people."""
 
-WORK = 8
-"""A day of work has so many slots at least."""
+WORKDAY_LEAST_SLOTS = 8
 
-AGAIN = 2
-"""So many alike are a habit: outages do not begin at closing, and end at opening."""
+HABIT_LEAST_NIGHTS = 2
+"""So many rests alike are a habit: outages do not begin at closing and end at opening."""
 
-NEVER = (0,) * 7
-"""The slots, by weekday, of what is never switched off."""
+NEVER_OFF = (0,) * 7
+"""The slots, by weekday, of a machine that is never switched off."""
 
 _FRIDAY = SATURDAY - 1
 
 
 class Night(NamedTuple):
-    """A rest over at least one midnight: local days (since 1970), and the slots of the day."""
+    """A rest over at least one midnight, between local days (since 1970) and slots of the day."""
 
+    began_on: int
     began: int
-    first: int
+    ended_on: int
     ended: int
-    last: int
 
     @property
     def is_single(self) -> bool:
-        """Whether it leaves room for the day's work.
+        """Whether it spans one midnight and leaves room for a day's work.
 
-        Else it was a day off, or the night off of those who work at night.
+        Else it was a day off, or the night off of people who work at night.
         """
-        return self.ended - self.began == 1 and self.first - self.last >= WORK
+        is_one_night = self.ended_on - self.began_on == 1
+        return is_one_night and self.began - self.ended >= WORKDAY_LEAST_SLOTS
 
     def is_like(self, other: "Night") -> bool:
         """Whether both began and ended at about the same hours."""
-        return abs(self.first - other.first) <= NEAR and abs(self.last - other.last) <= NEAR
+        return (
+            abs(self.began - other.began) <= ALIKE_MOST_SLOTS
+            and abs(self.ended - other.ended) <= ALIKE_MOST_SLOTS
+        )
 
 
-def switched_off(evidence: Evidence, today: int, skipped: Callable[[int], bool]) -> Sequence[int]:
+def switched_off(
+    evidence: Evidence, today: int, is_skipped: Callable[[int], bool]
+) -> Sequence[int]:
     """By weekday, the slots in which a machine that is often on may have been switched off.
 
-    By its share of the weeks each of them would be expected in part, and all of a night would add
-    up to a page. Whoever switches it off on some evenings may do so on any, also for a weekend.
+    By the share of weeks in which it runs, each of these slots would be expected in part, and over
+    a whole night these parts would add up to a page. A machine that is switched off on some
+    evenings may be switched off on any evening, and for a weekend as well.
     """
-    nights = list(_nights(evidence, today, skipped))
-    # One between working days must be among them: a machine may be off for weekends alone.
+    nights = list(_nights(evidence, today, is_skipped))
+    # One of them must lie between two working days: a machine may be off on weekends only.
     single = [night for night in nights if night.is_single]
     alike = max(([n for n in nights if n.is_like(night)] for night in single), key=len, default=[])
-    if len(alike) < AGAIN or not _is_often_on(evidence, today):
-        return NEVER
-    first = median_high(night.first for night in alike)
-    last = median_high(night.last for night in alike)
-    touched = {_weekday(day) for night in nights for day in (night.began, night.ended)}
-    # A day that lies within one of the usual rests, or within two others, is none of work.
-    slept = Counter(
-        _weekday(day) for night in (*nights, *alike) for day in range(night.began + 1, night.ended)
+    if len(alike) < HABIT_LEAST_NIGHTS or not _is_often_on(evidence, today):
+        return NEVER_OFF
+    usual_began = median_high(night.began for night in alike)
+    usual_ended = median_high(night.ended for night in alike)
+    touched = {weekday_of(day) for night in nights for day in (night.began_on, night.ended_on)}
+    # A day within one of the usual rests, or within two of the others, is not a working day.
+    slept_through = Counter(
+        weekday_of(day)
+        for night in (*nights, *alike)
+        for day in range(night.began_on + 1, night.ended_on)
     )
     slots = [0] * 7
-    for day in range(7):
-        if day not in touched and (day >= SATURDAY or slept[day] >= AGAIN):
-            slots[day] = DAY_MASK
+    for weekday in range(7):
+        is_off = weekday >= SATURDAY or slept_through[weekday] >= HABIT_LEAST_NIGHTS
+        if weekday not in touched and is_off:
+            slots[weekday] = DAY_MASK
             continue
-        # The last day of the week may be a short one, and those of the weekend are.
-        own = [night.first for night in nights if _weekday(night.began) == day >= _FRIDAY]
-        begin = max(own, default=first)
-        slots[day] = DAY_MASK >> begin << begin | (1 << last) - 1
+        begin = usual_began
+        if weekday >= _FRIDAY:
+            # The last day of the week may be a short one, and those of the weekend are.
+            own = [n.began for n in nights if weekday_of(n.began_on) == weekday]
+            begin = max(own, default=usual_began)
+        slots[weekday] = DAY_MASK >> begin << begin | (1 << usual_ended) - 1
     return slots
 
 
-def _nights(evidence: Evidence, today: int, skipped: Callable[[int], bool]) -> Iterator[Night]:
-    """The rests of one night or more, after and before which it moved.
+def _nights(evidence: Evidence, today: int, is_skipped: Callable[[int], bool]) -> Iterator[Night]:
+    """The rests of one night or more before and after which the machine moved.
 
-    Be they suspect: here it counts that they come again.
+    They may be suspect, since here it counts that they recur.
     """
     for rest in runs((evidence.silent | evidence.suspect) & ~evidence.active):
         first, last = (rest & -rest).bit_length() - 1, rest.bit_length()
@@ -101,24 +114,19 @@ def _nights(evidence: Evidence, today: int, skipped: Callable[[int], bool]) -> I
             evidence.first + last // SLOTS,
             last % SLOTS,
         )
-        days = range(night.began, night.ended + 1)
+        days = range(night.began_on, night.ended_on + 1)
         if (
             len(days) > 1
-            and night.last >= SMALL_HOURS.bit_length()
-            and today - DAYS_KEPT <= night.began
-            and not any(skipped(day) for day in days)
+            and night.ended >= SMALL_HOURS_MASK.bit_length()
+            and today - DAYS_KEPT <= night.began_on
+            and not any(is_skipped(day) for day in days)
         ):
             yield night
 
 
 def _is_often_on(evidence: Evidence, today: int) -> bool:
-    """Whether it was left on in a good part of the nights of which something is known."""
+    """Whether it was left on in enough of the nights of which something is known."""
     nights = [Day.of(evidence, day) for day in range(today - DAYS_KEPT, today)]
-    known = [n for n in nights if SMALL_HOURS & (n.active | n.silent | n.suspect)]
-    on = sum((night.active & SMALL_HOURS).bit_count() >= ON for night in known)
-    return on >= OFTEN * len(known) > 0
-
-
-def _weekday(day: int) -> int:
-    """Monday is 0; day 0 of 1970 was a Thursday."""
-    return (day + 3) % 7
+    known = [n for n in nights if SMALL_HOURS_MASK & n.known]
+    on = sum((n.active & SMALL_HOURS_MASK).bit_count() >= ON_LEAST_SLOTS for n in known)
+    return on >= OFTEN_ON_LEAST_SHARE * len(known) > 0

@@ -1,39 +1,40 @@
 """The weekly pattern of one sync, and what it asks of allowances."""
 
 import zlib
-from typing import NamedTuple
 
 import msgspec
 
-from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS, OVERNIGHT, Quiet, usual_from
+from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS, OVERNIGHT, Quiet, usual_from
+from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.model import IntegrationType
 
-YOUNG_WEEKS, YOUNG_STRETCH = 3, (2.0, 1.6)
-"""Before a pattern has so many weeks, more is tolerated: in its first, in its second."""
+MATURE_FROM_WEEKS, YOUNG_FACTORS = 3, (2.0, 1.6)
+"""Until a pattern has so many weeks it is young, and more is tolerated: the least factors on usual
+allowances in its first week and in its second."""
 
-MORNINGS = range(14, 22)
+MORNING_SLOTS = range(14, 22)
 """The slots from 07:00 to 11:00."""
 
-ALWAYS, NEARLY_ALWAYS = 0.97, 0.80
-"""From this share of the week's slots on a sync runs around the clock, or nearly so."""
+ALWAYS_ON_FROM_SHARE, NEARLY_ALWAYS_ON_FROM_SHARE = 0.97, 0.80
+"""A sync that runs in this share of the week's slots runs around the clock, or nearly so."""
 
-LEFT_BEHIND, BEYOND = 4, 2
-"""The other direction must have moved in so many half hours, and in so many times as many as in
-any pause before: how long a pause may be depends on how long they are."""
+LEFT_BEHIND_LEAST_SLOTS, LEFT_BEHIND_FACTOR = 4, 2
+"""A direction is left behind once the other has moved in so many half hours since, and in so many
+times as many as during any earlier pause."""
 
-
-WHOLE = 100
-"""What an hour counts of a direction that moves often, in percent."""
+FULL_WEIGHT_PERCENT = 100
+"""What an hour counts of a direction that moves often."""
 
 
 class Week(msgspec.Struct, frozen=True, array_like=True):
-    """What a pattern says of the week, and of both directions (read, write).
+    """What a pattern says about the week, and about both directions (pairs are read, write).
 
     `values` are the expectation by slot of the week, Monday first, in percent; `activity` is the
-    share of the weeks in which it moved, by hour of the week, in percent. `pauses` are slots of
-    the day in which that direction usually rests; `quiets` its quiet stretches, the longest first.
-    `alone` is in how many half hours of one pause of that direction the other one moved, at most.
-    `seldom` is the value, in percent, of hours in which it moves now and then; 0 if it moves often.
+    share of weeks in which the sync moved, by hour of the week, in percent. `pauses` are the slots
+    of the day in which that direction usually rests; `quiets` its quiet stretches, the longest
+    first. `alone` is the greatest number of half hours in which the other direction moved during
+    one pause. `seldom` is the value, in percent, of the hours of a sync that moves a few times a
+    day; 0 if it moves often.
     """
 
     values: bytes
@@ -58,136 +59,85 @@ def week_of(packed: bytes) -> Week:
 
 
 class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
-    """The expectation of a sync: its week packed, since whole fleets have one.
+    """What was learned about a sync. Its week is kept packed, since every sync of a fleet has one.
 
-    `sure` is from 0 to 1; `weeks` is how many weeks taught it. `since` is the local day since
-    which it is used. `weights` is what an hour counts for reads and for writes, in percent: less
-    for a direction that moves hours apart while the other goes on.
+    `sure` is from 0 to 1; `weeks` is from how many weeks it was learned. `since` is the local day
+    (since 1970) from which it has been in use. `weights` is what an hour counts for reads and for
+    writes, in percent: less for a direction that moves hours apart while the other goes on.
     """
 
     packed: bytes
     sure: float
     weeks: int
     since: int
-    weights: tuple[int, int] = (WHOLE, WHOLE)
+    weights: tuple[int, int] = (FULL_WEIGHT_PERCENT, FULL_WEIGHT_PERCENT)
 
     @property
     def week(self) -> Week:
-        """What it says; unpacked each time."""
+        """The week, unpacked each time."""
         return week_of(self.packed)
 
-    def patience(self, kind: IntegrationType, began: int | None = None) -> float:
-        """The factor on the allowance before a page: a young pattern may be wrong."""
+    def page_factor(self, kind: IntegrationType, began: int | None = None) -> float:
+        """The factor on the usual allowance before a page; greater while the pattern is young.
+
+        `began` is when the silence began, from `quiet.start_slot_of`; None if that is not known.
+        """
         tuning = tuning_of(kind)
-        least = tuning.page_overnight if began == OVERNIGHT else tuning.least_page
-        return least if self.weeks >= YOUNG_WEEKS else max(least, YOUNG_STRETCH[self.weeks - 1])
+        least = tuning.page_factor_overnight if began == OVERNIGHT else tuning.page_factor
+        return self._while_young(least)
 
-    def stretch(self, way: int, kind: IntegrationType, began: int | None = None) -> float:
-        """The factor on the type's allowance that leaves room for a direction's quiet stretches.
+    def ticket_factor(self, way: int, kind: IntegrationType, began: int | None = None) -> float:
+        """The factor on the usual allowance before a ticket, with room for usual quiet stretches.
 
-        `began` is when the silence began, as `quiet.hour_of` has it; None is not known.
+        `way` is the direction (0 read, 1 write); `began` is as for `page_factor`.
         """
         tuning = tuning_of(kind)
         quiets = self.week.quiets[way]
-        least = tuning.least_stretch
+        least = tuning.ticket_factor_least
         if began == OVERNIGHT:
-            least = tuning.least_overnight
-            if self.weights[way] < WHOLE:
-                # An hour of it counts less, so it can be overdue before the night.
-                least = max(least, tuning.least_stretch)
-        elif began in MORNINGS:
-            least = tuning.least_morning
-        if self.weeks < YOUNG_WEEKS:
-            least = max(least, YOUNG_STRETCH[self.weeks - 1])
+            least = tuning.ticket_factor_least_overnight
+            if self.weights[way] < FULL_WEIGHT_PERCENT:
+                # An hour of it counts less, so it may be overdue before the night.
+                least = max(least, tuning.ticket_factor_least)
+        elif began in MORNING_SLOTS:
+            least = tuning.ticket_factor_least_morning
+        least = self._while_young(least)
         usual = usual_from(quiets, began)
-        most = max(tuning.most_stretch, least)
-        return min(max(tuning.margin * usual / tuning.usual_quiet, least), most)
+        most = max(tuning.ticket_factor_most, least)
+        return min(max(tuning.quiet_margin * usual / tuning.usual_quiet, least), most)
+
+    def _while_young(self, factor: float) -> float:
+        """The factor, or a greater one while the pattern is young: it may be wrong."""
+        if self.weeks >= MATURE_FROM_WEEKS:
+            return factor
+        return max(factor, YOUNG_FACTORS[self.weeks - 1])
 
     def is_left_behind(self, way: int, alone: int) -> bool:
-        """Whether a direction rests though the office is at work, and has not done so before.
+        """Whether a direction rests though the office is at work, and has never done so before.
 
-        `alone` is in how many half hours since its mark the other direction has moved.
+        `alone` is the number of half hours since its mark in which the other direction has moved.
         """
-        if self.weeks < YOUNG_WEEKS or alone < LEFT_BEHIND:
+        if self.weeks < MATURE_FROM_WEEKS or alone < LEFT_BEHIND_LEAST_SLOTS:
             return False
-        return alone >= BEYOND * self.week.alone[way]
+        return alone >= LEFT_BEHIND_FACTOR * self.week.alone[way]
 
     @property
     def is_always_on(self) -> bool:
         """Whether it runs around the clock."""
-        return self._runs(ALWAYS)
+        return self._runs(ALWAYS_ON_FROM_SHARE)
 
     @property
     def works_on_holidays(self) -> bool:
-        """Whether it runs nearly always, and no rest is as long as a night.
+        """Whether it runs nearly always, with no rest as long as a night.
 
-        A backup sends nobody home.
+        A shorter rest is a backup, which sends nobody home.
         """
-        values, night = self.week.values, bytes(NIGHT_SLOTS)
+        if self.is_always_on:
+            return True
+        values, night = self.week.values, bytes(NIGHT_LEAST_SLOTS)
         has_night = night in values + values[: len(night)]
-        return self._runs(ALWAYS) or (self._runs(NEARLY_ALWAYS) and not has_night)
+        return self._runs(NEARLY_ALWAYS_ON_FROM_SHARE) and not has_night
 
     def _runs(self, share: float) -> bool:
         values = self.week.values
         return sum(value > 0 for value in values) >= share * len(values)
-
-
-class Tuning(NamedTuple):
-    """How evidence becomes an expectation, by integration type."""
-
-    rests_below: float
-    """A slot that was active in a smaller share of weeks counts as rest."""
-    runs_from: float
-    """From this share on it counts fully."""
-    usual_quiet: float
-    """Seconds of quiet that the type's allowance has room for."""
-    least_stretch: float
-    """The least factor on the allowance before a ticket, however short its quiet stretches were."""
-    least_overnight: float
-    """The same for a silence that can be overdue only after a night: people come late."""
-    most_stretch: float
-    """The most that its quiet stretches can ask for: an outage of a working day must be found."""
-    least_page: float
-    """The factor on the allowance before a page."""
-    page_overnight: float
-    """The same after a night."""
-    least_morning: float
-    """As `least_stretch`, for a silence that begins in the morning: machines are restarted then."""
-    margin: float
-    """So many times a quiet stretch that was seen before is tolerated."""
-
-
-SERVER = Tuning(
-    rests_below=0.78,
-    runs_from=1.0,
-    usual_quiet=45 * 60.0,
-    least_stretch=0.92,
-    least_overnight=2.0,
-    most_stretch=2.0,
-    least_page=0.98,
-    page_overnight=1.5,
-    least_morning=1.5,
-    margin=1.5,
-)
-CLOUD = Tuning(
-    rests_below=0.50,
-    runs_from=0.85,
-    usual_quiet=150 * 60.0,
-    least_stretch=1.3,
-    least_overnight=0.78,
-    most_stretch=1.6,
-    least_page=0.85,
-    page_overnight=0.85,
-    least_morning=1.3,
-    margin=1.35,
-)
-
-
-def tuning_of(kind: IntegrationType) -> Tuning:
-    """A sync of unknown type is taken for browser-based: the cautious reading."""
-    return SERVER if kind is IntegrationType.SERVER else CLOUD
-
-
-def usual_of(kind: IntegrationType) -> float:
-    """Seconds of quiet that the type's allowance has room for."""
-    return tuning_of(kind).usual_quiet

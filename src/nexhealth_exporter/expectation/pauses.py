@@ -1,37 +1,42 @@
-"""When, and for how long, one direction rests though the other moves."""
+"""When, and for how long, one direction rests while the other moves."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, added
-from nexhealth_exporter.expectation.pattern import WHOLE, tuning_of
-from nexhealth_exporter.expectation.quiet import NIGHT_SLOTS
+from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT
+from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
+from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.model import IntegrationType
 
-NIGHT = (1 << 12) - 1
+NIGHT_MASK = (1 << 12) - 1
 """The slots from midnight to 06:00."""
 
-AGAIN, USUAL = 3, 0.11
-"""A direction's pause is usual from so many days, and this share of the days."""
+DAILY_LEAST_DAYS, DAILY_LEAST_SHARE = 3, 0.11
+"""A slot is a daily pause if the direction paused in it on so many days, and on this share of the
+days on which the sync moved in it."""
 
-MANY = 5
-"""From so many absences on one is usual, though each was long enough for a page."""
+TYPICAL_PAUSE_RANK = 3
+"""The typical pause of a direction is its third longest."""
 
-ROOM = 2.0
-"""There is room for so many times its third longest pause: the longest of other weeks is seldom
-more."""
+TYPICAL_ABSENCE_RANK = 5
+"""The typical absence is the fifth longest. Each was long enough for a page, but a direction that
+stays away so often, and always comes back, is not broken each time."""
 
-SHORT = SLOTS // 2
-"""An absence of no more slots may be a pause that comes again, as for a backup once a week."""
+PAUSE_ROOM_FACTOR = 2.0
+"""A ticket leaves room for twice the typical pause: the longest of later weeks is seldom longer."""
+
+SHORT_ABSENCE_MOST_SLOTS = SLOTS // 2
+"""An absence of at most so many slots may be a recurring pause, such as a weekly backup."""
 
 
 class Rhythm(NamedTuple):
     """How one direction moves while the other does.
 
-    `pauses` are the slots of the day in which it rests each day, `weight` is what an hour of it
-    counts else, in percent. `alone` is in how many half hours of one pause the other one moved, at
-    most.
+    `pauses` are the slots of the day in which it rests each day; outside them, an hour counts
+    `weight` percent. `alone` is the greatest number of half hours in which the other direction
+    moved during one pause.
     """
 
     pauses: int
@@ -42,40 +47,54 @@ class Rhythm(NamedTuple):
 def rhythm(evidence: Evidence, today: int, way: int, kind: IntegrationType) -> Rhythm:
     """The rhythm of one direction (0 read, 1 write).
 
-    One that pauses for many hours of the day moves seldom: were that rest, nothing would be
-    expected of it any more. In a browser one just has nothing to do at times.
+    A server's direction that pauses in many hours of the day moves seldom: if these hours were
+    rest, nothing would be expected of it any more. People at a browser just have nothing to do at
+    times, whatever the hour.
     """
-    lasted, away = _alone(evidence, evidence.pauses[way]), _alone(evidence, evidence.absences[way])
-    # Whoever stays away again and again, and comes back, is not broken each time.
-    gone = away[-MANY] if len(away) >= MANY else 0
-    alone = max(gone, *lasted, 0)
-    pauses, usual = 0, gone
-    if kind is IntegrationType.SERVER:
-        pauses = _pauses(evidence, today, way)
-    is_spread = (pauses & ~NIGHT).bit_count() > NIGHT_SLOTS
-    if (is_spread or kind is not IntegrationType.SERVER) and len(lasted) >= AGAIN:
-        usual = max(usual, lasted[-AGAIN])
-    return Rhythm(0 if is_spread else pauses, _weight((usual + 1) * SLOT, kind), alone)
+    pauses_alone = _slots_alone(evidence, evidence.pauses[way])
+    absences_alone = _slots_alone(evidence, evidence.absences[way])
+    typical_absence = _ranked(absences_alone, TYPICAL_ABSENCE_RANK)
+    is_server = kind is IntegrationType.SERVER
+    daily = _daily_pauses(evidence, today, way) if is_server else 0
+    is_spread = (daily & ~NIGHT_MASK).bit_count() > NIGHT_LEAST_SLOTS
+    typical = typical_absence
+    if is_spread or not is_server:
+        typical = max(typical, _ranked(pauses_alone, TYPICAL_PAUSE_RANK))
+    return Rhythm(
+        pauses=0 if is_spread else daily,
+        weight=_weight((typical + 1) * SLOT, kind),
+        alone=max([typical_absence, *pauses_alone]),
+    )
 
 
-def _weight(usual: float, kind: IntegrationType) -> int:
-    """So much that the most that is tolerated before a ticket has room for so many seconds."""
+def _weight(pause: float, kind: IntegrationType) -> int:
+    """The weight in percent at which a ticket, at its latest, leaves room for such pauses.
+
+    `pause` is in seconds.
+    """
     tuning = tuning_of(kind)
-    most = tuning.most_stretch * tuning.usual_quiet
-    return max(1, min(WHOLE, round(WHOLE * most / (ROOM * usual))))
+    most = tuning.ticket_factor_most * tuning.usual_quiet
+    percent = round(FULL_WEIGHT_PERCENT * most / (PAUSE_ROOM_FACTOR * pause))
+    return max(1, min(FULL_WEIGHT_PERCENT, percent))
 
 
-def _alone(evidence: Evidence, silences: int) -> list[int]:
-    """In how many half hours of each silence the other direction moved, the fewest first."""
-    return sorted((run & evidence.active).bit_count() for run in runs(silences))
+def _slots_alone(evidence: Evidence, silences: int) -> list[int]:
+    """In how many half hours of each silence the other direction moved, the most first."""
+    counts = ((run & evidence.active).bit_count() for run in runs(silences))
+    return sorted(counts, reverse=True)
 
 
-def _pauses(evidence: Evidence, today: int, way: int) -> int:
-    """Slots of the day in which one direction rests again and again while the sync moves."""
+def _ranked(counts: list[int], rank: int) -> int:
+    """The count at that rank, which begins with 1; 0 if there are fewer."""
+    return counts[rank - 1] if len(counts) >= rank else 0
+
+
+def _daily_pauses(evidence: Evidence, today: int, way: int) -> int:
+    """The slots of the day in which one direction regularly rests while the sync moves."""
     paused, moved = [0.0] * SLOTS, [0.0] * SLOTS
     pauses = evidence.pauses[way]
     for absence in runs(evidence.absences[way]):
-        if absence.bit_count() <= SHORT:
+        if absence.bit_count() <= SHORT_ABSENCE_MOST_SLOTS:
             pauses |= absence
     if not pauses:
         return 0
@@ -84,32 +103,32 @@ def _pauses(evidence: Evidence, today: int, way: int) -> int:
         active = evidence.active >> shift & DAY_MASK
         moved = added(moved, active, 1)
         paused = added(paused, pauses >> shift & active, 1)
-    mask = _at_night(evidence, way)
+    mask = _nightly_pauses(evidence, way)
     for slot in range(SLOTS):
-        if paused[slot] >= max(AGAIN, USUAL * moved[slot]):
+        if paused[slot] >= max(DAILY_LEAST_DAYS, DAILY_LEAST_SHARE * moved[slot]):
             mask |= 1 << slot
-    # It wanders: a slot before and one after rest too.
+    # The hour of a pause wanders, so a slot before and one after it rest too.
     return (mask | mask << 1 | mask >> 1) & DAY_MASK
 
 
-def _at_night(evidence: Evidence, way: int) -> int:
-    """Slots of the night in which short pauses of that direction have met, whatever the other did.
+def _nightly_pauses(evidence: Evidence, way: int) -> int:
+    """The slots of the night in which two short pauses fell, whether or not the other moved.
 
-    Twice is enough there: machines save themselves then, and nobody works.
+    Two are enough at night: machines make their backups then, and nobody works.
     """
     once = twice = 0
     for pause in runs(evidence.pauses[way]):
-        if pause.bit_count() <= NIGHT_SLOTS:
+        if pause.bit_count() <= NIGHT_LEAST_SLOTS:
             first = (pause & -pause).bit_length() - 1
             of_day = pause >> first << first % SLOTS
-            of_day = (of_day | of_day >> SLOTS) & NIGHT
+            of_day = (of_day | of_day >> SLOTS) & NIGHT_MASK
             twice |= once & of_day
             once |= of_day
     return twice
 
 
 def runs(mask: int) -> Iterator[int]:
-    """The stretches of neighbouring slots, each as a mask."""
+    """The runs of neighbouring slots in a mask, each as a mask of its own."""
     while mask:
         run = mask & ~(mask + (mask & -mask))
         yield run

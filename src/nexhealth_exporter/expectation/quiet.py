@@ -1,25 +1,26 @@
-"""Quiet stretches: how long a direction has rested before, by the hour at which that began."""
+"""Quiet stretches: how long a direction has rested before, by the hour at which it fell silent."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.schedule import HOUR
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.expectation.zone import local_second
 
 OVERNIGHT = -1
-"""In place of a slot: of a silence that can only be overdue after a night."""
+"""In place of a slot: the silence can only become overdue after a night."""
 
-NIGHT = 4 * 3600.0
-"""So much rest in one silence is a night."""
+NIGHT_LEAST_SECONDS = 4.0 * HOUR
+"""A silence with so much rest in it has lasted over a night."""
 
-NIGHT_SLOTS = int(NIGHT // SLOT)
+NIGHT_LEAST_SLOTS = int(NIGHT_LEAST_SECONDS // SLOT)
 
-NEAR = 3
-"""Silences that begin so few slots apart begin at the same hour."""
+SAME_HOUR_MOST_SLOTS = 3
+"""Silences that begin at most so many slots apart begin at the same hour."""
 
-ALIKE, KEPT = 2, 10
-"""How many stretches are kept of those that began at one hour, and in all; the longest."""
+KEPT_OF_HOUR, KEPT_IN_ALL = 2, 10
+"""How many of the longest stretches are kept: of those that began at one hour, and in all."""
 
 
 class Quiet(NamedTuple):
@@ -28,52 +29,53 @@ class Quiet(NamedTuple):
     day: int
     """The local day (days since 1970) on which it ended."""
     seconds: int
-    """Of expected time."""
+    """Its length in expected time."""
     began: int = OVERNIGHT
     """The slot of the day in which it began, or OVERNIGHT."""
 
 
-def hour_of(expectation: Expectation, mark: float, usual: float) -> int:
-    """The slot of the day in which a silence began with that mark, or OVERNIGHT.
+def start_slot_of(expectation: Expectation, mark: float, usual: float) -> int:
+    """The slot of the day in which the silence after that mark began, or OVERNIGHT.
 
-    `usual` is how many expected seconds are usually tolerated.
+    `usual` is how many expected seconds of silence are usually tolerated.
     """
     due = expectation.deadline(mark, usual)
-    if due is None or due - mark - usual >= NIGHT:
+    if due is None or due - mark - usual >= NIGHT_LEAST_SECONDS:
         return OVERNIGHT
     return int(local_second(expectation.timezone, mark) // SLOT)
 
 
 def are_near(one: int, other: int) -> bool:
     """Whether two silences began at about the same hour."""
-    if one == OVERNIGHT or other == OVERNIGHT:  # noqa: PLR1714 - a set for each look is dear
+    if one == OVERNIGHT or other == OVERNIGHT:  # noqa: PLR1714 - a set for each look is expensive
         return one == other
     apart = abs(one - other)
-    return min(apart, SLOTS - apart) <= NEAR
+    return min(apart, SLOTS - apart) <= SAME_HOUR_MOST_SLOTS
 
 
 def longest(quiets: Iterable[Quiet]) -> tuple[Quiet, ...]:
-    """Those that are worth keeping, the longest first."""
+    """The stretches that are worth keeping, the longest first."""
     kept: list[Quiet] = []
     for quiet in sorted(quiets, key=lambda q: -q.seconds):
-        if sum(are_near(quiet.began, other.began) for other in kept) < ALIKE:
+        if sum(are_near(quiet.began, other.began) for other in kept) < KEPT_OF_HOUR:
             kept.append(quiet)
-        if len(kept) == KEPT:
+        if len(kept) == KEPT_IN_ALL:
             break
     return tuple(kept)
 
 
 def usual_from(quiets: Sequence[Quiet], began: int | None) -> float:
-    """Seconds for which it has rested before: at this hour, or at two other hours of the day.
+    """The expected seconds that such a silence has lasted before; `quiets` has the longest first.
 
-    After a night it must have been twice, since one morning off is no habit. Without an hour,
-    only what has come at two hours counts.
+    One stretch that began at the same hour counts, and so do stretches at two other hours. Over a
+    night there must have been two, since one morning off is no habit. If the hour is not known
+    (`began` is None), only what has happened at two hours counts.
     """
     if began == OVERNIGHT:
         nights = [q.seconds for q in quiets if q.began == OVERNIGHT]
         return nights[1] if len(nights) > 1 else 0.0
     days = [q for q in quiets if q.began != OVERNIGHT]
-    # What rests again and again at one hour, as for a backup, says nothing of the other hours.
+    # A rest that recurs at one hour, such as a backup, says nothing about the other hours.
     twice = next((q.seconds for q in days if not are_near(q.began, days[0].began)), 0.0)
     for quiet in days:
         if began is not None and are_near(quiet.began, began):

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from nexhealth_exporter.model import IntegrationType, Reason
 
-DAY = 86400
-HOUR = 3600
+MINUTE, HOUR, DAY = 60, 3600, 86400
+"""In seconds."""
+
 SATURDAY = 5
+"""The weekday with which weekends begin; Monday is 0."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 

@@ -1,166 +1,103 @@
-"""For each slot of the week: how much of what was seen speaks for its running, and for rest."""
+"""For each slot of the week: how much of what was seen says that it runs, and that it rests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
-from nexhealth_exporter.expectation.evidence import DAY_MASK, Day, Evidence, added
+from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence, added
 from nexhealth_exporter.expectation.schedule import SATURDAY
-from nexhealth_exporter.expectation.slots import SLOTS
+from nexhealth_exporter.expectation.slots import SLOTS, weekday_of
 
-DECAY = 0.84
-"""What a week counts to the week after it."""
+WEEKLY_DECAY = 0.84
+"""The weight of a week relative to the week after it; the latest week weighs 1."""
 
-LEAST_SLOTS = 2 * SLOTS
-"""So many slots of the week must have been seen."""
+SEEN_LEAST_SLOTS = 2 * SLOTS
+"""So many slots of the week must have been seen before anything is sure."""
 
-FEW = 1.5
-"""With less evidence of its own, a slot must be borne out by the other weekdays."""
+SETTLED_FROM_WEIGHT = 1.5
+"""With less evidence of its own, a slot must be confirmed by the other weekdays."""
 
-HALF = 0.5
+RUNS_FROM_SHARE = 0.5
+"""A slot that runs in this share of weeks runs rather than rests."""
 
-CLEAR = 0.45
-"""So far from half, the weekdays agree on a slot."""
+USUAL_FROM_FACTOR = 0.5
+"""The usual slots of a weekday have so many times the evidence of its most active slot."""
 
-POOLED = 0.35
-"""What the evidence of another weekday that agrees counts."""
+CLEAR_FROM_DISTANCE = 0.45
+"""Pooled shares so far from `RUNS_FROM_SHARE` show that the weekdays agree on a slot."""
+
+POOLED_WEIGHT = 0.35
+"""The weight of the evidence of another weekday that agrees."""
 
 STREAK_DAYS = 3
-"""A slot that rested on so many working days on end rests; or in two weeks on that weekday."""
+"""A slot rests if it rested on so many working days in a row, or on that weekday in two weeks."""
 
-EDGE = 6
-"""A day that was shorter at its ends by no more slots each is taken for new hours at once."""
+NEW_HOURS_MOST_SLOTS = 6
+"""A day that began later or ended earlier by at most so many slots shows new hours at once."""
 
 
+class SeenDay(NamedTuple):
+    """A day of which something was seen, and the slots in which it rested and moved."""
+
+    number: int
+    """The local day, in days since 1970."""
+    rest: int
+    active: int
+
+
+class _Weekday(NamedTuple):
+    """What was seen of one weekday; `runs`, `rests` and `share` are by slot of the day."""
+
+    runs: list[float]
+    rests: list[float]
+    share: list[float | None]
+    seen: int
+    stopped: int
+    comes_and_goes: bool
+    days: list[SeenDay]
+
+
+@dataclass(frozen=True, slots=True)
 class Shares:
-    """For each slot of the week: how much evidence there is that it runs, and that it rests.
+    """The evidence for each slot of the week, Monday first, and what follows from it.
 
-    `off` are, by weekday, the slots of nights in which it is switched off at times.
+    Sequences of floats are by slot of the week, those of masks and flags by weekday.
     """
 
-    def __init__(
-        self, evidence: Evidence, today: int, skipped: Callable[[int], bool], off: Sequence[int]
-    ) -> None:
-        self.off = off
-        self.runs: list[float] = []
-        self.rests: list[float] = []
-        self.oldest = today
-        self.stopped = [0] * 7
-        """By weekday, the slots that have rested for weeks on end."""
-        self.days: list[tuple[int, int, int]] = []
-        """Each day on which it moved, with the slots in which it rested and moved."""
-        self.comes_and_goes = [False] * 7
-        """By weekday, whether it was off on one of the latest two."""
-        self.seen = [0] * 7
-        """By weekday, the slots of which anything is known, be it that a silence was suspect."""
-        for weekday in range(7):
-            self._count(evidence, today, weekday, skipped)
-        self.days.sort(reverse=True)
-        self.share = [
-            run / (run + rest) if run + rest else None
-            for run, rest in zip(self.runs, self.rests, strict=True)
-        ]
-        self.pooled = [
-            share
-            if share is None or share < HALF or self.comes_and_goes[at // SLOTS]
-            else self._pooled(at)
-            for at, share in enumerate(self.share)
-        ]
-        self._stop_lately()
-
-    def _count(
-        self, evidence: Evidence, today: int, weekday: int, skipped: Callable[[int], bool]
-    ) -> None:
-        # Day 0 of 1970 was a Thursday: weekday 3.
-        newest = today - 1 - (today - 1 + 3 - weekday) % 7
-        numbers = [newest - 7 * week for week in range(6)]
-        days = [Day(0, 0, 0) if skipped(n) else Day.of(evidence, n) for n in numbers]
-        runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
-        has_run = once = 0
-        counted: list[tuple[int, int]] = []
-        for week, (number, day) in enumerate(zip(numbers, days, strict=True)):
-            if not (day.active | day.silent | day.suspect):
-                continue
-            self.seen[weekday] |= day.active | day.silent | day.suspect
-            again = 0
-            for other in _beside(days, week, 1):
-                again |= other.silent | other.suspect
-            rest = (day.silent | (day.suspect & again)) & ~day.active
-            if not day.active:
-                # Some rest every other week, of which one may have been a holiday.
-                # A longer silence may be an outage, or a vacation.
-                for other in (*_beside(days, week, 2), *_beside(days, week, 4)):
-                    again |= day.silent & other.silent if not other.active else 0
-                rest &= again  # a day off that comes once is no day of rest
-            weight = DECAY**week
-            runs = added(runs, day.active, weight)
-            rests = added(rests, rest, weight)
-            has_run |= day.active
-            self.stopped[weekday] |= once & rest & ~has_run
-            once |= rest & ~has_run
-            counted.append((rest, day.active))
-            if day.active:
-                self.days.append((number, rest, day.active))
-            self.oldest = min(self.oldest, number)
-        self.runs += runs
-        self.rests += rests
-        most = max(runs)
-        usual = sum(1 << slot for slot, run in enumerate(runs) if run >= most * HALF)
-        latest = [active for rest, active in counted if active or _has_most(rest, usual)][:2]
-        self.comes_and_goes[weekday] = not all(latest)
-
-    def _pooled(self, at: int) -> float:
-        """Its share, drawn to that of other weekdays which agree with it."""
-        weekday, slot = divmod(at, SLOTS)
-        runs, rests = self.runs[at], self.rests[at]
-        is_new = runs + rests < FEW
-        for day in alike(weekday):
-            other = day * SLOTS + slot
-            share = self.share[other]
-            if day == weekday or self.comes_and_goes[day]:
-                continue
-            if share is not None and (is_new or share >= HALF):
-                runs += POOLED * self.runs[other]
-                rests += POOLED * self.rests[other]
-        return runs / (runs + rests)
-
-    def _stop_lately(self) -> None:
-        """Enter the slots that rested on the latest days on which they usually run."""
-        usual = [
-            sum(1 << slot for slot in range(SLOTS) if (self.share[day * SLOTS + slot] or 0) >= HALF)
-            for day in range(7)
-        ]
-        for group in (alike(0), alike(SATURDAY)):
-            left, counted = DAY_MASK, [0] * STREAK_DAYS
-            shorter, is_latest = (0, 0), True
-            for number, rest, active in self.days:
-                weekday = (number + 3) % 7
-                if weekday not in group:
-                    continue
-                if is_latest:
-                    shorter = _shorter(usual[weekday] & rest, active)
-                    is_latest = False
-                # Slots that ran end their streak; those that rested make it longer by a day.
-                told = usual[weekday]
-                longer = left & told & rest
-                for length in range(STREAK_DAYS - 1, 0, -1):
-                    counted[length] |= longer & counted[length - 1]
-                counted[0] |= longer
-                left &= ~(told & ~rest)
-            for day in group:
-                self.stopped[day] |= counted[-1] | _ends(usual[day], *shorter)
+    runs: Sequence[float]
+    """How much evidence there is that the slot runs, in weeks of weight 1."""
+    rests: Sequence[float]
+    """How much evidence there is that it rests."""
+    share: Sequence[float | None]
+    """Its share of weeks in which it runs; None if nothing was seen of it."""
+    pooled: Sequence[float | None]
+    """The same share, drawn towards that of other weekdays that agree with it."""
+    seen: Sequence[int]
+    """The slots of which anything is known, even if only that a silence was suspect."""
+    stopped: Sequence[int]
+    """The slots that rest lately, whatever they did before: hours have changed."""
+    off: Sequence[int]
+    """The slots of nights in which the machine is switched off at times."""
+    comes_and_goes: Sequence[bool]
+    """Whether it was off on one of the latest two of these weekdays."""
+    days: Sequence[SeenDay]
+    """The days on which it moved, the latest first."""
+    oldest: int
+    """The first local day of which something was seen."""
 
     def has_stopped(self, at: int) -> bool:
-        """Whether it rests lately, whatever it did before: hours have changed."""
+        """Whether the slot of the week is among `stopped`."""
         return _has(self.stopped, at)
 
     def may_be_off(self, at: int) -> bool:
-        """Whether it lies in a night in which it is switched off at times."""
+        """Whether the slot of the week is among `off`."""
         return _has(self.off, at)
 
     def sure(self) -> float:
-        """How sure it is on average that a slot is on its right side.
+        """The average probability that a slot is rightly taken to run or to rest.
 
-        Of nights in which it may be off nothing need be known.
+        Slots of nights in which the machine may be off are left out: they need not be known.
         """
         total = number = seen = 0.0
         for at, own in enumerate(self.share):
@@ -171,65 +108,215 @@ class Shares:
                 continue
             runs, rests, pooled = self.runs[at], self.rests[at], self.pooled[at]
             more, less = (runs, rests) if runs > rests else (rests, runs)
-            if at < SATURDAY * SLOTS and pooled is not None and abs(pooled - HALF) >= CLEAR:
+            is_clear = pooled is not None and abs(pooled - RUNS_FROM_SHARE) >= CLEAR_FROM_DISTANCE
+            if is_clear and at < SATURDAY * SLOTS:
                 more += 1
             total += (more + 0.3) / (more + less + 0.6)
             number += 1
-        return total / number if number and seen >= LEAST_SLOTS else 0.0
+        return total / number if number and seen >= SEEN_LEAST_SLOTS else 0.0
 
-    def told_from(self, least: float) -> float:
-        """Which share of the moves of a usual week lies in slots that run in that share of weeks.
+    def moves_explained(self, least_share: float) -> float:
+        """The share of a usual week's moves in slots that run in at least that share of weeks.
 
-        Nights in which it may be off are left out. A machine that was left on over a long weekend
-        moved more in that week than in the usual hours of many: so each week is one voice.
+        Nights in which the machine may be off are left out. It is the median of the weeks, since a
+        machine that was left on over one long weekend moved more in that week than in the usual
+        hours of many.
         """
         running = [0] * 7
         for at, share in enumerate(self.pooled):
-            if share is not None and share >= least:
+            if share is not None and share >= least_share:
                 running[at // SLOTS] |= 1 << at % SLOTS
-        told: dict[int, int] = {}
+        explained: dict[int, int] = {}
         moved: dict[int, int] = {}
         for number, _, active in self.days:
-            week, weekday = (number + 3) // 7, (number + 3) % 7
+            weekday = weekday_of(number)
+            monday = number - weekday
             counted = active & ~self.off[weekday]
-            told[week] = told.get(week, 0) + (counted & running[weekday]).bit_count()
-            moved[week] = moved.get(week, 0) + counted.bit_count()
-        shares = [told[week] / slots for week, slots in moved.items() if slots]
+            in_hours = (counted & running[weekday]).bit_count()
+            explained[monday] = explained.get(monday, 0) + in_hours
+            moved[monday] = moved.get(monday, 0) + counted.bit_count()
+        shares = [explained[monday] / slots for monday, slots in moved.items() if slots]
         return median(shares) if shares else 0.0
 
     def activity(self) -> bytes:
-        """Share of weeks in which it moved, by hour of the week, in percent."""
+        """The share of weeks in which it moved, by hour of the week, in percent."""
         return bytes(
             round(100 * max(self.share[2 * n] or 0.0, self.share[2 * n + 1] or 0.0))
             for n in range(7 * 24)
         )
 
 
+def shares_of(
+    evidence: Evidence, today: int, is_skipped: Callable[[int], bool], off: Sequence[int]
+) -> Shares:
+    """What the days before the local day `today` show; nothing is learned from skipped ones."""
+    week = [_weekday(evidence, today, weekday, is_skipped) for weekday in range(7)]
+    seen_days = sorted((day for own in week for day in own.days), reverse=True)
+    moved_days = [day for day in seen_days if day.active]
+    lately = _stopped_lately(week, moved_days)
+    return Shares(
+        runs=[run for own in week for run in own.runs],
+        rests=[rest for own in week for rest in own.rests],
+        share=[share for own in week for share in own.share],
+        pooled=[share for weekday in range(7) for share in _pooled(week, weekday)],
+        seen=[own.seen for own in week],
+        stopped=[own.stopped | late for own, late in zip(week, lately, strict=True)],
+        off=off,
+        comes_and_goes=[own.comes_and_goes for own in week],
+        days=moved_days,
+        oldest=seen_days[-1].number if seen_days else today,
+    )
+
+
+def _weekday(
+    evidence: Evidence, today: int, weekday: int, is_skipped: Callable[[int], bool]
+) -> _Weekday:
+    """What was seen on this weekday, week by week, the latest first."""
+    yesterday = today - 1
+    newest = yesterday - (weekday_of(yesterday) - weekday) % 7
+    numbers = range(newest, newest - DAYS_KEPT, -7)
+    days = [Day(0, 0, 0) if is_skipped(n) else Day.of(evidence, n) for n in numbers]
+    runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
+    seen = has_run = rested_once = stopped = 0
+    seen_days: list[SeenDay] = []
+    for week, (number, day) in enumerate(zip(numbers, days, strict=True)):
+        if not day.known:
+            continue
+        rest, weight = _rest_of(days, week), WEEKLY_DECAY**week
+        runs = added(runs, day.active, weight)
+        rests = added(rests, rest, weight)
+        seen |= day.known
+        has_run |= day.active
+        stopped |= rested_once & rest & ~has_run
+        rested_once |= rest & ~has_run
+        seen_days.append(SeenDay(number, rest, day.active))
+    share = [
+        run / (run + rest) if run + rest else None for run, rest in zip(runs, rests, strict=True)
+    ]
+    return _Weekday(runs, rests, share, seen, stopped, _comes_and_goes(seen_days, runs), seen_days)
+
+
+def _rest_of(days: Sequence[Day], week: int) -> int:
+    """The slots in which the day of that week rested, so far as other weeks confirm it."""
+    day = days[week]
+    again = 0
+    for other in _apart(days, week, 1):
+        again |= other.silent | other.suspect
+    rest = (day.silent | (day.suspect & again)) & ~day.active
+    if day.active:
+        return rest
+    # A whole day off is a day of rest only if it recurs. Some offices rest every other week, of
+    # which one may have been a holiday. A longer silence may be an outage, or a vacation.
+    for other in (*_apart(days, week, 2), *_apart(days, week, 4)):
+        if not other.active:
+            again |= day.silent & other.silent
+    return rest & again
+
+
+def _apart(days: Sequence[Day], week: int, weeks: int) -> Iterator[Day]:
+    """The days so many weeks before and after that one, if they are among `days`."""
+    return (days[at] for at in (week - weeks, week + weeks) if 0 <= at < len(days))
+
+
+def _comes_and_goes(days: Sequence[SeenDay], runs: Sequence[float]) -> bool:
+    """Whether one of the latest two days was off.
+
+    A day without a move counts only if it rested in half of the usual slots or more: a rest in a
+    few of them shows no more than that the machine was on for longer once.
+    """
+    most = max(runs)
+    usual = sum(1 << slot for slot, run in enumerate(runs) if run >= most * USUAL_FROM_FACTOR)
+    latest = [
+        active
+        for _, rest, active in days
+        if active or 2 * (rest & usual).bit_count() >= usual.bit_count() > 0
+    ]
+    return not all(latest[:2])
+
+
+def _pooled(week: Sequence[_Weekday], weekday: int) -> list[float | None]:
+    """The shares of one weekday, drawn towards those of other weekdays which agree with it."""
+    own = week[weekday]
+    if own.comes_and_goes:
+        return own.share
+    others = [
+        week[day] for day in alike(weekday) if day != weekday and not week[day].comes_and_goes
+    ]
+    return [
+        share if share is None or share < RUNS_FROM_SHARE else _pooled_share(slot, own, others)
+        for slot, share in enumerate(own.share)
+    ]
+
+
+def _pooled_share(slot: int, own: _Weekday, others: Sequence[_Weekday]) -> float:
+    runs, rests = own.runs[slot], own.rests[slot]
+    is_new = runs + rests < SETTLED_FROM_WEIGHT
+    for other in others:
+        share = other.share[slot]
+        if share is not None and (is_new or share >= RUNS_FROM_SHARE):
+            runs += POOLED_WEIGHT * other.runs[slot]
+            rests += POOLED_WEIGHT * other.rests[slot]
+    return runs / (runs + rests)
+
+
+def _stopped_lately(week: Sequence[_Weekday], days: Sequence[SeenDay]) -> list[int]:
+    """By weekday, the slots that rested on the latest days on which they usually run.
+
+    `days` are those on which it moved, the latest first.
+    """
+    usual = [
+        sum(1 << slot for slot, share in enumerate(own.share) if (share or 0) >= RUNS_FROM_SHARE)
+        for own in week
+    ]
+    stopped = [0] * 7
+    for group in (alike(0), alike(SATURDAY)):
+        own_days = [day for day in days if weekday_of(day.number) in group]
+        rested = _rested_in_a_row(own_days, usual)
+        late = early = 0
+        if own_days:
+            number, rest, active = own_days[0]
+            late, early = _shortened(usual[weekday_of(number)] & rest, active)
+        for weekday in group:
+            stopped[weekday] = rested | _ends(usual[weekday], late, early)
+    return stopped
+
+
+def _rested_in_a_row(days: Sequence[SeenDay], usual: Sequence[int]) -> int:
+    """The slots that rested on the latest `STREAK_DAYS` of the days on which they usually run.
+
+    `days` has the latest first; `usual` are the usual slots by weekday.
+    """
+    unbroken, streaks = DAY_MASK, [0] * STREAK_DAYS
+    for number, rest, _ in days:
+        own = usual[weekday_of(number)]
+        # Slots that ran end their streak; those that rested make it longer by a day.
+        longer = unbroken & own & rest
+        for length in range(STREAK_DAYS - 1, 0, -1):
+            streaks[length] |= longer & streaks[length - 1]
+        streaks[0] |= longer
+        unbroken &= ~(own & ~rest)
+    return streaks[-1]
+
+
 def _has(slots: Sequence[int], at: int) -> bool:
+    """Whether a slot of the week is in the masks by weekday."""
     weekday, slot = divmod(at, SLOTS)
     return bool(slots[weekday] >> slot & 1)
 
 
 def alike(weekday: int) -> range:
-    """The weekdays that are working days, or days of the weekend, as that one is."""
+    """The working days if it is one of them, else the days of the weekend."""
     return range(SATURDAY) if weekday < SATURDAY else range(SATURDAY, 7)
 
 
-def _beside(days: list[Day], week: int, apart: int) -> list[Day]:
-    """The days so many weeks before and after that one, if they are known."""
-    return [days[at] for at in (week - apart, week + apart) if 0 <= at < len(days)]
-
-
-def _has_most(rest: int, usual: int) -> bool:
-    """Whether it rested in half of its usual slots or more: in a few, it was on longer once."""
-    return 2 * (rest & usual).bit_count() >= usual.bit_count() > 0
-
-
-def _shorter(rest: int, active: int) -> tuple[int, int]:
+def _shortened(rest: int, active: int) -> tuple[int, int]:
     """By how many slots a day began later and ended earlier than usual; 0 if by too many."""
     late = (rest & ((active & -active) - 1)).bit_count()
     early = (rest >> active.bit_length()).bit_count()
-    return late if late <= EDGE else 0, early if early <= EDGE else 0
+    return (
+        late if late <= NEW_HOURS_MOST_SLOTS else 0,
+        early if early <= NEW_HOURS_MOST_SLOTS else 0,
+    )
 
 
 def _ends(usual: int, first: int, last: int) -> int:

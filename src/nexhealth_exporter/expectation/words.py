@@ -1,38 +1,38 @@
-"""A learned pattern in words: hours by weekday, and one sentence for people."""
+"""A learned pattern in words: its hours by weekday, and one sentence for people."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.pattern import WHOLE, Pattern
+from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pattern
 from nexhealth_exporter.expectation.schedule import date_of
 from nexhealth_exporter.expectation.slots import SLOTS
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-class Stretch(NamedTuple):
-    """Neighbouring weekdays with the same hours; days from 0 (Monday), hours in slots."""
+class WeekdayGroup(NamedTuple):
+    """Neighbouring weekdays with the same hours; 0 is Monday, hours are from and until slots."""
 
     first: int
     last: int
     windows: tuple[tuple[int, int], ...]
 
 
-def stretches(pattern: Pattern) -> Iterator[Stretch]:
-    """The week, equal neighbours joined."""
+def weekday_groups(pattern: Pattern) -> Iterator[WeekdayGroup]:
+    """The week, with neighbouring days of the same hours joined."""
     values = pattern.week.values
     days = [_windows(values[day * SLOTS : (day + 1) * SLOTS]) for day in range(7)]
     first = 0
     for day in range(1, 8):
         if day == len(days) or days[day] != days[first]:
-            yield Stretch(first, day - 1, days[first])
+            yield WeekdayGroup(first, day - 1, days[first])
             first = day
 
 
 def sentence(pattern: Pattern) -> str:
     """Like "learned from 6 weeks: usually runs Mon-Fri 08:00-17:00, 93 % sure, known since ..."."""
-    open_days = [stretch for stretch in stretches(pattern) if stretch.windows]
-    days = ", ".join(f"{_days(s)} {_hours(s.windows)}" for s in open_days)
+    open_days = [group for group in weekday_groups(pattern) if group.windows]
+    days = ", ".join(f"{_days(group)} {_hours(group.windows)}" for group in open_days)
     verb = "moves now and then" if pattern.week.seldom else "usually runs"
     hours = f"{verb} {days}" if days else "never runs"
     if pattern.is_always_on:
@@ -40,13 +40,13 @@ def sentence(pattern: Pattern) -> str:
     weeks = f"{pattern.weeks} weeks" if pattern.weeks > 1 else "a week"
     since = date_of(pattern.since)
     known = f"known since {since.day} {since:%b %Y}"
-    told = f"learned from {weeks}: {hours}; {100 * pattern.sure:.0f} % sure, {known}"
-    return "; ".join([told, *_rare(pattern)])
+    summary = f"learned from {weeks}: {hours}; {100 * pattern.sure:.0f} % sure, {known}"
+    return "; ".join([summary, *_rare(pattern)])
 
 
 def _rare(pattern: Pattern) -> Iterator[str]:
     for what, weight in zip(("reads", "writes"), pattern.weights, strict=True):
-        if weight < WHOLE:
+        if weight < FULL_WEIGHT_PERCENT:
             yield f"{what} come far apart, so an hour without counts {weight} %"
 
 
@@ -55,8 +55,8 @@ def clock(slot: int) -> str:
     return f"{slot // 2:02}:{30 * (slot % 2):02}"
 
 
-def _days(stretch: Stretch) -> str:
-    first, last = DAYS[stretch.first], DAYS[stretch.last]
+def _days(group: WeekdayGroup) -> str:
+    first, last = DAY_NAMES[group.first], DAY_NAMES[group.last]
     return first if first == last else f"{first}-{last}"
 
 
@@ -65,7 +65,7 @@ def _hours(windows: tuple[tuple[int, int], ...]) -> str:
 
 
 def _windows(values: bytes) -> tuple[tuple[int, int], ...]:
-    """From and until, in slots, where it counts at all."""
+    """From and until which slots anything is expected at all."""
     windows: list[tuple[int, int]] = []
     for slot, value in enumerate(values):
         if not value:

@@ -136,7 +136,7 @@ class Judging(msgspec.Struct, frozen=True):
         """
         if since is None or at < since or sync != before.sync:
             return False
-        if before.learned.caught_up(since, at) is not before.learned:
+        if before.learned.after_gap(since, at) is not before.learned:
             return False
         return at < before.settled_until(since, self.policy.abandoned_after)
 
@@ -183,7 +183,7 @@ class Judging(msgspec.Struct, frozen=True):
             hours = self.policy.hours(institution, sync, kind, None)
             learned = first_met(at, hours.expectation.timezone)
         if _is_another(kind, before or memory):
-            learned = learned.anew(at)
+            learned = learned.started_over(at)
         return _PolledSync(institution, sync, kind, at, before, looked_at, learned, hours)
 
     def _taught(self, polled: "_PolledSync") -> Learned:
@@ -198,8 +198,8 @@ class Judging(msgspec.Struct, frozen=True):
         )
         offset = relearn_offset(polled.institution, sync.name)
         if looked_at is not None:
-            known = known.caught_up(looked_at, at)
-        routine = known.after_routine(marks, at, hours.expectation.timezone, offset)
+            known = known.after_gap(looked_at, at)
+        routine = known.after_routine_look(marks, at, hours.expectation.timezone, offset)
         if routine is not None:
             return routine
         look = Look(
@@ -208,15 +208,15 @@ class Judging(msgspec.Struct, frozen=True):
             marks=marks,
             kind=kind,
             hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
-            tolerated=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
-            skipped=hours.skips,
-            disturbed=self.incidents.get(kind, ()),
-            is_owing=lambda: self._is_owing(polled, marks),
-            stagger=offset,
+            critical_allowance=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
+            is_skipped=hours.skips,
+            incidents=self.incidents.get(kind, ()),
+            is_still_overdue=lambda: self._is_still_overdue(polled, marks),
+            relearn_offset=offset,
         )
-        return known.after(look)
+        return known.after_look(look)
 
-    def _is_owing(self, polled: "_PolledSync", marks: Marks) -> bool:
+    def _is_still_overdue(self, polled: "_PolledSync", marks: Marks) -> bool:
         """Whether a direction that was overdue at the last poll has not moved since.
 
         False for a direction that is not in use. A sync that is only remembered, since a restart
@@ -269,7 +269,10 @@ class Judging(msgspec.Struct, frozen=True):
         judged: list[Judgement] = []
         for way, operation in enumerate(WAYS):
             anchor = anchors[way]
-            warning, critical = _tolerated(hours, kind, way, anchor, learned, before=judged_alike)
+            allowed: tuple[float, float] | None = None
+            if judged_alike is not None:
+                allowed = _allowances_kept(judged_alike, way, anchor, learned)
+            warning, critical = allowed or _allowances(hours, kind, way, anchor, learned)
             basis = Basis(
                 mark=marks[way],
                 anchor=anchor,
@@ -310,27 +313,27 @@ class _PolledSync(msgspec.Struct, frozen=True, gc=False):
     hours: Hours
 
 
-def _tolerated(
-    hours: Hours,
-    kind: IntegrationType,
-    way: int,
-    anchor: float,
-    learned: Learned,
-    *,
-    before: SyncStanding | None,
-) -> tuple[float, float]:
-    """The allowances of a direction in seconds, for warning and critical.
+def _allowances_kept(
+    before: SyncStanding, way: int, anchor: float, learned: Learned
+) -> tuple[float, float] | None:
+    """The allowances that a direction had by these same hours; None if they no longer hold.
 
-    `before` is its standing by these same hours, if there was one: its allowances still hold while
-    its mark has not moved and the other direction has not moved further ahead.
+    They hold while its mark has not moved and the other direction has not moved further ahead.
+    Without a pattern they always hold.
     """
-    if before is not None:
-        basis = before.judgements[way].basis
-        if hours.pattern is None or (  # without a pattern no mark matters
-            basis.anchor == anchor and before.learned.ahead(way) is learned.ahead(way)
-        ):
-            return basis.warning, basis.critical
-    alone = 0 if hours.pattern is None else learned.alone(way, hours.expectation.timezone)
+    basis = before.judgements[way].basis
+    if before.hours.pattern is not None:
+        behind = before.learned.packed_if_behind(way)
+        if basis.anchor != anchor or behind is not learned.packed_if_behind(way):
+            return None
+    return basis.warning, basis.critical
+
+
+def _allowances(
+    hours: Hours, kind: IntegrationType, way: int, anchor: float, learned: Learned
+) -> tuple[float, float]:
+    """The allowances of a direction (0 read, 1 write) in seconds, for warning and critical."""
+    alone = 0 if hours.pattern is None else learned.slots_alone(way, hours.expectation.timezone)
     allowed = hours.allowances(kind, WAYS[way], anchor, alone)
     return allowed[Severity.WARNING], allowed[Severity.CRITICAL]
 

@@ -13,14 +13,13 @@ from nexhealth_exporter.expectation.allowance import (
     AllowanceRules,
     Room,
     allowances,
-    hour_after,
     room_after,
 )
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.incident import Silence
 from nexhealth_exporter.expectation.judgement import Judgement, settled_until
 from nexhealth_exporter.expectation.learned import Learned
-from nexhealth_exporter.expectation.pattern import WHOLE, Pattern
+from nexhealth_exporter.expectation.pattern import Pattern
 from nexhealth_exporter.model import (
     Answer,
     Institution,
@@ -73,17 +72,11 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
         """
         room: Room | None = None
         if self.pattern is not None:
-            way, expectation = int(operation is Operation.WRITE), self.of(operation)
-            is_learned = self.expectation.source is Source.LEARNED
-            began = hour_after(expectation, mark, kind) if is_learned else None
-            stretch = self.pattern.stretch(way, kind, began)
-            room = Room(stretch, self.pattern.patience(kind, began))
-            if mark is not None and is_learned:
-                # For a direction that moves hours apart, the last mark does not show closing time.
-                if self.pattern.weights[way] == WHOLE:
-                    room = room_after(expectation, mark, room, kind)
-                if self.pattern.is_left_behind(way, alone):
-                    room = room._replace(is_left_behind=True)
+            way = int(operation is Operation.WRITE)
+            if mark is None or self.expectation.source is not Source.LEARNED:
+                room = Room.of(self.pattern, way, kind)
+            else:
+                room = room_after(mark, self.of(operation), self.pattern, way, kind, alone=alone)
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
 
 
