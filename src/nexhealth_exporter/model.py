@@ -35,6 +35,10 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+SEVERITIES = (Severity.WARNING, Severity.CRITICAL)
+"""The severities in the order of every pair."""
+
+
 class Reason(StrEnum):
     """Why a sync is not expected to refresh; if several apply, the first one is shown."""
 

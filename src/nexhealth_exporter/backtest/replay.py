@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from nexhealth_exporter.backtest.baselines import DEFAULT_PLACE, Baselines, Place
 from nexhealth_exporter.backtest.observations import Batch, Observation, instant
 from nexhealth_exporter.expectation.incident import is_held_back
-from nexhealth_exporter.expectation.judgement import BOTH
 from nexhealth_exporter.expectation.zone import is_zone
 from nexhealth_exporter.fleet import Fleet, Policy, Standing
 from nexhealth_exporter.model import (
+    SEVERITIES,
     WAYS,
     Institution,
     IntegrationType,
@@ -209,7 +209,7 @@ class Replay:
             begun = self.fleet.incidents.get(sync.integration_type)
             for operation, judgement in zip(WAYS, sync.judgements, strict=True):
                 deadlines = (judgement.warning_at, judgement.critical_at)
-                for severity, due in zip(BOTH, deadlines, strict=True):
+                for severity, due in zip(SEVERITIES, deadlines, strict=True):
                     key = (sync.sync.name, operation, severity)
                     if due is None or due > at:
                         if key in active:

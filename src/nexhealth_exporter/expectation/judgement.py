@@ -8,7 +8,7 @@ import msgspec
 
 from nexhealth_exporter.expectation.expectation import Expectation, Running
 from nexhealth_exporter.expectation.schedule import DAY
-from nexhealth_exporter.model import Severity, State, Sync
+from nexhealth_exporter.model import SEVERITIES, Severity, State, Sync
 
 NOT_IN_USE_AFTER = 14.0 * DAY
 """A direction that rests this long while the other moves is not in use: no page for it."""
@@ -21,7 +21,6 @@ Pair = tuple[_T, _T]
 
 NONE: tuple[Severity, ...] = ()
 TICKET = (Severity.WARNING,)
-BOTH = (Severity.WARNING, Severity.CRITICAL)
 
 
 # There are two of each for every sync. As Structs they take a third of the memory that
@@ -29,11 +28,10 @@ BOTH = (Severity.WARNING, Severity.CRITICAL)
 class Basis(msgspec.Struct, frozen=True, gc=False):
     """What the judgement of one direction rests on. Instants and durations in seconds.
 
-    `anchor` is what lag counts from: the mark, or when the sync (or a mark that lies in
-    the future) was first seen. `warning` and `critical` are what is tolerated.
-    `severities` are those that this direction can reach.
-    `excuse` is from when until when fleet incidents lasted that ended after the anchor,
-    the oldest first.
+    `anchor` is what lag counts from: the mark, or when the sync (or a mark that lies in the future)
+    was first seen. `warning` and `critical` are how much unexpected lag is tolerated.
+    `severities` are those that this direction can reach. `past_incidents` are the starts and ends
+    of the fleet incidents that ended after the anchor, the oldest first.
     """
 
     mark: float | None
@@ -42,7 +40,7 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
     warning: float
     critical: float
     severities: tuple[Severity, ...]
-    excuse: tuple[tuple[float, float], ...] = ()
+    past_incidents: tuple[tuple[float, float], ...] = ()
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +69,7 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
     @property
     def deadline(self) -> Mapping[Severity, float]:
         """The deadlines, by severity; those that there are."""
-        both = zip(BOTH, (self.warning_at, self.critical_at), strict=True)
+        both = zip(SEVERITIES, (self.warning_at, self.critical_at), strict=True)
         return {severity: at for severity, at in both if at is not None}
 
     def lag(self, now: float) -> float | None:
@@ -128,10 +126,10 @@ def severities_of(
     It is not in use if it rests while the other did move: one without a mark never moved.
     """
     if at - anchors[way] <= NOT_IN_USE_AFTER:
-        return BOTH
+        return SEVERITIES
     other = 1 - way
     moves = marks[other] is not None and at - anchors[other] <= NOT_IN_USE_AFTER
-    return TICKET if moves else BOTH
+    return TICKET if moves else SEVERITIES
 
 
 def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
@@ -159,7 +157,7 @@ def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
 
 def _counted_from(basis: Basis) -> float:
     since = basis.anchor
-    for start, end in basis.excuse:
+    for start, end in basis.past_incidents:
         due = basis.expectation.deadline(since, basis.warning)
         if due is not None and due <= start:
             break

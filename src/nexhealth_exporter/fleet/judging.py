@@ -282,7 +282,7 @@ class Judging(msgspec.Struct, frozen=True):
                 severities=(
                     severities_of(way, anchors, known, at) if state is State.ACTIVE else NONE
                 ),
-                excuse=_excuse(lasted, anchor),
+                past_incidents=_past(lasted, anchor),
             )
             judged.append(judge(basis, olds[way]))
         return SyncStanding(
@@ -353,10 +353,11 @@ def excused(standing: Standing, ended: Incidents) -> Standing:
 
 def _lenient(judgement: Judgement, lasted: tuple[Incident, ...]) -> Judgement:
     basis = judgement.basis
-    return judge(altered(basis, excuse=_excuse(lasted, basis.anchor)), judgement)
+    return judge(altered(basis, past_incidents=_past(lasted, basis.anchor)), judgement)
 
 
-def _excuse(lasted: tuple[Incident, ...], anchor: float) -> tuple[Incident, ...]:
+def _past(lasted: tuple[Incident, ...], anchor: float) -> tuple[Incident, ...]:
+    """Those that have ended, after the anchor."""
     return tuple(one for one in lasted if anchor < one.end < math.inf) if lasted else ()
 
 
