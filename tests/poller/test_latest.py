@@ -17,7 +17,7 @@ from nexhealth_exporter.model import (
     Poll,
     Sync,
 )
-from nexhealth_exporter.poller.latest import BATCH, MOST_WAITING, Latest
+from nexhealth_exporter.poller.latest import BATCH, Latest
 from tests.exposition.fleets import NOW, fleet_of, policy
 
 OFFICES = 5 * BATCH
@@ -58,7 +58,7 @@ async def test_what_is_answered_while_a_new_policy_spreads_is_judged_by_it() -> 
     assert latest.fleet.standings[last] == expected.rejudged(policy(7)).standings[last]
 
 
-@pytest.mark.parametrize("single", range(0, 2 * MOST_WAITING + 2, 3))
+@pytest.mark.parametrize("single", range(0, 2 * BATCH + 2, 3))
 async def test_whoever_reads_the_fleet_finds_every_poll_applied_in_order(single: int) -> None:
     known = fleet_of([Poll(f"office-{number}", NOW, (SYNC,)) for number in range(7)])
     latest = Latest(known, policy(), OwnMetrics("test"))

@@ -26,11 +26,11 @@ INCIDENT_SECONDS = 5.0
 """Least time between two searches for incidents within a round: each reads every sync."""
 
 BATCH = 20
-"""Institutions that are judged before the event loop gets its turn."""
+"""Polls, or institutions, that are judged together before the event loop gets its turn.
 
-MOST_WAITING = 10
-"""Polls that are judged together. One by one, each would find the processor's caches full of HTTP
-and TLS, and take twice the time; many together would hold up a scrape."""
+Judged one by one, each poll would find the processor's caches full of HTTP and TLS, and take twice
+the time; many more together would hold up a scrape.
+"""
 
 
 class Latest:
@@ -156,7 +156,7 @@ class Latest:
         """Apply one poll to the fleet, soon: at the latest when somebody reads the fleet."""
         self._polled_at = poll.at
         self._waiting.append(poll)
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= BATCH:
             self._apply_waiting()
         if now() - self._looked_for_incidents > INCIDENT_SECONDS:
             self._looked_for_incidents = now()
