@@ -12,8 +12,9 @@ import threading
 import time
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +39,9 @@ FORGOTTEN_AFTER = 120 * 86400.0
 
 _CACHE = 256
 """KiB of the database that SQLite caches: little, since it is read once and written in order."""
+
+_BATCH = 256
+"""Records that are written together: copies of a whole fleet would leave its memory in pieces."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sync (
@@ -163,32 +167,22 @@ class StateFile:
             return self._save(fleet)
 
     def _save(self, fleet: Fleet) -> int:
-        changes = list(_changes(fleet))
-        saved = frozenset(self._saved)
-        news = [change for change in changes if change.stamp not in saved]
+        changes, saved = _changes(fleet), frozenset(self._saved)
+        stamps, written = array("q"), 0
         try:
             with self._db as db:
-                db.executemany(
-                    "INSERT OR REPLACE INTO sync VALUES (?, ?, ?)",
-                    (
-                        (_text(c.institution), _text(c.name), _encode(c.memory.learned))
-                        for c in news
-                    ),
-                )
-                db.executemany(
-                    "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?)",
-                    (
-                        (_text(name), _text(sync), memory.looked_at, memory.integration_type.value)
-                        for name, sync, memory in changes
-                    ),
-                )
+                while some := list(islice(changes, _BATCH)):
+                    stamps.extend(change.stamp for change in some)
+                    news = [change for change in some if change.stamp not in saved]
+                    written += len(news)
+                    _save_changes(db, some, news)
                 _save_incidents(db, fleet.latest_incidents)
                 _save_answers(db, fleet, self._latest)
         except sqlite3.Error as error:
             raise StateError(f"{self.path} cannot be written: {error}.") from None
-        self._saved = array("q", (change.stamp for change in changes))
+        self._saved = stamps
         self._latest = max((standing.stamp for standing in fleet), default=self._latest)
-        return len(news)
+        return written
 
     def close(self) -> None:
         """Close the file."""
@@ -311,6 +305,23 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
         raise sqlite3.DatabaseError(problem)
 
 
+def _save_changes(
+    db: sqlite3.Connection, changes: Iterable[Change], news: Iterable[Change]
+) -> None:
+    """Save the records of `news`, and when each of `changes` was last polled."""
+    db.executemany(
+        "INSERT OR REPLACE INTO sync VALUES (?, ?, ?)",
+        ((_text(c.institution), _text(c.name), _encode(c.memory.learned)) for c in news),
+    )
+    db.executemany(
+        "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?)",
+        (
+            (_text(name), _text(sync), memory.looked_at, memory.integration_type.value)
+            for name, sync, memory in changes
+        ),
+    )
+
+
 def _save_incidents(
     db: sqlite3.Connection, latest: Mapping[IntegrationType, tuple[Incident, ...]]
 ) -> None:
@@ -330,15 +341,21 @@ def _save_answers(db: sqlite3.Connection, fleet: Fleet, since: int) -> None:
     """
     if not fleet.standings:
         return
-    known = db.execute("SELECT institution FROM answer").fetchall()
+    known = db.execute("SELECT institution FROM answer")
     gone = [row for row in known if row[0] not in fleet.standings]
     db.executemany("DELETE FROM answer WHERE institution = ?", gone)
-    news = []
+    db.executemany("INSERT OR REPLACE INTO answer VALUES (?, ?)", _new_answers(fleet, since))
+
+
+def _new_answers(fleet: Fleet, since: int) -> Iterator[tuple[str, bytes]]:
+    """The answers of standings with later stamps, as rows; encoded one by one."""
     for standing in fleet:
         if standing.stamp > since and (answer := standing.answer) is not None:
-            with suppress(UnicodeEncodeError):  # a lone surrogate in a name; the next poll has it
-                news.append((standing.institution.subdomain, _encode(answer)))
-    db.executemany("INSERT OR REPLACE INTO answer VALUES (?, ?)", news)
+            try:
+                encoded = _encode(answer)
+            except UnicodeEncodeError:  # a lone surrogate in a name; the next poll has it
+                continue
+            yield standing.institution.subdomain, encoded
 
 
 def _text(name: str) -> str:
