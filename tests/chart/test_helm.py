@@ -180,6 +180,16 @@ def test_the_notes_name_what_scrapes_lack_to_pass(helm: Helm, monitor: str) -> N
     assert "Scrapes" not in whole.partition("NOTES:")[2]
 
 
+@pytest.mark.parametrize("enabled", ["serviceMonitor", "podMonitor", "prometheusRule"])
+def test_the_notes_warn_that_alerts_of_the_demo_look_real(helm: Helm, enabled: str) -> None:
+    install = ("install", "office", CHART, "--dry-run=client", "--set")
+    warning = "made-up offices cause alerts that look like those of real ones"
+
+    assert warning in helm.run(*install, f"demo=true,{enabled}.enabled=true")
+    assert warning not in helm.run(*install, "demo=true")
+    assert warning not in helm.run(*install, f"apiKey=x,{enabled}.enabled=true")
+
+
 @pytest.mark.parametrize("client", ["NoClientCert", "RequireAndVerifyClientCert"])
 def test_the_notes_name_the_test_where_there_is_one(helm: Helm, client: str) -> None:
     install = ("install", "office", CHART, "--dry-run=client", "--set", "demo=true")
