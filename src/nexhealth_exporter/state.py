@@ -172,8 +172,9 @@ class StateFile:
         try:
             with self._db as db:
                 while some := list(islice(changes, _BATCH)):
-                    stamps.extend(change.stamp for change in some)
-                    news = [change for change in some if change.stamp not in saved]
+                    its = [change.stamp for change in some]
+                    stamps.extend(its)
+                    news = [c for c, stamp in zip(some, its, strict=True) if stamp not in saved]
                     written += len(news)
                     _save_changes(db, some, news)
                 _save_incidents(db, fleet.latest_incidents)
