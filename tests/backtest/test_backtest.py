@@ -239,6 +239,7 @@ def test_observations_may_come_through_a_pipe(
             ['{"at": "", "institution": "smiles", "sync": "SD #1"}'],
             "seen.jsonl:1: not an observation",
         ),
+        ([at_year("0226-03-03T11:05:00\\nZ")], "seen.jsonl:1: not an observation"),
         ([line(253402300799.0, MONDAY)], "lies outside the years 1970 to 2099"),
         ([line(MONDAY, MONDAY).replace('"at": "2', '"at": "\\u001b[2J')], "not an observation"),
         ([""], "no observation"),

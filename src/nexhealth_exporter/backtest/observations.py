@@ -104,6 +104,8 @@ def _read(file: IO[bytes], name: str) -> Iterator[tuple[float, Observation]]:
 
 def _observed_at(text: str) -> float:
     at = instant(text)
+    if not text.isprintable():  # Python takes any character for the T, and line feeds before the Z
+        raise ValueError(f"{text!r} is not a time")
     if not EARLIEST <= at < LATEST:
         raise ValueError(f"{text} lies outside the years 1970 to 2099")
     return at
