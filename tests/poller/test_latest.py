@@ -140,6 +140,17 @@ async def test_a_fault_in_judging_spoils_the_poll_of_its_institution_only(
     assert "LookupError: a fault of ours" in caplog.text
 
 
+async def test_polls_are_judged_though_nobody_reads_the_fleet(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    polls = [Poll(f"office-{number}", NOW, (SYNC,)) for number in range(BATCH)]
+    latest = Latest(fleet_of(polls), faulty(), OwnMetrics("test"))
+    # Incidents are searched for at the first poll, which reads the fleet.
+    for poll in [polls[0], *polls]:
+        latest.record(Poll(poll.subdomain, NOW + 60, (altered(SYNC, emr="Another"),)))
+    assert "LookupError: a fault of ours" in caplog.text
+
+
 async def test_a_fault_in_judging_anew_leaves_one_institution_as_it_was_and_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -186,6 +197,30 @@ async def test_a_fault_in_recalling_leaves_one_institution_as_it_was_and_is_told
     for name, standing in latest.fleet.standings.items():
         assert standing == (known if name == FAULTY else expected).standings[name]
     assert caplog.text.count("LookupError: a fault of ours") == 1
+
+
+searched: list[float] = []
+
+
+class SearchedFleet(Fleet, frozen=True):
+    """A fleet that notes until when incidents were looked for."""
+
+    def with_incidents(self, now: float = 0.0) -> Fleet:
+        searched.append(now)
+        return super().with_incidents(now)
+
+
+async def test_incidents_are_looked_for_until_the_latest_poll() -> None:
+    """Our clock may be ahead of it: nothing may be excused for the future."""
+    known = fleet_of([Poll("office-1", NOW, (SYNC,))])
+    latest = Latest(SearchedFleet(standings=known.standings), policy(), OwnMetrics("test"))
+    for at in (NOW + 60, NOW + 120):
+        latest.record(Poll("office-1", at, (SYNC,)))
+        latest.recall({})
+        assert searched[-1] == at
+    await latest.record_all([Poll("office-1", NOW + 180, (SYNC,))])
+    latest.recall({})
+    assert searched[-1] == NOW + 180
 
 
 class FaultyFleet(Fleet, frozen=True):

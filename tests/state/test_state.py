@@ -482,15 +482,16 @@ def test_a_kill_at_any_moment_leaves_a_state_that_opens(tmp_path: Path, opened: 
     assert len(fleet.remembered) == 30
 
 
-def test_ten_thousand_syncs_are_small(tmp_path: Path, recently: float, opened: Opened) -> None:
+def test_ten_thousand_syncs_are_all_kept_and_small(tmp_path: Path, recently: float, opened: Opened) -> None:
     fleet = lived(watching(Fleet(), ["a"]), ["a"], recently, 40)
     (kept,) = fleet.standings["a"].memory().values()
     many = {f"office-{n}": {"Main": kept} for n in range(10_000)}
     path = tmp_path / "state.db"
     state = opened(path)
-    state.save(Fleet(remembered=many))
+    assert state.save(Fleet(remembered=many)) == len(many)
     state.close()
 
+    assert remembered(path).remembered.keys() == many.keys()
     assert sum(part.stat().st_size for part in tmp_path.iterdir()) < 30e6
 
 
