@@ -482,7 +482,9 @@ def test_a_kill_at_any_moment_leaves_a_state_that_opens(tmp_path: Path, opened: 
     assert len(fleet.remembered) == 30
 
 
-def test_ten_thousand_syncs_are_all_kept_and_small(tmp_path: Path, recently: float, opened: Opened) -> None:
+def test_ten_thousand_syncs_are_all_kept_and_small(
+    tmp_path: Path, recently: float, opened: Opened
+) -> None:
     fleet = lived(watching(Fleet(), ["a"]), ["a"], recently, 40)
     (kept,) = fleet.standings["a"].memory().values()
     many = {f"office-{n}": {"Main": kept} for n in range(10_000)}
