@@ -100,24 +100,26 @@ def _of_pattern(
     week = pattern.week
     back, gone = beside_rest(week)
 
-    def expectation(pauses: int = 0, weight: int = FULL_WEIGHT_PERCENT) -> Expectation:
+    def expectation(way: int | None = None, weight: int = FULL_WEIGHT_PERCENT) -> Expectation:
         return Expectation(
             source=Source.LEARNED,
             schedule="",
             timezone=timezone,
-            days=LearnedWeek(pattern.packed, pauses, weight),
+            days=LearnedWeek(pattern.packed, way, weight),
             holidays=holidays,
             closures=closures,
             back_at=back,
             gone_from=gone,
         )
 
-    whole, steady = expectation(), (0, FULL_WEIGHT_PERCENT)
-    rhythms = tuple(zip(week.pauses, pattern.weights, strict=True))
-    if all(rhythm == steady for rhythm in rhythms):
-        return whole, None
-    read, write = (whole if rhythm == steady else expectation(*rhythm) for rhythm in rhythms)
-    return whole, (read, write)
+    whole = expectation()
+    read, write = (
+        expectation(way, weight)
+        if weight < FULL_WEIGHT_PERCENT or any(week.pauses_of(way))
+        else whole
+        for way, weight in enumerate(pattern.weights)
+    )
+    return whole, None if read is write else (read, write)
 
 
 @cache

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Evidence
-from nexhealth_exporter.expectation.nights import NEVER_OFF, switched_off
+from nexhealth_exporter.expectation.nights import switched_off
 from nexhealth_exporter.expectation.pattern import (
     FULL_WEIGHT_PERCENT,
     MATURE_FROM_WEEKS,
@@ -35,9 +35,7 @@ def derived(
     `is_skipped` tells of a local day that nothing is learned from it. `before` is the pattern until
     now.
     """
-    # People switch machines off; in browsers they are just not there.
-    is_server = kind is IntegrationType.SERVER
-    off = switched_off(evidence, today, is_skipped) if is_server else NEVER_OFF
+    off = switched_off(evidence, today, is_skipped)
     shares = shares_of(evidence, today, is_skipped, off)
     sure = shares.sure()
     if sure < SURE_FROM:
@@ -51,10 +49,11 @@ def derived(
     week = Week(
         values=values,
         activity=shares.activity(),
-        pauses=(read.pauses, write.pauses),
+        pauses=(read.pauses.workdays, write.pauses.workdays),
         quiets=(evidence.quiets[0], evidence.quiets[1]),
         alone=(read.alone, write.alone),
         seldom=seldom,
+        weekend_pauses=(read.pauses.weekend, write.pauses.weekend),
     )
     # The hours of a sync that moves seldom have room for pauses of both directions.
     full = (FULL_WEIGHT_PERCENT, FULL_WEIGHT_PERCENT)

@@ -85,13 +85,17 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def slots_alone(self, way: int, zone: str) -> int:
         """In how many half hours since the mark of one direction the other one has moved.
 
-        The half hour of the mark does not count.
+        The half hour of the mark does not count, nor do those in which the direction usually rests.
         """
         mark, packed = self.marks[way], self.packed_if_behind(way)
         if mark is None or packed is None:
             return 0
         record = unpacked(packed)
-        return (record.active >> max(slot_of(mark, zone) + 1 - record.base, 0)).bit_count()
+        moved, first = record.active, record.base // SLOTS
+        if self.pattern is not None:
+            pauses = self.pattern.week.pauses_of(way)
+            moved &= ~pauses.over(first, moved.bit_length() // SLOTS + 1)
+        return (moved >> max(slot_of(mark, zone) + 1 - record.base, 0)).bit_count()
 
     def after_routine_look(
         self, marks: Marks, at: float, zone: str, relearn_offset: int

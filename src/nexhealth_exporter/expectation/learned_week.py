@@ -5,7 +5,7 @@ from functools import lru_cache
 import msgspec
 
 from nexhealth_exporter.expectation.expectation import EXPECTED_FROM
-from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Week, week_of
+from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pauses, Week, week_of
 from nexhealth_exporter.expectation.schedule import SATURDAY, DayPlan, Span, joined
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.model import Reason
@@ -25,13 +25,13 @@ _LUNCH_SLOTS = (22, 30)
 class LearnedWeek(msgspec.Struct, frozen=True, gc=False):
     """The seven ordinary days of a pattern, given its `packed` week.
 
-    The slots of the day in `pauses` rest every day; the expectation is `weight` percent of that of
-    the pattern. Plans are made when they are asked for: kept ready, they would be many times as
-    large.
+    They are those of the sync if `way` is None, else of one direction (0 read, 1 write): it rests
+    in its pauses, and its expectation is `weight` percent of that of the pattern. Plans are made
+    when they are asked for: kept ready, they would be many times as large.
     """
 
     packed: bytes
-    pauses: int = 0
+    way: int | None = None
     weight: int = FULL_WEIGHT_PERCENT
 
     def __getitem__(self, weekday: int, /) -> DayPlan:
@@ -39,7 +39,9 @@ class LearnedWeek(msgspec.Struct, frozen=True, gc=False):
         week = week_of(self.packed)
         values = week.values[weekday * SLOTS : (weekday + 1) * SLOTS]
         open_from = min(week.seldom or _EXPECTED_PERCENT, _EXPECTED_PERCENT)
-        return _plan(values, self.pauses, open_from, self.weight, is_weekend=weekday >= SATURDAY)
+        is_weekend = weekday >= SATURDAY
+        pauses = Pauses() if self.way is None else week.pauses_of(self.way)
+        return _plan(values, pauses[is_weekend], open_from, self.weight, is_weekend=is_weekend)
 
 
 def beside_rest(week: Week) -> tuple[int, int]:

@@ -16,7 +16,7 @@ SMALL_HOURS_MASK = (1 << 10) - 1
 ON_LEAST_SLOTS = 5
 """A machine that moved in so many of the small hours' slots was on that night."""
 
-OFTEN_ON_LEAST_SHARE = 0.25
+OFTEN_ON_LEAST_SHARE = 0.08
 """A machine is often on at night if it was in this share of the nights. The nights of others are
 learned as rest without this module."""
 

@@ -1,10 +1,13 @@
 """The weekly pattern of one sync, and what it asks of allowances."""
 
 import zlib
+from typing import NamedTuple
 
 import msgspec
 
 from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS, OVERNIGHT, Quiet, usual_from
+from nexhealth_exporter.expectation.schedule import SATURDAY
+from nexhealth_exporter.expectation.slots import SLOTS, weekday_of
 from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.model import IntegrationType
 
@@ -26,12 +29,28 @@ FULL_WEIGHT_PERCENT = 100
 """What an hour counts of a direction that moves often."""
 
 
+class Pauses(NamedTuple):
+    """The slots of the day in which a direction rests though the other moves, as masks."""
+
+    workdays: int = 0
+    weekend: int = 0
+
+    def over(self, first: int, days: int) -> int:
+        """These slots in so many local days from `first` on (days since 1970), as one mask."""
+        slots = 0
+        for day in range(days if self.workdays | self.weekend else 0):
+            is_weekend = weekday_of(first + day) >= SATURDAY
+            slots |= (self.weekend if is_weekend else self.workdays) << day * SLOTS
+        return slots
+
+
 class Week(msgspec.Struct, frozen=True, array_like=True):
     """What a pattern says about the week, and about both directions (pairs are read, write).
 
     `values` are the expectation by slot of the week, Monday first, in percent; `activity` is the
     share of weeks in which the sync moved, by hour of the week, in percent. `pauses` are the slots
-    of the day in which that direction usually rests; `quiets` its quiet stretches, the longest
+    of a working day in which that direction usually rests, `weekend_pauses` those of the weekend,
+    None if they are the same; `quiets` its quiet stretches, the longest
     first. `alone` is the greatest number of half hours in which the other direction moved during
     one pause. `seldom` is the value, in percent, of the hours of a sync that moves a few times a
     day; 0 if it moves often.
@@ -43,6 +62,12 @@ class Week(msgspec.Struct, frozen=True, array_like=True):
     quiets: tuple[tuple[Quiet, ...], tuple[Quiet, ...]]
     alone: tuple[int, int] = (0, 0)
     seldom: int = 0
+    weekend_pauses: tuple[int, int] | None = None
+
+    def pauses_of(self, way: int) -> Pauses:
+        """When one direction (0 read, 1 write) usually rests though the other may move."""
+        weekend = self.pauses if self.weekend_pauses is None else self.weekend_pauses
+        return Pauses(self.pauses[way], weekend[way])
 
     def packed(self) -> bytes:
         """The same in a tenth of the memory, to be read by `week_of`."""

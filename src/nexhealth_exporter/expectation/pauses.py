@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, added
-from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT
+from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pauses
 from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS
-from nexhealth_exporter.expectation.slots import SLOT, SLOTS
+from nexhealth_exporter.expectation.schedule import SATURDAY
+from nexhealth_exporter.expectation.slots import SLOT, SLOTS, weekday_of
 from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.model import IntegrationType
 
@@ -31,15 +32,19 @@ SHORT_ABSENCE_MOST_SLOTS = SLOTS // 2
 """An absence of at most so many slots may be a recurring pause, such as a weekly backup."""
 
 
+AWAY_LEAST_DAYS, AWAY_LEAST_SHARE = 3, 0.8
+"""A direction is away in a slot of the day if it rested in it on so many days, and on this share of
+the days on which the other direction moved in it."""
+
+
 class Rhythm(NamedTuple):
     """How one direction moves while the other does.
 
-    `pauses` are the slots of the day in which it rests each day; outside them, an hour counts
-    `weight` percent. `alone` is the greatest number of half hours in which the other direction
-    moved during one pause.
+    In `pauses` it rests; outside them, an hour counts `weight` percent. `alone` is the greatest
+    number of half hours outside them in which the other direction moved during one silence.
     """
 
-    pauses: int
+    pauses: Pauses
     weight: int
     alone: int
 
@@ -51,17 +56,20 @@ def rhythm(evidence: Evidence, today: int, way: int, kind: IntegrationType) -> R
     rest, nothing would be expected of it any more. People at a browser just have nothing to do at
     times, whatever the hour.
     """
-    pauses_alone = _slots_alone(evidence, evidence.pauses[way])
-    absences_alone = _slots_alone(evidence, evidence.absences[way])
-    typical_absence = _ranked(absences_alone, TYPICAL_ABSENCE_RANK)
     is_server = kind is IntegrationType.SERVER
+    away = _away(evidence, today, way)
     daily = _daily_pauses(evidence, today, way) if is_server else 0
-    is_spread = (daily & ~NIGHT_MASK).bit_count() > NIGHT_LEAST_SLOTS
+    is_spread = (daily & ~NIGHT_MASK & ~away.workdays).bit_count() > NIGHT_LEAST_SLOTS
+    pauses = away if is_spread else Pauses(*(daily | slots for slots in away))
+    moved = evidence.active & ~away.over(evidence.first, today - evidence.first + 1)
+    pauses_alone = _slots_alone(moved, evidence.pauses[way])
+    absences_alone = _slots_alone(moved, evidence.absences[way])
+    typical_absence = _ranked(absences_alone, TYPICAL_ABSENCE_RANK)
     typical = typical_absence
     if is_spread or not is_server:
         typical = max(typical, _ranked(pauses_alone, TYPICAL_PAUSE_RANK))
     return Rhythm(
-        pauses=0 if is_spread else daily,
+        pauses=pauses,
         weight=_weight((typical + 1) * SLOT, kind),
         alone=max([typical_absence, *pauses_alone]),
     )
@@ -78,15 +86,39 @@ def _weight(pause: float, kind: IntegrationType) -> int:
     return max(1, min(FULL_WEIGHT_PERCENT, percent))
 
 
-def _slots_alone(evidence: Evidence, silences: int) -> list[int]:
-    """In how many half hours of each silence the other direction moved, the most first."""
-    counts = ((run & evidence.active).bit_count() for run in runs(silences))
-    return sorted(counts, reverse=True)
+def _slots_alone(moved: int, silences: int) -> list[int]:
+    """In how many of the half hours in `moved` each silence lasted, the most first."""
+    return sorted(((run & moved).bit_count() for run in runs(silences)), reverse=True)
 
 
 def _ranked(counts: list[int], rank: int) -> int:
     """The count at that rank, which begins with 1; 0 if there are fewer."""
     return counts[rank - 1] if len(counts) >= rank else 0
+
+
+def _away(evidence: Evidence, today: int, way: int) -> Pauses:
+    """The slots of the day in which one direction hardly ever moves while the other does.
+
+    A browser that is left open goes on to check in for writes at night, and reads nothing.
+    """
+    rested = evidence.active & (evidence.pauses[way] | evidence.absences[way])
+    masks: list[int] = []
+    for is_weekend in (False, True):
+        moved, away = [0.0] * SLOTS, [0.0] * SLOTS
+        for day in range(max(today - DAYS_KEPT, evidence.first), today):
+            if (weekday_of(day) >= SATURDAY) is is_weekend:
+                shift = (day - evidence.first) * SLOTS
+                moved = added(moved, evidence.active >> shift & DAY_MASK, 1)
+                away = added(away, rested >> shift & DAY_MASK, 1)
+        slots = range(SLOTS)
+        masks.append(
+            sum(
+                1 << slot
+                for slot in slots
+                if away[slot] >= max(AWAY_LEAST_DAYS, AWAY_LEAST_SHARE * moved[slot])
+            )
+        )
+    return Pauses(*masks)
 
 
 def _daily_pauses(evidence: Evidence, today: int, way: int) -> int:

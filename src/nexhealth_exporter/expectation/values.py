@@ -89,7 +89,8 @@ def _values(shares: Shares, tuning: Tuning) -> list[int]:
 
 
 def _pace_of(shares: Shares) -> _Pace:
-    days = [shares.share[day * SLOTS : (day + 1) * SLOTS] for day in range(7)]
+    by_week = [0.0 if shares.may_be_off(at) else share for at, share in enumerate(shares.share)]
+    days = [by_week[day * SLOTS : (day + 1) * SLOTS] for day in range(7)]
     activity = [sum(filter(None, day)) for day in days]
     working = [day for day in range(7) if activity[day] > WORKDAY_ABOVE_FACTOR * max(activity)]
     by_slot = [_mean([days[day][slot] for day in working]) for slot in range(SLOTS)]
@@ -119,6 +120,8 @@ def _raise_within_hours(values: list[int], shares: Shares, pace: _Pace, percent:
             continue
         for slot in range(SLOTS):
             at = day * SLOTS + slot
+            if shares.may_be_off(at):
+                continue
             around = range(at - AROUND_SLOTS, at + AROUND_SLOTS + 1)
             own = _mean([shares.share[near % len(values)] for near in around])
             others = _mean([pace.by_slot[near % SLOTS] for near in around])

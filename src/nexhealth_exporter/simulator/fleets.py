@@ -76,6 +76,8 @@ class Mix:
     left_on: float | None = None
     """Share of nights in which servers that are usually switched off stay on; None draws a small
     share for each."""
+    left_open: float = 0.0
+    """Share of nights in which browsers are left open in every cloud-based office."""
     interactions: tuple[float, float] = (2.5, 20.0)
     """Interactions per hour in cloud-based offices, drawn log-uniformly."""
     outages_a_year: float = 3.0
@@ -207,6 +209,7 @@ def _cloud(draw: list[float], mix: Mix) -> Cloud:
         day_spread=0.2 + 0.3 * draw[7],
         quiet_spell=0.15 * draw[8] ** 2,
         stray=0.12 * draw[9] ** 2,
+        left_open=mix.left_open,
     )
 
 

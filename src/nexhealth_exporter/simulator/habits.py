@@ -16,6 +16,12 @@ from nexhealth_exporter.simulator.wallclock import instant, midnight
 _MINUTE = 60.0
 _HOUR = 3600.0
 
+_MORNING = 480.0
+"""Local minutes at which a browser that was left open is closed."""
+
+_CHECKS_IN = 0.97
+"""Chance that a browser which nobody uses checks in within a cell."""
+
 
 class Span(NamedTuple):
     """A stretch of time (POSIX seconds), and the chance of a mark in each of its cells."""
@@ -167,6 +173,8 @@ class Cloud:
     """Chance per day of 40 to 110 minutes in which nobody uses the schedule."""
     stray: float = 0.04
     """Chance per day, also at weekends, that somebody logs in from home in the evening."""
+    left_open: float = 0.0
+    """Chance per night that a browser is left open: it goes on to check in for writes."""
     read_cell: float = 300.0
     write_cell: float = 300.0
 
@@ -186,7 +194,11 @@ class Cloud:
             look = instant(site.timezone, day, 18.5 * 60 + 200 * draw[5])
             if not people or look > people[-1][1] + _HOUR / 4:
                 spans += (Span(look, look + _MINUTE * 15, 0.8),)
-        return spans, tuple(s._replace(chance=s.chance * 0.96) for s in spans)
+        writes = tuple(s._replace(chance=s.chance * 0.96) for s in spans)
+        if people and draw[6] < self.left_open:
+            morning = instant(site.timezone, day + 1, _MORNING)
+            writes = tuple(sorted((*writes, Span(people[-1][1], morning, _CHECKS_IN))))
+        return spans, writes
 
     def _paced(self, site: Site, day: int, span: Span, pace: float) -> Spans:
         usual = self._chance(pace)

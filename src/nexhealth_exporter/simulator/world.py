@@ -12,7 +12,7 @@ from typing import Any
 from nexhealth_exporter.simulator.answers import Direction
 from nexhealth_exporter.simulator.behaviour import Routine
 from nexhealth_exporter.simulator.fleets import Mix, incidents, mixed_fleet
-from nexhealth_exporter.simulator.habits import Server
+from nexhealth_exporter.simulator.habits import Cloud, Server
 from nexhealth_exporter.simulator.offices import Office, Sync
 from nexhealth_exporter.simulator.site import Day, Site, Why
 from nexhealth_exporter.simulator.troubles import Outage
@@ -128,11 +128,13 @@ def _routines(office: Office) -> list[Routine]:
 
 
 def _meant(routine: Routine) -> Routine:
-    """The same routine, but nobody forgets to switch the server off."""
+    """The same routine, but nobody forgets to switch the server off or to close the browser."""
     habit = routine.habit
-    if not isinstance(habit, Server):
-        return routine
-    return replace(routine, habit=replace(habit, left_on=0.0))
+    if isinstance(habit, Server):
+        return replace(routine, habit=replace(habit, left_on=0.0))
+    if isinstance(habit, Cloud):
+        return replace(routine, habit=replace(habit, left_open=0.0))
+    return routine
 
 
 def _days(site: Site, start: float, end: float) -> Iterator[tuple[int, Day]]:
