@@ -34,7 +34,11 @@ SHORT_ABSENCE_MOST_SLOTS = SLOTS // 2
 
 AWAY_LEAST_DAYS, AWAY_LEAST_SHARE = 3, 0.8
 """A direction is away in a slot of the day if it rested in it on so many days, and on this share of
-the days on which the other direction moved in it."""
+the days on which the other direction moved in it, and if so for a stretch as long as a night."""
+
+
+HOURS_LEAST_SLOTS = 8
+"""A direction that is away for all but fewer slots of a working day keeps no hours of its own."""
 
 
 class Rhythm(NamedTuple):
@@ -97,7 +101,7 @@ def _ranked(counts: list[int], rank: int) -> int:
 
 
 def _away(evidence: Evidence, today: int, way: int) -> Pauses:
-    """The slots of the day in which one direction hardly ever moves while the other does.
+    """The slots of the day in which one direction hardly ever moves, though the other does.
 
     A browser that is left open goes on to check in for writes at night, and reads nothing.
     """
@@ -110,15 +114,22 @@ def _away(evidence: Evidence, today: int, way: int) -> Pauses:
                 shift = (day - evidence.first) * SLOTS
                 moved = added(moved, evidence.active >> shift & DAY_MASK, 1)
                 away = added(away, rested >> shift & DAY_MASK, 1)
-        slots = range(SLOTS)
-        masks.append(
-            sum(
-                1 << slot
-                for slot in slots
-                if away[slot] >= max(AWAY_LEAST_DAYS, AWAY_LEAST_SHARE * moved[slot])
-            )
+        often = sum(
+            1 << slot
+            for slot in range(SLOTS)
+            if away[slot] >= max(AWAY_LEAST_DAYS, AWAY_LEAST_SHARE * moved[slot])
         )
-    return Pauses(*masks)
+        masks.append(_long_runs(often))
+    away = Pauses(*masks)
+    # Who reads once a night has no hours in which silence would show much.
+    return away if SLOTS - away.workdays.bit_count() >= HOURS_LEAST_SLOTS else Pauses()
+
+
+def _long_runs(slots: int) -> int:
+    """The slots of the day which belong to a stretch as long as a night, even one over midnight."""
+    twice = slots | slots << SLOTS
+    long = sum(run for run in runs(twice) if run.bit_count() >= NIGHT_LEAST_SLOTS)
+    return (long | long >> SLOTS) & DAY_MASK
 
 
 def _daily_pauses(evidence: Evidence, today: int, way: int) -> int:
