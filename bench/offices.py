@@ -231,7 +231,9 @@ def _record(draw: random.Random, at: float) -> Learned:
         for _ in range(2)
     )
     today = now // SLOTS
-    evidence = Evidence(base // SLOTS, active, silent, 0, (reads, writes), quiets)
+    evidence = Evidence(
+        base // SLOTS, active, silent, 0, (reads, writes), quiets, (0, 0), (active, active)
+    )
     record = Record(base, active, silent, 0, (reads, writes), (quiets[0], quiets[1]))
     return replace(
         met,

@@ -1337,3 +1337,50 @@ def test_a_day_off_between_two_mornings_is_no_night_that_it_was_switched_off(
     assert smiles.alerts == []
     assert smiles.expects(weeks(7), 12) == 1
     assert smiles.expects(weeks(7) + timedelta(days=2), 12) == 0
+
+
+def left_open(nights: set[int]) -> Hours:
+    """A browser that is used on working days, and checks in all night after those of the nights.
+
+    Nights are counted from the first day, in days.
+    """
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        number = (day - FIRST).days
+        morning = [(0.0, 8.0)] if number - 1 in nights else []
+        if day.weekday() >= SATURDAY:
+            return morning
+        return [*morning, (8.0, 24.0 if number in nights else 17.0)]
+
+    return hours
+
+
+SOME_NIGHTS = {n for n in range(70) if n % 7 < SATURDAY and n * 7 % 11 < 5}
+"""About every second one, at no fixed days."""
+
+
+def test_a_browser_left_open_on_some_nights_is_expected_on_none(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 21, left_open(SOME_NIGHTS), weekdays(8, 17))
+    smiles.alerts.clear()
+    smiles.live(weeks(3), 28, left_open(SOME_NIGHTS), weekdays(8, 17))
+
+    assert smiles.alerts == []
+    assert [smiles.expects(weeks(7) + timedelta(days=day), 3) for day in range(5)] == [0] * 5
+    assert smiles.expects(weeks(7), 15) == 1
+
+
+@pytest.mark.parametrize("nights", [SOME_NIGHTS, set(range(70))])
+def test_dead_reads_are_found_though_a_browser_checks_in_all_night(
+    office: Make, nights: set[int]
+) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 21, left_open(nights), weekdays(8, 17))
+    smiles.alerts.clear()
+    smiles.live(weeks(3), 21, left_open(nights), weekdays(8, 17))
+    assert smiles.alerts == []
+
+    smiles.live(weeks(6), 2, left_open(nights), never)
+    (_, ticket), (_, page) = smiles.alerts
+    assert ticket - at(weeks(6), 8) <= 3.5 * 3600
+    assert page - at(weeks(6), 8) <= 6 * 3600

@@ -17,7 +17,8 @@ class Evidence(NamedTuple):
 
     Pairs are read, write. `pauses` are the slots in which that direction paused, `absences` those
     in which it was away for longer than is tolerated before a page, and `quiets` its quiet
-    stretches, the longest first.
+    stretches, the longest first. `moved` are the slots up to its mark in which the sync moved: of
+    later ones it is not known yet whether it is away.
     """
 
     first: int
@@ -26,7 +27,8 @@ class Evidence(NamedTuple):
     suspect: int
     pauses: tuple[int, int]
     quiets: tuple[tuple[Quiet, ...], ...]
-    absences: tuple[int, int] = (0, 0)
+    absences: tuple[int, int]
+    moved: tuple[int, int]
 
 
 class Day(NamedTuple):

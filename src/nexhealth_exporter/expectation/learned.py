@@ -154,7 +154,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
             return replace(self, zone=zone)
         record, pattern = by_clock_of(self.record, self.zone, zone), self.pattern
         if pattern is not None:
-            evidence = _evidence(record, self.made_on)
+            evidence = _evidence(record, self.made_on, self.marks, zone)
             pattern = derived(evidence, self.made_on, is_skipped, kind, pattern)
         return replace(self, packed=record.packed(), pattern=pattern, zone=zone)
 
@@ -179,7 +179,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
             if look.at - old.first_seen < PATTERN_AFTER_SECONDS:
                 pattern = None  # nor need the evidence be gathered
             else:
-                evidence = _evidence(record, today)
+                evidence = _evidence(record, today, look.marks, look.zone)
                 pattern = derived(evidence, today, look.is_skipped, look.kind, pattern)
         read, write = look.marks
         return Learned(
@@ -201,8 +201,12 @@ def _shared(day: int) -> int:
     return day
 
 
-def _evidence(record: Record, today: int) -> Evidence:
+def _evidence(record: Record, today: int, marks: Marks, zone: str) -> Evidence:
     """That part of the record of which a pattern is made on that day."""
+    now = record.base + record.active.bit_length()
+    # A mark may lie far in the future.
+    ends = [record.base if m is None else min(slot_of(m, zone) + 1, now) for m in marks]
+    read, write = (record.active & (1 << max(end - record.base, 0)) - 1 for end in ends)
     return Evidence(
         record.base // SLOTS,
         record.active,
@@ -213,6 +217,7 @@ def _evidence(record: Record, today: int) -> Evidence:
             tuple(quiet for quiet in way if today - quiet.day <= DAYS_KEPT) for way in record.quiets
         ),
         record.absences,
+        (read, write),
     )
 
 

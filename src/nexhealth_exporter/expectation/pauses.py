@@ -105,21 +105,25 @@ def _away(evidence: Evidence, today: int, way: int) -> Pauses:
 
     A browser that is left open goes on to check in for writes at night, and reads nothing.
     """
-    rested = evidence.active & (evidence.pauses[way] | evidence.absences[way])
+    rested = evidence.moved[way] & (evidence.pauses[way] | evidence.absences[way])
     masks: list[int] = []
+    known = 0
     for is_weekend in (False, True):
         moved, away = [0.0] * SLOTS, [0.0] * SLOTS
         for day in range(max(today - DAYS_KEPT, evidence.first), today):
             if (weekday_of(day) >= SATURDAY) is is_weekend:
                 shift = (day - evidence.first) * SLOTS
-                moved = added(moved, evidence.active >> shift & DAY_MASK, 1)
+                moved = added(moved, evidence.moved[way] >> shift & DAY_MASK, 1)
                 away = added(away, rested >> shift & DAY_MASK, 1)
         often = sum(
             1 << slot
             for slot in range(SLOTS)
-            if away[slot] >= max(AWAY_LEAST_DAYS, AWAY_LEAST_SHARE * moved[slot])
+            if away[slot] >= AWAY_LEAST_SHARE * moved[slot]
+            and (away[slot] >= AWAY_LEAST_DAYS or known >> slot & 1)
         )
-        masks.append(_long_runs(often))
+        # What rests in the nights of working days does so in the first ones of a weekend.
+        known = _long_runs(often)
+        masks.append(known)
     away = Pauses(*masks)
     # Who reads once a night has no hours in which silence would show much.
     return away if SLOTS - away.workdays.bit_count() >= HOURS_LEAST_SLOTS else Pauses()
