@@ -148,6 +148,16 @@ def test_the_afternoons_of_24_and_31_december_do_not_count(office: Make) -> None
         assert always_on.expects(eve, 16) == 1
 
 
+def test_afternoons_before_sure_holidays_count_half(office: Make) -> None:
+    smiles, always_on = office(), office()
+    smiles.live(FIRST, 42, weekdays(8, 17))
+    always_on.live(FIRST, 42, always)
+    for eve in (date(2026, 11, 25), date(2026, 7, 2)):
+        assert [smiles.expects(eve, hour) for hour in (11, 12.5, 16)] == [1, 0.5, 0.5]
+        assert always_on.expects(eve, 16) == 1
+    assert smiles.expects(date(2026, 11, 10), 16) == 1, "Veterans Day is a lesser holiday"
+
+
 def test_mornings_after_and_evenings_before_a_holiday_are_like_those_beside_a_day_off(
     office: Make,
 ) -> None:
@@ -164,7 +174,7 @@ def test_mornings_after_and_evenings_before_a_holiday_are_like_those_beside_a_da
 
     thanksgiving = date(2026, 11, 26)
     evening, before = (thanksgiving - timedelta(days=days) for days in (1, 2))
-    assert [smiles.expects(evening, hour) for hour in (17, 19)] == [1, 0]
+    assert [smiles.expects(evening, hour) for hour in (17, 19)] == [0.5, 0]
     assert [smiles.expects(before, hour) for hour in (17, 19)] == [1, 1]
 
 

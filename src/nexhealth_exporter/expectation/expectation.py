@@ -5,7 +5,7 @@ or the ordinary plan of that weekday. Pieces are made for one UTC day at a time 
 kept in a bounded cache, so evaluating costs next to nothing while nothing changes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -15,6 +15,7 @@ import msgspec
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.schedule import (
     DAY,
+    HOUR,
     DateRange,
     DayPlan,
     Span,
@@ -35,7 +36,9 @@ EARLIEST, LATEST = 0.0, 4_102_444_800.0
 """1970 to 2100: outside it a mark is nonsense, and calendars need not be asked."""
 
 _EVES = frozenset({(12, 24), (12, 31)})
-"""Many go home at noon, and no pattern of weeks can know it."""
+"""Many go home at noon, and no pattern of weeks can know it. Some do so before other holidays."""
+
+_NOON, _EVENING = 12 * HOUR, 18 * HOUR
 
 _ANNOUNCED = frozenset({Reason.CLOSURE, Reason.HOLIDAY})
 """Rests that say nothing of the hours that are kept otherwise."""
@@ -122,11 +125,14 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
         elif self.source is Source.LEARNED and plan[0].value > 0 and self._rests_on(day - _A_DAY):
             # Its day began on the evening before, on which nobody came. No night lasts until noon.
             rests = next((span.start for span in plan if not span.value), DAY)
-            plan = _silenced(plan, 0, rests) if rests <= DAY // 2 else plan
+            plan = _silenced(plan, 0, rests) if rests <= _NOON else plan
         if self.gone_from < DAY and self._rests_on(day + _A_DAY):
             plan = _silenced(plan, self.gone_from, DAY)
-        if self.source is Source.LEARNED and self.holidays and (day.month, day.day) in _EVES:
-            plan = _silenced(plan, DAY // 2, DAY)
+        if self.source is Source.LEARNED and self.holidays:
+            if (day.month, day.day) in _EVES:
+                plan = _silenced(plan, _NOON, DAY)
+            elif calendar.weight(self.holidays, day + _A_DAY) == calendar.REST:
+                plan = _changed(plan, _NOON, _EVENING, lambda s: _weighted(s, calendar.HALF))
         return plan
 
     def _rests_on(self, day: date) -> bool:
@@ -275,6 +281,16 @@ def _segments(expectation: Expectation, day: int) -> Iterator[Segment]:
 
 def _silenced(plan: DayPlan, start: int, end: int) -> DayPlan:
     """The plan with a rest from `start` until `end`."""
+    return _changed(
+        plan,
+        start,
+        end,
+        lambda span: span._replace(value=0.0, reason=Reason.CLOSED) if span.value > 0 else span,
+    )
+
+
+def _changed(plan: DayPlan, start: int, end: int, change: Callable[[Span], Span]) -> DayPlan:
+    """The plan with what lies from `start` until `end` changed."""
     spans: list[Span] = []
     for span in plan:
         for begin, stop in (
@@ -283,9 +299,8 @@ def _silenced(plan: DayPlan, start: int, end: int) -> DayPlan:
             (max(span.start, end), span.end),
         ):
             if begin < stop:
-                rests = start <= begin < end and span.value > 0
                 cut = span._replace(start=begin, end=stop)
-                spans.append(cut._replace(value=0.0, reason=Reason.CLOSED) if rests else cut)
+                spans.append(change(cut) if start <= begin < end else cut)
     return joined(spans)
 
 

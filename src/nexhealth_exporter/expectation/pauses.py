@@ -109,17 +109,17 @@ def _away(evidence: Evidence, today: int, way: int) -> Pauses:
     masks: list[int] = []
     known = 0
     for is_weekend in (False, True):
-        moved, away = [0.0] * SLOTS, [0.0] * SLOTS
+        moves, rests = [0.0] * SLOTS, [0.0] * SLOTS
         for day in range(max(today - DAYS_KEPT, evidence.first), today):
             if (weekday_of(day) >= SATURDAY) is is_weekend:
                 shift = (day - evidence.first) * SLOTS
-                moved = added(moved, evidence.moved[way] >> shift & DAY_MASK, 1)
-                away = added(away, rested >> shift & DAY_MASK, 1)
+                moves = added(moves, evidence.moved[way] >> shift & DAY_MASK, 1)
+                rests = added(rests, rested >> shift & DAY_MASK, 1)
         often = sum(
             1 << slot
             for slot in range(SLOTS)
-            if away[slot] >= AWAY_LEAST_SHARE * moved[slot]
-            and (away[slot] >= AWAY_LEAST_DAYS or known >> slot & 1)
+            if rests[slot] >= AWAY_LEAST_SHARE * moves[slot]
+            and (rests[slot] >= AWAY_LEAST_DAYS or known >> slot & 1)
         )
         # What rests in the nights of working days does so in the first ones of a weekend.
         known = _long_runs(often)
