@@ -1,5 +1,6 @@
 """What was seen of a sync's weeks, in the form of which a pattern is made."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.quiet import Quiet
@@ -54,6 +55,12 @@ class Day(NamedTuple):
             evidence.silent >> shift & DAY_MASK,
             evidence.suspect >> shift & DAY_MASK,
         )
+
+
+def counts(masks: Iterable[int]) -> list[int]:
+    """By slot of the day, in how many of the masks it is."""
+    columns = zip(*(f"{mask:048b}" for mask in masks), strict=True)
+    return [column.count("1") for column in columns][::-1] or [0] * SLOTS
 
 
 def added(totals: list[float], mask: int, weight: float) -> list[float]:

@@ -1,9 +1,9 @@
 """When, and for how long, one direction rests while the other moves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, added
+from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, counts
 from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pauses
 from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
@@ -106,15 +106,13 @@ def _away(evidence: Evidence, today: int, way: int) -> Pauses:
     A browser that is left open goes on to check in for writes at night, and reads nothing.
     """
     rested = evidence.moved[way] & (evidence.pauses[way] | evidence.absences[way])
+    if not _long_runs(rested):
+        return Pauses()  # as for most syncs
     masks: list[int] = []
     known = 0
     for is_weekend in (False, True):
-        moves, rests = [0.0] * SLOTS, [0.0] * SLOTS
-        for day in range(max(today - DAYS_KEPT, evidence.first), today):
-            if (weekday_of(day) >= SATURDAY) is is_weekend:
-                shift = (day - evidence.first) * SLOTS
-                moves = added(moves, evidence.moved[way] >> shift & DAY_MASK, 1)
-                rests = added(rests, rested >> shift & DAY_MASK, 1)
+        days = [d for d in _days(evidence, today) if (weekday_of(d) >= SATURDAY) is is_weekend]
+        moves, rests = (_counted(evidence, slots, days) for slots in (evidence.moved[way], rested))
         often = sum(
             1 << slot
             for slot in range(SLOTS)
@@ -122,34 +120,52 @@ def _away(evidence: Evidence, today: int, way: int) -> Pauses:
             and (rests[slot] >= AWAY_LEAST_DAYS or known >> slot & 1)
         )
         # What rests in the nights of working days does so in the first ones of a weekend.
-        known = _long_runs(often)
+        known = _long_runs_of_day(often)
         masks.append(known)
     away = Pauses(*masks)
     # Who reads once a night has no hours in which silence would show much.
     return away if SLOTS - away.workdays.bit_count() >= HOURS_LEAST_SLOTS else Pauses()
 
 
-def _long_runs(slots: int) -> int:
-    """The slots of the day which belong to a stretch as long as a night, even one over midnight."""
-    twice = slots | slots << SLOTS
-    long = sum(run for run in runs(twice) if run.bit_count() >= NIGHT_LEAST_SLOTS)
+def _counted(evidence: Evidence, slots: int, days: Iterable[int]) -> list[int]:
+    """By slot of the day, on how many of the days it is among the slots."""
+    return counts(slots >> (day - evidence.first) * SLOTS & DAY_MASK for day in days)
+
+
+def _days(evidence: Evidence, today: int) -> range:
+    """The days that a pattern is made of."""
+    return range(max(today - DAYS_KEPT, evidence.first), today)
+
+
+def _long_runs_of_day(slots: int) -> int:
+    """The slots of the day in stretches as long as a night, even over midnight."""
+    long = _long_runs(slots | slots << SLOTS)
     return (long | long >> SLOTS) & DAY_MASK
+
+
+def _long_runs(slots: int) -> int:
+    """The slots in stretches as long as a night."""
+    begins = slots
+    for _ in range(NIGHT_LEAST_SLOTS - 1):
+        begins &= begins >> 1
+    long = begins
+    for _ in range(NIGHT_LEAST_SLOTS - 1):
+        long |= long << 1
+    return long
 
 
 def _daily_pauses(evidence: Evidence, today: int, way: int) -> int:
     """The slots of the day in which one direction regularly rests while the sync moves."""
-    paused, moved = [0.0] * SLOTS, [0.0] * SLOTS
     pauses = evidence.pauses[way]
     for absence in runs(evidence.absences[way]):
         if absence.bit_count() <= SHORT_ABSENCE_MOST_SLOTS:
             pauses |= absence
     if not pauses:
         return 0
-    for day in range(max(today - DAYS_KEPT, evidence.first), today):
-        shift = (day - evidence.first) * SLOTS
-        active = evidence.active >> shift & DAY_MASK
-        moved = added(moved, active, 1)
-        paused = added(paused, pauses >> shift & active, 1)
+    days = _days(evidence, today)
+    moved, paused = (
+        _counted(evidence, slots, days) for slots in (evidence.active, evidence.active & pauses)
+    )
     mask = _nightly_pauses(evidence, way)
     for slot in range(SLOTS):
         if paused[slot] >= max(DAILY_LEAST_DAYS, DAILY_LEAST_SHARE * moved[slot]):
