@@ -14,13 +14,14 @@ BEGINS_FROM_SHARE, LASTS_FROM_SHARE = 0.30, 0.15
 
 
 class Silence(NamedTuple):
-    """A sync that is expected up: since when it has used half of its warning allowance.
+    """A sync that is expected up: since when each direction has used half of its warning allowance.
 
-    `since` is None while either of its marks is fresher than that.
+    None while the mark of that direction is fresher than that.
     """
 
     integration_type: IntegrationType
-    since: float | None
+    read_since: float | None
+    write_since: float | None
 
 
 def incidents(
@@ -28,24 +29,32 @@ def incidents(
 ) -> dict[IntegrationType, float]:
     """The incidents under way at the instant `at`, by type, each with its start.
 
+    One begins when enough syncs are silent in the same direction, be it reads or writes: the
+    vendor's reads may stop while writes go on. It ends when too few are in either direction.
     The start is the instant at which enough syncs had fallen silent. It follows from
     the marks alone, so a restarted exporter and a second replica agree on it.
     An incident lasts while no sync of its type is expected up: nothing says that it is over.
     """
     up: dict[IntegrationType, int] = {}
-    silent: dict[IntegrationType, list[float]] = {}
-    for integration_type, since in expected_up:
-        up[integration_type] = up.get(integration_type, 0) + 1
-        if since is not None and since <= at:
-            silent.setdefault(integration_type, []).append(since)
+    silent: dict[IntegrationType, tuple[list[float], list[float]]] = {}
+    for integration_type, read, write in expected_up:
+        if integration_type not in up:
+            up[integration_type], silent[integration_type] = 0, ([], [])
+        up[integration_type] += 1
+        reads, writes = silent[integration_type]
+        if read is not None and read <= at:
+            reads.append(read)
+        if write is not None and write <= at:
+            writes.append(write)
     lasting = {kind: start for kind, start in before.items() if kind not in up}
     for integration_type, expected in up.items():
-        instants = sorted(silent.get(integration_type, ()))
+        ways = silent[integration_type]
         needed = max(SILENT_LEAST_SYNCS, math.ceil(expected * BEGINS_FROM_SHARE))
-        if integration_type in before and len(instants) >= expected * LASTS_FROM_SHARE:
+        enough = [sorted(instants)[needed - 1] for instants in ways if len(instants) >= needed]
+        if integration_type in before and max(map(len, ways)) >= expected * LASTS_FROM_SHARE:
             lasting[integration_type] = before[integration_type]
-        elif len(instants) >= needed:
-            lasting[integration_type] = instants[needed - 1]
+        elif enough:
+            lasting[integration_type] = min(enough)
     return lasting
 
 
