@@ -71,12 +71,31 @@ def test_reads_here_and_writes_there_are_no_fleet_incident(world: World) -> None
     assert world.fleet.with_incidents().incidents == {}
 
 
-def test_the_direction_that_stopped_first_says_when_an_incident_began(world: World) -> None:
+def test_an_incident_keeps_its_start_when_the_other_direction_stops_too(world: World) -> None:
     world.configure(ALWAYS_ON)
-    for name in NAMES:
-        world.poll(TEN + 2 * HOUR, marked(SERVER, TEN + HOUR, TEN), institution=name)
+    for minutes in (30, 60, 120, 600):
+        now = TEN + minutes * MINUTE
+        for name in NAMES:
+            sync = marked(SERVER, TEN, min(now, TEN + HOUR))
+            world.poll(now, sync, institution=name)
+        world.fleet = world.fleet.with_incidents()
+        assert world.fleet.incidents == {"server": TEN + 22.5 * MINUTE}
 
-    assert world.fleet.with_incidents().incidents == {"server": TEN + 22.5 * MINUTE}
+
+def test_closed_offices_and_a_few_that_do_not_read_are_no_fleet_incident(world: World) -> None:
+    world.configure(ALWAYS_ON)
+    now = TEN + HOUR
+
+    def poll(closed: int, without_reads: int) -> Mapping[IntegrationType, float]:
+        for i, name in enumerate(NAMES):
+            read_at = TEN if i < closed + without_reads else now
+            write_at = TEN if i < closed else now
+            world.poll(now, marked(SERVER, read_at, write_at), institution=name)
+        world.fleet = world.fleet.with_incidents()
+        return world.fleet.incidents
+
+    assert poll(closed=9, without_reads=8) == {}
+    assert poll(closed=9, without_reads=9) == {"server": TEN + 22.5 * MINUTE}
 
 
 @pytest.mark.parametrize("silent", [Operation.READ, Operation.WRITE])
