@@ -1,7 +1,8 @@
 """How good the alerts are: worlds of simulated offices, replayed and compared with the truth.
 
     python -m bench.alerts [--worlds N] [--offices N] [--tuning]
-                           [--unlike | --seldom | --left-on SHARE | --left-open SHARE]
+                           [--unlike | --seldom | --left-on SHARE | --left-open SHARE |
+                            --one-way SHARE]
 
 Each world has six weeks of history and six weeks that are judged; the first six are a table of
 their own, since nothing was known then. Worlds for testing have other seeds than those that
@@ -363,6 +364,8 @@ def main() -> int:
 def _mix(arguments: argparse.Namespace) -> Mix:
     if arguments.left_on is not None:
         return Mix(power=(0.0, 1.0, 0.0), left_on=arguments.left_on)
+    if arguments.one_way is not None:
+        return Mix(incidents_one_way=arguments.one_way)
     if arguments.left_open is not None:
         return Mix(left_open=arguments.left_open)
     return UNLIKE if arguments.unlike else SELDOM if arguments.seldom else Mix()
@@ -476,6 +479,12 @@ def _arguments() -> argparse.Namespace:
         type=float,
         metavar="SHARE",
         help="leave all browsers open in this share of nights",
+    )
+    parser.add_argument(
+        "--one-way",
+        type=float,
+        metavar="SHARE",
+        help="let this share of the vendor's incidents stop only reads or only writes",
     )
     parser.add_argument("-v", action="store_true", help="name the outages that were missed")
     return parser.parse_args()

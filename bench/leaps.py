@@ -105,7 +105,10 @@ class Leaps:
         self._fleet = Fleet().watching(inventory, self.policy)
         self._standings = dict(self._fleet.standings)
         self._active: dict[tuple[int, Operation, Severity], Alert] = {}
-        self._since: dict[IntegrationType, dict[int, float]] = {kind: {} for kind in KINDS.values()}
+        # By type and direction: since when each sync that does not move is silent.
+        self._since: dict[tuple[IntegrationType, int], dict[int, float]] = {
+            (kind, way): {} for kind in KINDS.values() for way in (0, 1)
+        }
         # What is to be done at a look: (look, number of the sync, what).
         self._agenda: list[tuple[int, int, bool]] = []
 
@@ -194,11 +197,13 @@ class Leaps:
     def _note(self, number: int, sync: Watched) -> None:
         """Since when it is silent, for incidents, and when its age alone changes something."""
         standing = self._standing(sync)
-        since = standing.silence(math.inf).since
-        if since is not None and sync.is_quiet(0) and sync.is_quiet(1):
-            self._since[sync.kind][number] = since
-        else:
-            self._since[sync.kind].pop(number, None)
+        shown = _without_lively(standing, sync)
+        _, *sinces = shown.silence(math.inf)
+        for way, since in enumerate(sinces):
+            if since is None:
+                self._since[sync.kind, way].pop(number, None)
+            else:
+                self._since[sync.kind, way][number] = since
         at = self.world.start + self._look * self.step
         sync.settled_until = standing.settled_until(at, self.policy.abandoned_after)
         if sync.settled_until < self.world.end:
@@ -229,7 +234,7 @@ class Leaps:
         touched = {n for n, sync in enumerate(self.syncs) if sync.kind in changed}
         for number in touched:
             sync = self.syncs[number]
-            if number in self._since[sync.kind]:
+            if any(number in self._since[sync.kind, way] for way in (0, 1)):
                 standing = self._standings[sync.office]
                 told = list(standing.syncs or ())
                 told[sync.position] = (fleet.standings[sync.office].syncs or ())[sync.position]
@@ -239,15 +244,11 @@ class Leaps:
 
     def _as_of(self, at: float) -> Iterator[Standing]:
         """All standings as if every sync had been looked at now."""
-        lively: dict[str, set[int]] = {}
-        for number, sync in enumerate(self.syncs):
-            if number not in self._since[sync.kind]:
-                lively.setdefault(sync.office, set()).add(sync.position)
+        shown: dict[str, list[SyncStanding]] = {}
+        for sync in self.syncs:
+            shown.setdefault(sync.office, []).append(_without_lively(self._standing(sync), sync))
         for office, standing in self._standings.items():
-            syncs = tuple(
-                _lively(sync) if position in lively.get(office, ()) else sync
-                for position, sync in enumerate(standing.syncs or ())
-            )
+            syncs = tuple(shown.get(office, ()))
             yield altered(standing, last_poll=at, last_success=at, syncs=syncs)
 
     def _follow(self, number: int, look: int, at: float) -> None:
@@ -409,10 +410,12 @@ def _simpler(events: list[Event], zone: str, kind: IntegrationType, leaps: Leaps
     return simpler
 
 
-def _lively(sync: SyncStanding) -> SyncStanding:
-    """The same as one that has just moved: of looks left out, the marks are not known."""
-    return altered(
-        sync,
-        read=altered(sync.read, half_used_at=None),
-        write=altered(sync.write, half_used_at=None),
+def _without_lively(standing: SyncStanding, sync: Watched) -> SyncStanding:
+    """Lively directions as if they had just moved: of looks left out, the marks are not known."""
+    if sync.is_quiet(0) and sync.is_quiet(1):
+        return standing
+    read, write = (
+        judgement if sync.is_quiet(way) else altered(judgement, half_used_at=None)
+        for way, judgement in enumerate(standing.judgements)
     )
+    return altered(standing, read=read, write=write)

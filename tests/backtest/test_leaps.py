@@ -5,12 +5,14 @@ It is held against `Replay` on every look, over an incident of the vendor and it
 
 from pathlib import Path
 
+import pytest
 from bench.leaps import Leaps
 
 from nexhealth_exporter.backtest import Alert, Replay, batches
 from nexhealth_exporter.fleet import Policy
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import read
+from nexhealth_exporter.simulator.fleets import Mix
 from nexhealth_exporter.simulator.record import write_observations
 from nexhealth_exporter.simulator.world import World
 
@@ -35,8 +37,9 @@ def told(alert: Alert) -> tuple[object, ...]:
     )
 
 
-def test_leaping_over_looks_changes_no_alert(tmp_path: Path) -> None:
-    world = World(27, 28, START, 13)
+@pytest.mark.parametrize("one_way", [0.0, 1.0])
+def test_leaping_over_looks_changes_no_alert(tmp_path: Path, one_way: float) -> None:
+    world = World(27, 28, START, 13, mix=Mix(incidents_one_way=one_way))
     since = START + 6 * DAY
     leaps = Leaps(world, rules(world), STEP, since).run()
 

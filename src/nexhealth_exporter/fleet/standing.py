@@ -136,12 +136,25 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
         return None
 
     def silence(self, last_success: float) -> Silence:
-        """Since when both directions have used half of their warning allowance."""
+        """Since when each direction has used half of its warning allowance.
+
+        A direction that never moved, or that is not in use, is silent only together with the
+        other: alone it shows how the office works, not that something has stopped.
+        """
         read, write = self.read.half_used_at, self.write.half_used_at
-        since = None if read is None or write is None else max(read, write)
-        if since is not None and since > last_success:
-            since = None
-        return Silence(self.integration_type, since)
+        if read is not None and read > last_success:
+            read = None
+        if write is not None and write > last_success:
+            write = None
+        if read is not None or write is not None:
+            both = None if read is None or write is None else max(read, write)
+            read = read if self._tells_alone(0) else both
+            write = write if self._tells_alone(1) else both
+        return Silence(self.integration_type, read, write)
+
+    def _tells_alone(self, way: int) -> bool:
+        is_in_use = Severity.CRITICAL in self.judgements[way].basis.severities
+        return is_in_use and self.learned.marks[way] is not None
 
 
 class SyncMemory(NamedTuple):

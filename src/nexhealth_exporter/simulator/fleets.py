@@ -90,6 +90,8 @@ class Mix:
     """Outages of all syncs of an institution."""
     incidents_a_year: float = 4.0
     """Incidents of the vendor, per integration type."""
+    incidents_one_way: float = 0.0
+    """Share of these incidents that stop only reads or only writes."""
     struck: float = 0.8
     """Share of the syncs that an incident stops."""
     stray_minutes: tuple[float, float] = (450.0, 630.0)
@@ -99,7 +101,8 @@ class Mix:
 
 def incidents(seed: int, kind: str, mix: Mix) -> Hazard:
     """The vendor's incidents that affect syncs of that `emr.type` in a fleet."""
-    return Hazard(subseed(seed, "incidents", kind), mix.incidents_a_year, (1.0, 9.0), 0, "incident")
+    own, one_way = subseed(seed, "incidents", kind), mix.incidents_one_way
+    return Hazard(own, mix.incidents_a_year, (1.0, 9.0), one_way, "incident")
 
 
 def mixed_fleet(
