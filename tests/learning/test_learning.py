@@ -1394,3 +1394,13 @@ def test_dead_reads_are_found_though_a_browser_checks_in_all_night(
     (_, ticket), (_, page) = smiles.alerts
     assert ticket - at(weeks(6), 8) <= 3.5 * 3600
     assert page - at(weeks(6), 8) <= 6 * 3600
+
+
+def test_a_pattern_says_when_only_one_direction_rests(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 21, always, weekdays(8, 17))
+
+    told = sentence(smiles.pattern)
+    assert "runs around the clock" in told
+    assert "reads rest 17:00-08:00 on working days" in told
+    assert "writes rest" not in told

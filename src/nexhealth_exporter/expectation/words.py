@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pattern
-from nexhealth_exporter.expectation.schedule import date_of
+from nexhealth_exporter.expectation.schedule import SATURDAY, date_of
 from nexhealth_exporter.expectation.slots import SLOTS
 
 DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -41,13 +41,33 @@ def sentence(pattern: Pattern) -> str:
     since = date_of(pattern.since)
     known = f"known since {since.day} {since:%b %Y}"
     summary = f"learned from {weeks}: {hours}; {100 * pattern.sure:.0f} % sure, {known}"
-    return "; ".join([summary, *_rare(pattern)])
+    return "; ".join([summary, *_of_directions(pattern)])
 
 
-def _rare(pattern: Pattern) -> Iterator[str]:
-    for what, weight in zip(("reads", "writes"), pattern.weights, strict=True):
+def _of_directions(pattern: Pattern) -> Iterator[str]:
+    """What differs from the hours of the sync."""
+    week = pattern.week
+    for way, (what, weight) in enumerate(zip(("reads", "writes"), pattern.weights, strict=True)):
+        rests = week.pauses_of(way).workdays & _running(week.values)
+        if rests:
+            yield f"{what} rest {_hours(_over_midnight(rests))} on working days"
         if weight < FULL_WEIGHT_PERCENT:
             yield f"{what} come far apart, so an hour without counts {weight} %"
+
+
+def _running(values: bytes) -> int:
+    """The slots of the day in which anything is expected on some working day, as a mask."""
+    workdays = values[: SATURDAY * SLOTS]
+    return sum(1 << slot for slot in range(SLOTS) if any(workdays[slot::SLOTS]))
+
+
+def _over_midnight(slots: int) -> tuple[tuple[int, int], ...]:
+    """From and until which slots of the day; what lasts over midnight is one stretch."""
+    windows = _windows(bytes(slots >> slot & 1 for slot in range(SLOTS)))
+    (first, until), (evening, midnight) = windows[0], windows[-1]
+    if len(windows) > 1 and first == 0 and midnight == SLOTS:
+        return (*windows[1:-1], (evening, until))
+    return windows
 
 
 def clock(slot: int) -> str:
