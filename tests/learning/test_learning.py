@@ -72,6 +72,44 @@ def test_hours_are_learned_and_told_by_name(office: Make) -> None:
     assert not smiles.pattern.is_always_on
 
 
+def first_met(smiles: Office, moved: float, now: float) -> None:
+    """The first look at a sync whose marks are as old as that."""
+    smiles.read_at = smiles.write_at = moved
+    smiles.look(now)
+
+
+@pytest.mark.parametrize("kind", [IntegrationType.SERVER, IntegrationType.CLOUD])
+def test_who_is_first_met_at_rest_may_have_had_a_day_off(
+    office: Make, kind: IntegrationType
+) -> None:
+    friday, monday = FIRST + timedelta(days=4), weeks(1)
+    back, gone, dead = office(kind), office(kind), office(kind)
+    for smiles in (back, gone):
+        first_met(smiles, at(friday, 8), at(monday, 1))
+        assert smiles.severity() is None
+    first_met(dead, at(FIRST), at(monday, 1))
+    assert dead.severity() == "critical"
+
+    back.live(monday, 1, weekdays(9.5, 17))
+    assert back.alerts == []
+    gone.live(monday, 1, never)
+    assert [severity for severity, _ in gone.alerts] == ["warning", "critical"]
+    assert gone.alerts[0][1] <= at(monday, 10)
+
+
+def test_who_is_first_met_while_it_should_run_is_overdue_at_once(office: Make) -> None:
+    smiles = office()
+    first_met(smiles, at(FIRST, 8), at(FIRST, 13))
+    assert smiles.severity() == "warning"
+
+
+def test_what_was_tolerated_at_the_first_look_is_not_tolerated_later(office: Make) -> None:
+    smiles = office()
+    first_met(smiles, at(FIRST + timedelta(days=4), 8), at(weeks(1), 1))
+    smiles.live(weeks(1), 1, weekdays(8, 11))
+    assert [severity for severity, _ in smiles.alerts] == ["warning"]
+
+
 def test_a_server_that_is_always_on_shows_itself_within_days(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 9, always)
@@ -1250,6 +1288,72 @@ def test_who_was_switched_off_for_two_nights_is_no_page_in_a_third(office: Make)
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
 
 
+def test_who_was_switched_off_last_night_is_no_alert_tonight(office: Make) -> None:
+    first = weeks(5) + timedelta(days=1)
+    later = {first + timedelta(days=days) for days in range(1, 14)}
+    smiles = office()
+    smiles.live(FIRST, 37, left_on_but({first}))
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+    smiles.alerts.clear()
+
+    smiles.live(first + timedelta(days=1), 13, left_on_but({first, *later}))
+    assert smiles.alerts == []
+
+
+@pytest.mark.parametrize("holiday", [None, date(2026, 5, 25)])
+def test_who_was_off_for_days_for_the_first_time_may_be_off_tonight(
+    office: Make, holiday: date | None
+) -> None:
+    monday = holiday or weeks(12)
+    gone = {monday - timedelta(days=3), monday} if holiday else {monday - timedelta(days=3)}
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        if not gone or day < min(gone):
+            return [(0, 25)]
+        if day == min(gone):
+            return [(0, 17.5)]
+        return [(7.5, 17.5)] if day.weekday() < SATURDAY and day != holiday else []
+
+    smiles = office()
+    smiles.live(monday - timedelta(days=42), 42, hours)
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+    smiles.alerts.clear()
+
+    smiles.live(monday, 14, hours)
+    assert smiles.alerts == []
+
+
+def test_one_night_off_is_forgotten_after_a_night_on(office: Make) -> None:
+    tuesday = weeks(5) + timedelta(days=1)
+    smiles = office()
+    smiles.live(FIRST, 38, left_on_but({tuesday}))
+    assert smiles.expects(tuesday + timedelta(days=1), 22) == 0
+    smiles.live(tuesday + timedelta(days=2), 1, left_on_but({tuesday}))
+    assert smiles.expects(tuesday + timedelta(days=2), 22) > 0.5
+    smiles.alerts.clear()
+
+    smiles.live(tuesday + timedelta(days=3), 1, lambda _: [(0, 18)])
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+def test_people_go_home_earlier_before_the_weekend(office: Make) -> None:
+    """The second time that a machine was off began at noon; on Monday it is a habit."""
+    thursday = weeks(5) + timedelta(days=3)
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        until = {3: 17.5, 4: 13.0}.get(day.weekday(), 17.5)
+        if day < thursday:
+            return [(0, 25)]
+        works = day.weekday() < SATURDAY
+        return [(0 if day == thursday else 7.5, until)] if works else []
+
+    smiles = office()
+    smiles.live(FIRST, 42, hours)
+    smiles.alerts.clear()
+    smiles.live(weeks(6), 4, hours)
+    assert smiles.alerts == []
+
+
 def test_a_clinic_by_night_keeps_its_hours_after_a_night_off(office: Make) -> None:
     """Its rest from morning to the evening of the next day is no night of a machine."""
     off = weeks(4) + timedelta(days=5)
@@ -1328,6 +1432,60 @@ def test_who_is_off_at_weekends_alone_keeps_its_nights(office: Make) -> None:
     smiles.live(FIRST, 42, week)
     assert smiles.expects(weeks(6) + timedelta(days=2), 3) == 1
     assert smiles.expects(weeks(6) + timedelta(days=5), 12) == 0
+
+    # Nor may it be off on the evening after a weekend.
+    smiles.live(weeks(6), 1, week)
+    assert smiles.expects(weeks(6), 22) == 1
+
+
+def test_a_machine_that_is_off_every_other_friday_may_be_off_on_the_evening_before(
+    office: Make,
+) -> None:
+    """It is silent from Thursday evening on, which would be an outage if it did not come again."""
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        is_off = (day - FIRST).days // 7 % 2 == 1
+        if is_off and day.weekday() in {3, 4, 5}:
+            return {3: [(0.0, 18.5)], 4: [], 5: [(8.0, 14.0)]}[day.weekday()]
+        return {5: [(0.0, 14.0)], 6: [], 0: [(8.0, 25.0)]}.get(day.weekday(), [(0.0, 25.0)])
+
+    smiles = office()
+    smiles.live(FIRST, 35, hours)
+    smiles.alerts.clear()
+    smiles.live(weeks(5), 28, hours)
+    assert smiles.alerts == []
+    assert smiles.expects(weeks(9) + timedelta(days=2), 22) == 1
+
+
+def test_a_machine_that_is_left_on_over_every_other_weekend_is_not_missed_in_between(
+    office: Make,
+) -> None:
+    def hours(day: date) -> list[tuple[float, float]]:
+        if (day - FIRST).days // 7 % 2 and day.weekday() != 0:
+            return [(0, 25)]
+        if day.weekday() >= SATURDAY:
+            return []
+        came = day.weekday() or (day - FIRST).days // 7 % 2 == 0
+        start = 8.0 if day.weekday() == 0 and (day - FIRST).days // 7 % 2 else 0.0
+        return [(start if came else 8.0, 18.3 if day.weekday() == 4 else 25)]
+
+    smiles = office()
+    smiles.live(FIRST, 42, hours)
+    smiles.alerts.clear()
+    smiles.live(weeks(6), 14, hours)
+    assert smiles.alerts == []
+    assert smiles.expects(weeks(8) + timedelta(days=2), 22) == 1
+
+
+def test_a_sunday_on_which_somebody_worked_once_is_not_expected_again(office: Make) -> None:
+    def hours(day: date) -> list[tuple[float, float]]:
+        if day == weeks(2) - timedelta(days=1):
+            return [(14, 17)]
+        return [(8, 17)] if day.weekday() < SATURDAY else []
+
+    smiles = office()
+    smiles.live(FIRST, 21, hours)
+    assert smiles.alerts == []
 
 
 def test_a_day_off_between_two_mornings_is_no_night_that_it_was_switched_off(

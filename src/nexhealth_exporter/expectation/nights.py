@@ -29,6 +29,11 @@ WORKDAY_LEAST_SLOTS = 8
 HABIT_LEAST_NIGHTS = 2
 """So many rests alike are a habit: outages do not begin at closing and end at opening."""
 
+EVENING_SLOTS, MORNING_SLOTS = range(32, 43), range(10, 21)
+"""When people go home (from 16:00 on), and when they come (until 10:30)."""
+
+NOON_SLOT = SLOTS // 2
+
 NEVER_OFF = (0,) * 7
 """The slots, by weekday, of a machine that is never switched off."""
 
@@ -52,12 +57,26 @@ class Night(NamedTuple):
         is_one_night = self.ended_on - self.began_on == 1
         return is_one_night and self.began - self.ended >= WORKDAY_LEAST_SLOTS
 
+    @property
+    def is_from_closing_to_opening(self) -> bool:
+        """Whether it began when people go home, and ended when they come."""
+        return self.began in EVENING_SLOTS and self.ended in MORNING_SLOTS
+
+    @property
+    def days(self) -> range:
+        """The days that it touches."""
+        return range(self.began_on, self.ended_on + 1)
+
     def is_like(self, other: "Night") -> bool:
-        """Whether both began and ended at about the same hours."""
-        return (
-            abs(self.began - other.began) <= ALIKE_MOST_SLOTS
-            and abs(self.ended - other.ended) <= ALIKE_MOST_SLOTS
-        )
+        """Whether both began and ended at about the same hours.
+
+        One over days off may have begun earlier, since people go home at noon before them.
+        """
+        earlier = self.began - other.began
+        is_before_days_off = not other.is_single and other.began >= NOON_SLOT and earlier > 0
+        return (abs(earlier) <= ALIKE_MOST_SLOTS or is_before_days_off) and abs(
+            self.ended - other.ended
+        ) <= ALIKE_MOST_SLOTS
 
 
 def switched_off(
@@ -69,15 +88,21 @@ def switched_off(
     a whole night these parts would add up to a page. A machine that is switched off on some
     evenings may be switched off on any evening, and for a weekend as well.
     """
-    nights = list(_nights(evidence, today, is_skipped))
+    rests = list(_nights(evidence, today))
+    nights = [night for night in rests if not any(map(is_skipped, night.days))]
     # One of them must lie between two working days: a machine may be off on weekends only.
     single = [night for night in nights if night.is_single]
-    alike = max(([n for n in nights if n.is_like(night)] for night in single), key=len, default=[])
-    if len(alike) < HABIT_LEAST_NIGHTS or not _is_often_on(evidence, today):
+    alike = max(([n for n in nights if night.is_like(n)] for night in single), key=len, default=[])
+    if len(alike) < HABIT_LEAST_NIGHTS:
+        alike = _just_ended(rests, today)
+    if not alike or not _is_often_on(evidence, today):
         return NEVER_OFF
-    usual_began = median_high(night.began for night in alike)
+    single = [night for night in alike if night.is_single] or alike
+    usual_began = median_high(night.began for night in single)
     usual_ended = median_high(night.ended for night in alike)
-    touched = {weekday_of(day) for night in nights for day in (night.began_on, night.ended_on)}
+    touched = {
+        weekday_of(day) for night in (*nights, *alike) for day in (night.began_on, night.ended_on)
+    }
     # A day within one of the usual rests, or within two of the others, is not a working day.
     slept_through = Counter(
         weekday_of(day)
@@ -99,7 +124,24 @@ def switched_off(
     return slots
 
 
-def _nights(evidence: Evidence, today: int, is_skipped: Callable[[int], bool]) -> Iterator[Night]:
+def _just_ended(rests: Sequence[Night], today: int) -> list[Night]:
+    """The rest from closing to opening that ended today, if any: the next may begin tonight.
+
+    If tonight it stays on, nothing is expected otherwise from tomorrow on; if not, two are a habit.
+    Who was away for days before, and left it on in the nights between, does so again.
+    """
+    away = [rest for rest in rests if not rest.is_single]
+    began_on = {rest.began_on for rest in rests}
+    return [
+        rest
+        for rest in rests
+        if rest.ended_on == today
+        and rest.is_from_closing_to_opening
+        and (rest.is_single or all(other.ended_on in {today, *began_on} for other in away))
+    ]
+
+
+def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
     """The rests of one night or more before and after which the machine moved.
 
     They may be suspect, since here it counts that they recur.
@@ -114,12 +156,11 @@ def _nights(evidence: Evidence, today: int, is_skipped: Callable[[int], bool]) -
             evidence.first + last // SLOTS,
             last % SLOTS,
         )
-        days = range(night.began_on, night.ended_on + 1)
+        is_over_midnight = night.ended_on > night.began_on
         if (
-            len(days) > 1
+            is_over_midnight
             and night.ended >= SMALL_HOURS_MASK.bit_length()
             and today - DAYS_KEPT <= night.began_on
-            and not any(is_skipped(day) for day in days)
         ):
             yield night
 

@@ -6,8 +6,10 @@ from statistics import median
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence, added
+from nexhealth_exporter.expectation.pauses import runs as runs_of
+from nexhealth_exporter.expectation.quiet import SAME_HOUR_MOST_SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
-from nexhealth_exporter.expectation.slots import SLOTS, weekday_of
+from nexhealth_exporter.expectation.slots import SLOTS, WEEK, weekday_of
 
 WEEKLY_DECAY = 0.84
 """The weight of a week relative to the week after it; the latest week weighs 1."""
@@ -20,6 +22,13 @@ SETTLED_FROM_WEIGHT = 1.5
 
 RUNS_FROM_SHARE = 0.5
 """A slot that runs in this share of weeks runs rather than rests."""
+
+UNSTEADY_LEAST_SHARE = 0.7
+"""On a weekday that was off lately, a slot must run in this share of weeks. An office that opens
+every other week stays below it, even if one of its weeks off is not known."""
+
+RECURRED_FROM_WEIGHT = WEEKLY_DECAY
+"""With so much evidence for either, a slot is known to run in some weeks and to rest in others."""
 
 USUAL_FROM_FACTOR = 0.5
 """The usual slots of a weekday have so many times the evidence of its most active slot."""
@@ -97,16 +106,22 @@ class Shares:
     def sure(self) -> float:
         """The average probability that a slot is rightly taken to run or to rest.
 
-        Slots of nights in which the machine may be off are left out: they need not be known.
+        Left out are slots that need not be known any better: those of nights in which the machine
+        may be off, and those that come and go with their weekday.
         """
         total = number = seen = 0.0
         for at, own in enumerate(self.share):
             if own is None:
                 continue
             seen += 1
-            if self.may_be_off(at):
-                continue
             runs, rests, pooled = self.runs[at], self.rests[at], self.pooled[at]
+            is_known_to_vary = (
+                self.comes_and_goes[at // SLOTS]
+                and min(runs, rests) >= RECURRED_FROM_WEIGHT
+                and own < UNSTEADY_LEAST_SHARE
+            )
+            if self.may_be_off(at) or is_known_to_vary:
+                continue
             more, less = (runs, rests) if runs > rests else (rests, runs)
             is_clear = pooled is not None and abs(pooled - RUNS_FROM_SHARE) >= CLEAR_FROM_DISTANCE
             if is_clear and at < SATURDAY * SLOTS:
@@ -150,15 +165,17 @@ def shares_of(
     evidence: Evidence, today: int, is_skipped: Callable[[int], bool], off: Sequence[int]
 ) -> Shares:
     """What the days before the local day `today` show; nothing is learned from skipped ones."""
+    evidence = _confirmed(evidence)
     week = [_weekday(evidence, today, weekday, is_skipped) for weekday in range(7)]
     seen_days = sorted((day for own in week for day in own.days), reverse=True)
     moved_days = [day for day in seen_days if day.active]
     lately = _stopped_lately(week, moved_days)
+    beside = _beside_days_off(week, seen_days)
     return Shares(
         runs=[run for own in week for run in own.runs],
         rests=[rest for own in week for rest in own.rests],
         share=[share for own in week for share in own.share],
-        pooled=[share for weekday in range(7) for share in _pooled(week, weekday)],
+        pooled=[share for weekday in range(7) for share in _pooled(week, weekday, beside)],
         seen=[own.seen for own in week],
         stopped=[own.stopped | late for own, late in zip(week, lately, strict=True)],
         off=off,
@@ -176,6 +193,9 @@ def _weekday(
     newest = yesterday - (weekday_of(yesterday) - weekday) % 7
     numbers = range(newest, newest - DAYS_KEPT, -7)
     days = [Day(0, 0, 0) if is_skipped(n) else Day.of(evidence, n) for n in numbers]
+    on, known = sum(bool(day.active) for day in days), sum(bool(day.known) for day in days)
+    # People are off at weekends. It is to run that must recur, not to rest.
+    is_mostly_off = weekday >= SATURDAY and 2 * on <= known
     runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
     seen = has_run = rested_once = stopped = 0
     seen_days: list[SeenDay] = []
@@ -183,6 +203,8 @@ def _weekday(
         if not day.known:
             continue
         rest, weight = _rest_of(days, week), WEEKLY_DECAY**week
+        if is_mostly_off and not day.active:
+            rest = day.silent | day.suspect
         runs = added(runs, day.active, weight)
         rests = added(rests, rest, weight)
         seen |= day.known
@@ -213,6 +235,59 @@ def _rest_of(days: Sequence[Day], week: int) -> int:
     return rest & again
 
 
+def _confirmed(evidence: Evidence) -> Evidence:
+    """The evidence in which what was suspect is silent if it has come again.
+
+    A rest that began and ended on the same weekdays and at about the same hours as another one is
+    no outage, however long it was.
+    """
+    if not evidence.suspect:
+        return evidence
+    spans = [
+        ((rest & -rest).bit_length() - 1, rest.bit_length(), rest)
+        for rest in runs_of((evidence.silent | evidence.suspect) & ~evidence.active)
+        if rest.bit_count() > SLOTS // 2
+    ]
+    again = 0
+    for first, last, rest in spans:
+        if rest & evidence.suspect and any(
+            first != other and _is_weeks_apart(first, other) and _is_weeks_apart(last, end)
+            for other, end, _ in spans
+        ):
+            again |= rest
+    return evidence._replace(
+        silent=evidence.silent | evidence.suspect & again, suspect=evidence.suspect & ~again
+    )
+
+
+def _is_weeks_apart(slot: int, other: int) -> bool:
+    """Whether both slots lie at about the same hour of the same weekday."""
+    apart = (slot - other) % WEEK
+    return min(apart, WEEK - apart) <= SAME_HOUR_MOST_SLOTS
+
+
+def _beside_days_off(week: Sequence[_Weekday], days: Sequence[SeenDay]) -> list[int]:
+    """By weekday, the slots that rested right before or after a day off on which it runs at times.
+
+    The evening before such a day, and the morning after it, come and go with it, and are not like
+    those of other weekdays.
+    """
+    beside = [0] * 7
+    rested = {day.number: day.rest for day in days}
+    for number, rest, active in days:
+        weekday = weekday_of(number)
+        if active or not rest:
+            continue
+        if week[weekday].share[0]:
+            evening = rested.get(number - 1, 0)
+            began = (evening ^ DAY_MASK).bit_length()
+            beside[weekday - 1] |= DAY_MASK >> began << began
+        if week[weekday].share[-1]:
+            morning = rested.get(number + 1, 0)
+            beside[(weekday + 1) % 7] |= morning & ~(morning + 1)
+    return beside
+
+
 def _apart(days: Sequence[Day], week: int, weeks: int) -> Iterator[Day]:
     """The days so many weeks before and after that one, if they are among `days`."""
     return (days[at] for at in (week - weeks, week + weeks) if 0 <= at < len(days))
@@ -234,16 +309,23 @@ def _comes_and_goes(days: Sequence[SeenDay], runs: Sequence[float]) -> bool:
     return not all(latest[:2])
 
 
-def _pooled(week: Sequence[_Weekday], weekday: int) -> list[float | None]:
-    """The shares of one weekday, drawn towards those of other weekdays which agree with it."""
+def _pooled(week: Sequence[_Weekday], weekday: int, beside: Sequence[int]) -> list[float | None]:
+    """The shares of one weekday, drawn towards those of other weekdays which agree with it.
+
+    Slots in `beside`, masks by weekday, are left as they are and draw no others.
+    """
     own = week[weekday]
     if own.comes_and_goes:
         return own.share
     others = [
-        week[day] for day in alike(weekday) if day != weekday and not week[day].comes_and_goes
+        (week[day], beside[day])
+        for day in alike(weekday)
+        if day != weekday and not week[day].comes_and_goes
     ]
     return [
-        share if share is None or share < RUNS_FROM_SHARE else _pooled_share(slot, own, others)
+        share
+        if share is None or share < RUNS_FROM_SHARE or beside[weekday] >> slot & 1
+        else _pooled_share(slot, own, [day for day, apart in others if not apart >> slot & 1])
         for slot, share in enumerate(own.share)
     ]
 

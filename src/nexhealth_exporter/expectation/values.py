@@ -5,17 +5,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS
-from nexhealth_exporter.expectation.shares import Shares, alike
+from nexhealth_exporter.expectation.shares import UNSTEADY_LEAST_SHARE, Shares, alike
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.expectation.tuning import Tuning, tuning_of
 from nexhealth_exporter.model import IntegrationType
 
 LEAST_EXPECTATION = 0.15
 """What is expected of a slot that only just counts as running; 1 is the full expectation."""
-
-UNSTEADY_LEAST_SHARE = 0.7
-"""On a weekday that was off lately, a slot must run in this share of weeks. An office that opens
-every other week stays below it, even if one of its weeks off is not known."""
 
 UNSEEN_FACTOR = 0.5
 """What a slot that was never seen counts, of what it counts on other weekdays."""
