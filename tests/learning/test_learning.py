@@ -72,44 +72,6 @@ def test_hours_are_learned_and_told_by_name(office: Make) -> None:
     assert not smiles.pattern.is_always_on
 
 
-def first_met(smiles: Office, moved: float, now: float) -> None:
-    """The first look at a sync whose marks are as old as that."""
-    smiles.read_at = smiles.write_at = moved
-    smiles.look(now)
-
-
-@pytest.mark.parametrize("kind", [IntegrationType.SERVER, IntegrationType.CLOUD])
-def test_who_is_first_met_at_rest_may_have_had_a_day_off(
-    office: Make, kind: IntegrationType
-) -> None:
-    friday, monday = FIRST + timedelta(days=4), weeks(1)
-    back, gone, dead = office(kind), office(kind), office(kind)
-    for smiles in (back, gone):
-        first_met(smiles, at(friday, 8), at(monday, 1))
-        assert smiles.severity() is None
-    first_met(dead, at(FIRST), at(monday, 1))
-    assert dead.severity() == "critical"
-
-    back.live(monday, 1, weekdays(9.5, 17))
-    assert back.alerts == []
-    gone.live(monday, 1, never)
-    assert [severity for severity, _ in gone.alerts] == ["warning", "critical"]
-    assert gone.alerts[0][1] <= at(monday, 10)
-
-
-def test_who_is_first_met_while_it_should_run_is_overdue_at_once(office: Make) -> None:
-    smiles = office()
-    first_met(smiles, at(FIRST, 8), at(FIRST, 13))
-    assert smiles.severity() == "warning"
-
-
-def test_what_was_tolerated_at_the_first_look_is_not_tolerated_later(office: Make) -> None:
-    smiles = office()
-    first_met(smiles, at(FIRST + timedelta(days=4), 8), at(weeks(1), 1))
-    smiles.live(weeks(1), 1, weekdays(8, 11))
-    assert [severity for severity, _ in smiles.alerts] == ["warning"]
-
-
 def test_a_server_that_is_always_on_shows_itself_within_days(office: Make) -> None:
     smiles = office()
     smiles.live(FIRST, 9, always)

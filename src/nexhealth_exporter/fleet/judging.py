@@ -2,13 +2,12 @@
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace as altered
 
-from nexhealth_exporter.expectation.first_look import after_first_look
 from nexhealth_exporter.expectation.judgement import (
     NONE,
     NOT_IN_USE_AFTER,
@@ -39,7 +38,6 @@ from nexhealth_exporter.model import (
     Operation,
     Poll,
     Severity,
-    Source,
     State,
     Sync,
     SyncFacts,
@@ -321,10 +319,10 @@ def _allowances_kept(
     """The allowances that a direction had by these same hours; None if they no longer hold.
 
     They hold while its mark has not moved and the other direction has not moved further ahead.
-    Without a pattern they always hold, once a mark has moved since the first look.
+    Without a pattern they always hold.
     """
     basis = before.judgements[way].basis
-    if before.hours.pattern is not None or basis.anchor < learned.first_seen:
+    if before.hours.pattern is not None:
         behind = before.learned.packed_if_behind(way)
         if basis.anchor != anchor or behind is not learned.packed_if_behind(way):
             return None
@@ -336,9 +334,7 @@ def _allowances(
 ) -> tuple[float, float]:
     """The allowances of a direction (0 read, 1 write) in seconds, for warning and critical."""
     alone = 0 if hours.pattern is None else learned.slots_alone(way, hours.expectation.timezone)
-    allowed: Mapping[Severity, float] = hours.allowances(kind, WAYS[way], anchor, alone)
-    if hours.expectation.source is Source.DEFAULT and not hours.allowance:
-        allowed = after_first_look(allowed, hours.expectation, anchor, learned.first_seen)
+    allowed = hours.allowances(kind, WAYS[way], anchor, alone)
     return allowed[Severity.WARNING], allowed[Severity.CRITICAL]
 
 
