@@ -132,7 +132,7 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
             if (day.month, day.day) in _EVES:
                 plan = _silenced(plan, _NOON, DAY)
             elif calendar.weight(self.holidays, day + _A_DAY) == calendar.REST:
-                plan = _changed(plan, _NOON, _EVENING, lambda s: _weighted(s, calendar.HALF))
+                plan = _changed(plan, _NOON, _EVENING, _halved)
         return plan
 
     def _rests_on(self, day: date) -> bool:
@@ -302,6 +302,11 @@ def _changed(plan: DayPlan, start: int, end: int, change: Callable[[Span], Span]
                 cut = span._replace(start=begin, end=stop)
                 spans.append(change(cut) if start <= begin < end else cut)
     return joined(spans)
+
+
+def _halved(span: Span) -> Span:
+    """The span of an ordinary day on which some go home early."""
+    return span._replace(value=calendar.HALF * span.value)
 
 
 def _weighted(span: Span, factor: float) -> Span:

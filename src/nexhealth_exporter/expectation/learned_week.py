@@ -5,7 +5,7 @@ from functools import lru_cache
 import msgspec
 
 from nexhealth_exporter.expectation.expectation import EXPECTED_FROM
-from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pauses, Week, week_of
+from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Week, week_of
 from nexhealth_exporter.expectation.schedule import SATURDAY, DayPlan, Span, joined
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.model import Reason
@@ -39,9 +39,8 @@ class LearnedWeek(msgspec.Struct, frozen=True, gc=False):
         week = week_of(self.packed)
         values = week.values[weekday * SLOTS : (weekday + 1) * SLOTS]
         open_from = min(week.seldom or _EXPECTED_PERCENT, _EXPECTED_PERCENT)
-        is_weekend = weekday >= SATURDAY
-        pauses = Pauses() if self.way is None else week.pauses_of(self.way)
-        return _plan(values, pauses[is_weekend], open_from, self.weight, is_weekend=is_weekend)
+        pauses = 0 if self.way is None else week.pauses_of(self.way).on(weekday)
+        return _plan(values, pauses, open_from, self.weight, is_weekend=weekday >= SATURDAY)
 
 
 def beside_rest(week: Week) -> tuple[int, int]:

@@ -180,13 +180,13 @@ def _with_quiets(record: Record, known: Marks, look: Look) -> Record:
             end = moved = min(mark, look.gap_from)
         elif look.before is not None and look.at - mark >= LATE_MARK_SECONDS:
             end = max(moved, look.before)
-        if not QUIET_LEAST_SECONDS <= end - before <= SILENCE_MOST_SECONDS:
+        if end - before < QUIET_LEAST_SECONDS:
             continue
         if _is_in_incident(look, before, end):
             continue
         seconds = look.hours[1 + way].unexpected(before, end)
         slots = _bits(record, slot_of(before, look.zone) + 1, slot_of(moved, look.zone))
-        if seconds > look.critical_allowance(way):
+        if end - before > SILENCE_MOST_SECONDS or seconds > look.critical_allowance(way):
             absences[way] |= slots
             continue
         if mark - before >= PAUSE_LEAST_SECONDS:

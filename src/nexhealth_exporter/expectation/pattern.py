@@ -35,12 +35,15 @@ class Pauses(NamedTuple):
     workdays: int = 0
     weekend: int = 0
 
+    def on(self, weekday: int) -> int:
+        """Those of that weekday; 0 is Monday."""
+        return self.weekend if weekday >= SATURDAY else self.workdays
+
     def over(self, first: int, days: int) -> int:
         """These slots in so many local days from `first` on (days since 1970), as one mask."""
         slots = 0
         for day in range(days if self.workdays | self.weekend else 0):
-            is_weekend = weekday_of(first + day) >= SATURDAY
-            slots |= (self.weekend if is_weekend else self.workdays) << day * SLOTS
+            slots |= self.on(weekday_of(first + day)) << day * SLOTS
         return slots
 
 
@@ -50,10 +53,10 @@ class Week(msgspec.Struct, frozen=True, array_like=True):
     `values` are the expectation by slot of the week, Monday first, in percent; `activity` is the
     share of weeks in which the sync moved, by hour of the week, in percent. `pauses` are the slots
     of a working day in which that direction usually rests, `weekend_pauses` those of the weekend,
-    None if they are the same; `quiets` its quiet stretches, the longest
-    first. `alone` is the greatest number of half hours in which the other direction moved during
-    one pause. `seldom` is the value, in percent, of the hours of a sync that moves a few times a
-    day; 0 if it moves often.
+    None if they are the same; `quiets` its quiet stretches, the longest first. `alone` is the
+    greatest number of half hours outside its pauses in which the other direction moved during one
+    silence. `seldom` is the value, in percent, of the hours of a sync that moves a few times a day;
+    0 if it moves often.
     """
 
     values: bytes

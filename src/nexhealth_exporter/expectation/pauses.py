@@ -31,14 +31,15 @@ PAUSE_ROOM_FACTOR = 2.0
 SHORT_ABSENCE_MOST_SLOTS = SLOTS // 2
 """An absence of at most so many slots may be a recurring pause, such as a weekly backup."""
 
-
-AWAY_LEAST_DAYS, AWAY_LEAST_SHARE = 3, 0.8
-"""A direction is away in a slot of the day if it rested in it on so many days, and on this share of
-the days on which the other direction moved in it, and if so for a stretch as long as a night."""
-
+AWAY_LEAST_SILENCES, AWAY_LEAST_SHARE = 3, 0.8
+"""A direction is away in a slot of the day if so many silences as long as a night lay over it, and
+if it rested on this share of the days on which the sync moved in it."""
 
 HOURS_LEAST_SLOTS = 8
 """A direction that is away for all but fewer slots of a working day keeps no hours of its own."""
+
+USUAL_FROM_FACTOR = 0.5
+"""The sync usually moves in slots in which it did on so many times the days of the busiest slot."""
 
 
 class Rhythm(NamedTuple):
@@ -61,11 +62,14 @@ def rhythm(evidence: Evidence, today: int, way: int, kind: IntegrationType) -> R
     times, whatever the hour.
     """
     is_server = kind is IntegrationType.SERVER
-    away = _away(evidence, today, way)
     daily = _daily_pauses(evidence, today, way) if is_server else 0
+    away = _away(evidence, today, way)
+    if (_usual(evidence, today) & ~(daily | away.workdays)).bit_count() < HOURS_LEAST_SLOTS:
+        # Who reads once a day has no hours in which silence would show much.
+        away = Pauses()
     is_spread = (daily & ~NIGHT_MASK & ~away.workdays).bit_count() > NIGHT_LEAST_SLOTS
     pauses = away if is_spread else Pauses(*(daily | slots for slots in away))
-    moved = evidence.active & ~away.over(evidence.first, today - evidence.first + 1)
+    moved = evidence.active & ~pauses.over(evidence.first, today - evidence.first + 1)
     pauses_alone = _slots_alone(moved, evidence.pauses[way])
     absences_alone = _slots_alone(moved, evidence.absences[way])
     typical_absence = _ranked(absences_alone, TYPICAL_ABSENCE_RANK)
@@ -105,26 +109,44 @@ def _away(evidence: Evidence, today: int, way: int) -> Pauses:
 
     A browser that is left open goes on to check in for writes at night, and reads nothing.
     """
-    rested = evidence.moved[way] & (evidence.pauses[way] | evidence.absences[way])
-    if not _long_runs(rested):
+    silences = evidence.pauses[way] | evidence.absences[way]
+    long = [run for run in runs(silences) if run.bit_count() >= NIGHT_LEAST_SLOTS]
+    moved = evidence.moved[way]
+    if not any(run & moved for run in long):
         return Pauses()  # as for most syncs
     masks: list[int] = []
     known = 0
     for is_weekend in (False, True):
         days = [d for d in _days(evidence, today) if (weekday_of(d) >= SATURDAY) is is_weekend]
-        moves, rests = (_counted(evidence, slots, days) for slots in (evidence.moved[way], rested))
+        moves, rests = (_counted(evidence, slots, days) for slots in (moved, moved & silences))
+        # An outage of some days is one silence, which is no habit.
+        over = counts(_of_day(evidence, run & moved, days) for run in long)
         often = sum(
             1 << slot
             for slot in range(SLOTS)
             if rests[slot] >= AWAY_LEAST_SHARE * moves[slot]
-            and (rests[slot] >= AWAY_LEAST_DAYS or known >> slot & 1)
+            and (over[slot] >= AWAY_LEAST_SILENCES or known >> slot & 1)
         )
         # What rests in the nights of working days does so in the first ones of a weekend.
-        known = _long_runs_of_day(often)
+        known = _long_runs(often)
         masks.append(known)
-    away = Pauses(*masks)
-    # Who reads once a night has no hours in which silence would show much.
-    return away if SLOTS - away.workdays.bit_count() >= HOURS_LEAST_SLOTS else Pauses()
+    return Pauses(*masks)
+
+
+def _usual(evidence: Evidence, today: int) -> int:
+    """The slots of a working day in which the sync usually moves."""
+    days = [day for day in _days(evidence, today) if weekday_of(day) < SATURDAY]
+    moves = _counted(evidence, evidence.active, days)
+    least = max(1, USUAL_FROM_FACTOR * max(moves))
+    return sum(1 << slot for slot in range(SLOTS) if moves[slot] >= least)
+
+
+def _of_day(evidence: Evidence, slots: int, days: Iterable[int]) -> int:
+    """The slots of the day that are among the slots on any of the days."""
+    of_day = 0
+    for day in days:
+        of_day |= slots >> (day - evidence.first) * SLOTS & DAY_MASK
+    return of_day
 
 
 def _counted(evidence: Evidence, slots: int, days: Iterable[int]) -> list[int]:
@@ -137,21 +159,11 @@ def _days(evidence: Evidence, today: int) -> range:
     return range(max(today - DAYS_KEPT, evidence.first), today)
 
 
-def _long_runs_of_day(slots: int) -> int:
-    """The slots of the day in stretches as long as a night, even over midnight."""
-    long = _long_runs(slots | slots << SLOTS)
-    return (long | long >> SLOTS) & DAY_MASK
-
-
 def _long_runs(slots: int) -> int:
-    """The slots in stretches as long as a night."""
-    begins = slots
-    for _ in range(NIGHT_LEAST_SLOTS - 1):
-        begins &= begins >> 1
-    long = begins
-    for _ in range(NIGHT_LEAST_SLOTS - 1):
-        long |= long << 1
-    return long
+    """The slots of the day in stretches as long as a night, even over midnight."""
+    twice = slots | slots << SLOTS
+    long = sum(run for run in runs(twice) if run.bit_count() >= NIGHT_LEAST_SLOTS)
+    return (long | long >> SLOTS) & DAY_MASK
 
 
 def _daily_pauses(evidence: Evidence, today: int, way: int) -> int:

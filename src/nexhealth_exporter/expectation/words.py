@@ -48,17 +48,21 @@ def _of_directions(pattern: Pattern) -> Iterator[str]:
     """What differs from the hours of the sync."""
     week = pattern.week
     for way, (what, weight) in enumerate(zip(("reads", "writes"), pattern.weights, strict=True)):
-        rests = week.pauses_of(way).workdays & _running(week.values)
-        if rests:
-            yield f"{what} rest {_hours(_over_midnight(rests))} on working days"
+        workdays, weekend = week.values[: SATURDAY * SLOTS], week.values[SATURDAY * SLOTS :]
+        pauses = week.pauses_of(way)
+        for rests, values, days in (
+            (pauses.workdays, workdays, "on working days"),
+            (pauses.weekend, weekend, "at weekends"),
+        ):
+            if rests := rests & _running(values):
+                yield f"{what} rest {_hours(_over_midnight(rests))} {days}"
         if weight < FULL_WEIGHT_PERCENT:
             yield f"{what} come far apart, so an hour without counts {weight} %"
 
 
 def _running(values: bytes) -> int:
-    """The slots of the day in which anything is expected on some working day, as a mask."""
-    workdays = values[: SATURDAY * SLOTS]
-    return sum(1 << slot for slot in range(SLOTS) if any(workdays[slot::SLOTS]))
+    """The slots of the day in which anything is expected on some of the days, as a mask."""
+    return sum(1 << slot for slot in range(SLOTS) if any(values[slot::SLOTS]))
 
 
 def _over_midnight(slots: int) -> tuple[tuple[int, int], ...]:
