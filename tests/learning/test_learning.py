@@ -1524,3 +1524,48 @@ def test_a_pattern_says_when_only_one_direction_rests(office: Make) -> None:
     assert "runs around the clock" in told
     assert "reads rest 17:00-08:00 on working days" in told
     assert "writes rest" not in told
+
+
+@pytest.mark.parametrize("kind", [IntegrationType.SERVER, IntegrationType.CLOUD])
+@pytest.mark.parametrize("reads", [weekdays(8, 8.2), weekdays(12, 13), weekdays(8, 9)])
+def test_dead_reads_that_came_once_a_day_are_found(
+    office: Make, kind: IntegrationType, reads: Hours
+) -> None:
+    smiles = office(kind)
+    smiles.live(FIRST, 42, weekdays(8, 17), reads)
+    smiles.alerts.clear()
+    smiles.live(weeks(6), 11, weekdays(8, 17), never)
+
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+
+
+def test_dead_reads_of_a_new_sync_teach_no_hours_of_reads(office: Make) -> None:
+    """They died on its second day, on Friday they were back; then they die again."""
+    tuesday, friday = FIRST + timedelta(days=1), FIRST + timedelta(days=4)
+
+    def reads(day: date) -> list[tuple[float, float]]:
+        if day == tuesday:
+            return [(8, 9)]
+        return [] if tuesday < day < friday else [(8 if day < friday else 16, 17)]
+
+    smiles = office()
+    smiles.live(FIRST, 5, weekdays(8, 17), reads)
+    smiles.live(FIRST + timedelta(days=5), 2, weekdays(8, 17))
+    smiles.alerts.clear()
+    smiles.live(weeks(1), 2, weekdays(8, 17), never)
+
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+    assert smiles.alerts[1][1] <= at(weeks(1) + timedelta(days=1), 13)
+
+
+def test_reads_keep_their_hours_after_an_outage_of_ten_days(office: Make) -> None:
+    smiles = office(IntegrationType.CLOUD)
+    smiles.live(FIRST, 28, left_open(SOME_NIGHTS), weekdays(8, 17))
+    smiles.live(weeks(4), 10, left_open(SOME_NIGHTS), never)
+    smiles.live(weeks(4) + timedelta(days=10), 11, left_open(SOME_NIGHTS), weekdays(8, 17))
+    smiles.alerts.clear()
+    smiles.live(weeks(7), 2, left_open(SOME_NIGHTS), never)
+
+    (_, ticket), (_, page) = smiles.alerts
+    assert ticket - at(weeks(7), 8) <= 4 * 3600
+    assert page - at(weeks(7), 8) <= 8 * 3600
