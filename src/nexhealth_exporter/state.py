@@ -25,6 +25,7 @@ from nexhealth_exporter.errors import StateError
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import week_of
 from nexhealth_exporter.expectation.record import unpacked
+from nexhealth_exporter.expectation.sharing import shared
 from nexhealth_exporter.fleet import Fleet, Incident, SyncMemory
 from nexhealth_exporter.model import Answer, IntegrationType
 
@@ -368,6 +369,18 @@ def _read(packed: bytes) -> Learned:
     """A decoded record; raises one of _UNREADABLE also for what is packed within it."""
     learned = _decode(packed)
     unpacked(learned.packed)
-    if learned.pattern is not None:
-        week_of(learned.pattern.packed)
-    return replace(learned, zone=sys.intern(learned.zone))
+    pattern = learned.pattern
+    if pattern is not None:
+        week_of(pattern.packed)
+        pattern = replace(
+            pattern,
+            sure=shared(pattern.sure),
+            since=shared(pattern.since),
+            weights=shared(pattern.weights),
+        )
+    return replace(
+        learned,
+        made_on=shared(learned.made_on),
+        pattern=pattern,
+        zone=sys.intern(learned.zone),
+    )

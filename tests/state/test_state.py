@@ -191,6 +191,32 @@ def test_what_many_records_name_alike_is_held_once(
     assert one.zone is other.zone
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_what_many_patterns_have_alike_is_held_once(
+    tmp_path: Path, recently: float, opened: Opened, *, is_restarted: bool
+) -> None:
+    path, names = tmp_path / "state.db", ["a", "b"]
+    fleet = lived(watching(Fleet(), names), names, recently, 15)
+    state = opened(path)
+    state.save(fleet)
+    state.close()
+    if is_restarted:
+        later = recently + 15 * DAY
+        fleet = lived(watching(remembered(path), names), names, later, 1 / 24)
+
+    one, other = (sync for _, sync in fleet.syncs())
+    mine, theirs = one.learned, other.learned
+    assert mine.pattern is not None
+    assert theirs.pattern is not None
+    assert mine is not theirs
+    assert mine.made_on is theirs.made_on
+    assert mine.pattern.sure is theirs.pattern.sure
+    assert mine.pattern.since is theirs.pattern.since
+    assert mine.pattern.weights is theirs.pattern.weights
+    assert one.read.basis.warning is other.read.basis.warning
+    assert one.write.basis.critical is other.write.basis.critical
+
+
 def test_more_that_was_learned_before_the_same_marks_is_saved(
     tmp_path: Path,
     recently: float,

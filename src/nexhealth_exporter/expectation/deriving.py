@@ -12,6 +12,7 @@ from nexhealth_exporter.expectation.pattern import (
 )
 from nexhealth_exporter.expectation.pauses import rhythm
 from nexhealth_exporter.expectation.shares import shares_of
+from nexhealth_exporter.expectation.sharing import shared
 from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.expectation.values import values_of
 from nexhealth_exporter.model import IntegrationType
@@ -59,8 +60,8 @@ def derived(
     full = (FULL_WEIGHT_PERCENT, FULL_WEIGHT_PERCENT)
     return Pattern(
         packed=week.packed(),
-        sure=round(sure, 3),
+        sure=shared(round(sure, 3)),
         weeks=weeks,
-        since=before.since if before else today,
-        weights=full if seldom else (read.weight, write.weight),
+        since=before.since if before else shared(today),
+        weights=shared(full if seldom else (read.weight, write.weight)),
     )

@@ -5,7 +5,7 @@ or the ordinary plan of that weekday. Pieces are made for one UTC day at a time 
 kept in a bounded cache, so evaluating costs next to nothing while nothing changes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -255,13 +255,14 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
 class _Day(msgspec.Struct, frozen=True, gc=False):
     """The segments of one UTC day, and what the expectation adds up to over it, in seconds."""
 
-    segments: tuple[Segment, ...]
+    segments: Sequence[Segment]
     total: float
 
 
 @lru_cache(maxsize=4096)
 def _day_of(expectation: Expectation, number: int) -> _Day:
-    segments = tuple(_segments(expectation, number))
+    # A list, since the interpreter keeps thousands of freed tuples of each length for itself.
+    segments = list(_segments(expectation, number))
     return _Day(segments, sum(s.value * (s.end - s.start) for s in segments))
 
 

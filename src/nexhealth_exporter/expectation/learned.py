@@ -22,6 +22,7 @@ from nexhealth_exporter.expectation.looks import (
 from nexhealth_exporter.expectation.pattern import Pattern
 from nexhealth_exporter.expectation.record import Record, by_clock_of, unpacked
 from nexhealth_exporter.expectation.schedule import DAY
+from nexhealth_exporter.expectation.sharing import shared
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS, slot_of
 from nexhealth_exporter.expectation.zone import is_zone, piece_at
 from nexhealth_exporter.model import IntegrationType
@@ -175,7 +176,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         today = (now * SLOT - look.relearn_offset) // DAY
         # What is overdue stays overdue until its mark moves, so its hours must not change.
         if today != made_on and not (pattern is not None and look.is_still_overdue()):
-            made_on = _shared(today)
+            made_on = shared(today)
             if look.at - old.first_seen < PATTERN_AFTER_SECONDS:
                 pattern = None  # nor need the evidence be gathered
             else:
@@ -193,12 +194,6 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
             pattern,
             old.zone,
         )
-
-
-@lru_cache(maxsize=8)
-def _shared(day: int) -> int:
-    """The day, as one object for all that hold the same day."""
-    return day
 
 
 def _evidence(record: Record, today: int, marks: Marks, zone: str) -> Evidence:

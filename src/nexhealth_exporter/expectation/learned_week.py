@@ -7,6 +7,7 @@ import msgspec
 from nexhealth_exporter.expectation.expectation import EXPECTED_FROM
 from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Week, week_of
 from nexhealth_exporter.expectation.schedule import SATURDAY, DayPlan, Span, joined
+from nexhealth_exporter.expectation.sharing import shared
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.model import Reason
 
@@ -14,7 +15,7 @@ _EVENING_SLOT = 34
 """The slot at 17:00."""
 
 _SECOND_OF_SLOT = tuple(slot * SLOT for slot in range(SLOTS + 1))
-"""The second of the day at which each slot begins; shared, since every learned sync holds two."""
+"""The second of the day at which each slot begins; shared, since syncs and plans hold many."""
 
 _EXPECTED_PERCENT = round(100 * EXPECTED_FROM)
 
@@ -67,9 +68,9 @@ def _plan(values: bytes, pauses: int, open_from: int, weight: int, *, is_weekend
     running = [n for n, value in enumerate(shown) if value >= open_from]
     spans = [
         Span(
-            n * SLOT,
-            (n + 1) * SLOT,
-            value / 100 * (weight / FULL_WEIGHT_PERCENT),
+            _SECOND_OF_SLOT[n],
+            _SECOND_OF_SLOT[n + 1],
+            shared(value / 100 * (weight / FULL_WEIGHT_PERCENT)),
             None if value >= open_from else _reason(n, running, is_weekend=is_weekend),
         )
         for n, value in enumerate(shown)

@@ -20,6 +20,7 @@ from nexhealth_exporter.expectation.judgement import (
 )
 from nexhealth_exporter.expectation.learned import Learned, first_met
 from nexhealth_exporter.expectation.looks import Look, Marks
+from nexhealth_exporter.expectation.sharing import shared
 from nexhealth_exporter.fleet.standing import (
     NO_MEMORY,
     Hours,
@@ -335,7 +336,7 @@ def _allowances(
     """The allowances of a direction (0 read, 1 write) in seconds, for warning and critical."""
     alone = 0 if hours.pattern is None else learned.slots_alone(way, hours.expectation.timezone)
     allowed = hours.allowances(kind, WAYS[way], anchor, alone)
-    return allowed[Severity.WARNING], allowed[Severity.CRITICAL]
+    return shared(allowed[Severity.WARNING]), shared(allowed[Severity.CRITICAL])
 
 
 def excused(standing: Standing, ended: Incidents) -> Standing:
