@@ -71,9 +71,12 @@ def test_reads_here_and_writes_there_are_no_fleet_incident(world: World) -> None
     assert world.fleet.with_incidents().incidents == {}
 
 
-def test_an_incident_keeps_its_start_when_the_other_direction_stops_too(world: World) -> None:
+@pytest.mark.parametrize("looks", [(30, 60, 120, 600), (90,), (600,)])
+def test_an_incident_keeps_its_start_when_the_other_direction_stops_too(
+    world: World, looks: Sequence[int]
+) -> None:
     world.configure(ALWAYS_ON)
-    for minutes in (30, 60, 120, 600):
+    for minutes in looks:
         now = TEN + minutes * MINUTE
         for name in NAMES:
             sync = marked(SERVER, TEN, min(now, TEN + HOUR))
@@ -96,6 +99,43 @@ def test_closed_offices_and_a_few_that_do_not_read_are_no_fleet_incident(world: 
 
     assert poll(closed=9, without_reads=8) == {}
     assert poll(closed=9, without_reads=9) == {"server": TEN + 22.5 * MINUTE}
+
+
+@pytest.mark.parametrize("silent", [Operation.READ, Operation.WRITE])
+def test_directions_that_were_dead_before_an_incident_do_not_prolong_it(
+    world: World, silent: Operation
+) -> None:
+    world.configure(ALWAYS_ON)
+    names = [f"office-{i}" for i in range(40)]
+    dead = TEN - 3 * DAY
+
+    def poll(minutes: float, stopped: int) -> Mapping[IntegrationType, float]:
+        now = TEN + minutes * MINUTE
+        for i, name in enumerate(names):
+            marks = (TEN, TEN) if 7 <= i < 7 + stopped else (now, now)
+            if i < 7:
+                marks = (dead, now) if silent is Operation.READ else (now, dead)
+            world.poll(now, marked(SERVER, *marks), institution=name)
+        world.fleet = world.fleet.with_incidents()
+        return world.fleet.incidents
+
+    assert poll(0, stopped=0) == {}
+    assert poll(60, stopped=12) == {"server": TEN + 22.5 * MINUTE}
+    assert poll(61, stopped=6) == {"server": TEN + 22.5 * MINUTE}
+    assert poll(62, stopped=5) == {}
+
+
+@pytest.mark.parametrize("silent", [Operation.READ, Operation.WRITE])
+def test_directions_that_die_one_by_one_are_no_fleet_incident(
+    world: World, silent: Operation
+) -> None:
+    world.configure(ALWAYS_ON)
+    for i, name in enumerate(NAMES):
+        mark = TEN - i * HOUR if i < 12 else TEN + HOUR
+        marks = (mark, TEN + HOUR) if silent is Operation.READ else (TEN + HOUR, mark)
+        world.poll(TEN + HOUR, marked(SERVER, *marks), institution=name)
+
+    assert world.fleet.with_incidents().incidents == {}
 
 
 @pytest.mark.parametrize("silent", [Operation.READ, Operation.WRITE])
@@ -135,13 +175,15 @@ def test_an_incident_follows_from_the_marks_whoever_is_asked_first(
             for name in names:
                 read_at, write_at = (min(mark, look) for mark in marks[name])
                 world.poll(look, marked(SERVER, read_at, write_at), institution=name)
-        return world.fleet.with_incidents().incidents
+            world.fleet = world.fleet.with_incidents()
+        return world.fleet.incidents
 
     found = begun(list(marks), now)
     shuffled = list(marks)
     order.shuffle(shuffled)
     assert begun(shuffled, now) == found
-    assert begun(shuffled, now - 10 * MINUTE, now) == found
+    looks = [now - age * MINUTE for age in range(60, 0, -10)]
+    assert begun(shuffled, *looks, now) == found
 
     both = sorted(min(pair) for pair in ages)
     together = [now + (22.5 - age) * MINUTE for age in reversed(both) if age >= 22.5]

@@ -1,9 +1,11 @@
 """Fleet incidents: when so many syncs of one type fall silent that the cause is not an office."""
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from nexhealth_exporter.expectation.schedule import HOUR
 from nexhealth_exporter.model import IntegrationType
 
 SILENT_LEAST_SYNCS = 10
@@ -11,6 +13,11 @@ SILENT_LEAST_SYNCS = 10
 
 BEGINS_FROM_SHARE, LASTS_FROM_SHARE = 0.30, 0.15
 """Shares of the syncs that are expected up; the gap keeps an incident from flapping."""
+
+TOGETHER_SECONDS = 6.0 * HOUR
+"""What one cause silences in one direction has used half of its warning allowances within so long:
+at most two and a half expected hours each, and the last offices open three hours after the first.
+"""
 
 
 class Silence(NamedTuple):
@@ -29,10 +36,11 @@ def incidents(
 ) -> dict[IntegrationType, float]:
     """The incidents under way at the instant `at`, by type, each with its start.
 
-    One begins when enough syncs are silent in both directions, or enough in the same direction:
-    the vendor's reads may stop while writes go on. Then at least half of them must be silent in
-    that direction alone. Else offices that are closed, and silent in both, would need only a few
-    others to look like an incident. It ends when too few are silent in either direction.
+    One begins when enough syncs are silent in both directions, or enough have fallen silent in the
+    same direction within `TOGETHER_SECONDS`: the vendor's reads may stop while writes go on.
+    Then at least half of them must be silent in that direction alone. Else offices that are closed,
+    and silent in both, would need only a few others to look like an incident. It ends when too few
+    are silent in both, and too few in either direction of those that were not so long before it.
     The start is the instant at which enough syncs had fallen silent. It follows from
     the marks alone, so a restarted exporter and a second replica agree on it.
     An incident lasts while no sync of its type is expected up: nothing says that it is over.
@@ -47,28 +55,44 @@ def incidents(
     lasting = {kind: start for kind, start in before.items() if kind not in up}
     for integration_type, expected in up.items():
         ways = _ways(silent.get(integration_type, ()), at)
-        most = max(len(ways.reads), len(ways.writes))
         needed = max(SILENT_LEAST_SYNCS, math.ceil(expected * BEGINS_FROM_SHARE))
-        if integration_type in before and most >= expected * LASTS_FROM_SHARE:
-            lasting[integration_type] = before[integration_type]
-        elif starts := [sorted(way)[needed - 1] for way in ways.telling() if len(way) >= needed]:
+        start = before.get(integration_type)
+        if start is not None and ways.most(start) >= expected * LASTS_FROM_SHARE:
+            lasting[integration_type] = start
+        elif starts := list(ways.starts(needed)):
             lasting[integration_type] = min(starts)
     return lasting
 
 
 class _Ways(NamedTuple):
-    """Since when syncs of one type are silent in reads, in writes, and in both."""
+    """Since when syncs of one type are silent in reads, in writes, and in both; sorted."""
 
     reads: list[float]
     writes: list[float]
     both: list[float]
 
-    def telling(self) -> Iterator[list[float]]:
-        """Those of which enough are an incident."""
-        yield self.both
+    def most(self, start: float) -> int:
+        """How many are silent by an incident that began at `start`."""
+        since = start - TOGETHER_SECONDS
+        return max(
+            len(self.both),
+            len(self.reads) - bisect_left(self.reads, since),
+            len(self.writes) - bisect_left(self.writes, since),
+        )
+
+    def starts(self, needed: int) -> Iterator[float]:
+        """The instants at which so many were silent that an incident had begun.
+
+        Each follows from the silences until then, so later ones move no start.
+        """
+        yield from self.both[needed - 1 : needed]
         for way in (self.reads, self.writes):
-            if len(way) >= 2 * len(self.both):
-                yield way
+            for reached, instant in enumerate(way[needed - 1 :], needed):
+                since = instant - TOGETHER_SECONDS
+                fallen = reached - bisect_left(way, since)
+                in_both = bisect_right(self.both, instant) - bisect_left(self.both, since)
+                if fallen >= max(needed, 2 * in_both):
+                    yield instant
 
 
 def _ways(silent: Iterable[Silence], at: float) -> _Ways:
@@ -80,6 +104,8 @@ def _ways(silent: Iterable[Silence], at: float) -> _Ways:
                 ways.both.append(max(read, write))
         if write is not None and write <= at:
             ways.writes.append(write)
+    for instants in ways:
+        instants.sort()
     return ways
 
 
