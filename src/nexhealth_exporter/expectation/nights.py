@@ -1,7 +1,7 @@
 """Nights in which a machine was switched off, though it is left on in others."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median_high
 from typing import NamedTuple
 
@@ -144,8 +144,12 @@ def _just_ended(rests: Sequence[Night], today: int) -> list[Night]:
 def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
     """The rests of one night or more before and after which the machine moved.
 
-    They may be suspect, since here it counts that they recur.
+    They may be suspect, since here it counts that they recur, but not for an incident: in one,
+    neither pauses nor absences are entered.
     """
+    seen = 0
+    for slots in (*evidence.pauses, *evidence.absences):
+        seen |= slots
     for rest in runs((evidence.silent | evidence.suspect) & ~evidence.active):
         first, last = (rest & -rest).bit_length() - 1, rest.bit_length()
         if not (first and evidence.active >> (first - 1) & evidence.active >> last & 1):
@@ -159,6 +163,7 @@ def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
         is_over_midnight = night.ended_on > night.began_on
         if (
             is_over_midnight
+            and rest & seen
             and night.ended >= SMALL_HOURS_MASK.bit_length()
             and today - DAYS_KEPT <= night.began_on
         ):
@@ -167,7 +172,12 @@ def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
 
 def _is_often_on(evidence: Evidence, today: int) -> bool:
     """Whether it was left on in enough of the nights of which something is known."""
-    nights = [Day.of(evidence, day) for day in range(today - DAYS_KEPT, today)]
+    return share_on(evidence, range(today - DAYS_KEPT, today)) >= OFTEN_ON_LEAST_SHARE
+
+
+def share_on(evidence: Evidence, days: Iterable[int]) -> float:
+    """In which share of the nights before those days (since 1970) it was left on; 0 if unknown."""
+    nights = [Day.of(evidence, day) for day in days]
     known = [n for n in nights if SMALL_HOURS_MASK & n.known]
     on = sum((n.active & SMALL_HOURS_MASK).bit_count() >= ON_LEAST_SLOTS for n in known)
-    return on >= OFTEN_ON_LEAST_SHARE * len(known) > 0
+    return on / len(known) if known else 0.0
