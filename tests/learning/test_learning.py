@@ -1471,6 +1471,14 @@ def test_a_saturday_on_which_an_always_on_server_was_dead_is_expected_again(
     assert [smiles.expects(day, hour) for day in weekend for hour in (9, 18)] == [1] * 4
 
 
+def test_two_outages_at_the_same_hours_of_two_weeks_lower_no_expectation(office: Make) -> None:
+    dead = weeks(2) + timedelta(days=3), weeks(4) + timedelta(days=3)
+    smiles = office()
+    smiles.live(FIRST, 37, lambda day: [(0, 2), (16, 25)] if day in dead else [(0, 25)])
+    thursday = weeks(5) + timedelta(days=3)
+    assert [smiles.expects(thursday, hour) for hour in (3, 10, 14)] == [1] * 3
+
+
 def test_a_saturday_on_which_an_office_was_away_once_is_expected_again(office: Make) -> None:
     def hours(day: date) -> list[tuple[float, float]]:
         is_away = day == weeks(1) + timedelta(days=5)

@@ -60,7 +60,7 @@ class Night(NamedTuple):
     @property
     def is_from_closing_to_opening(self) -> bool:
         """Whether it began when people go home, and ended when they come."""
-        return self.began in EVENING_SLOTS and self.ended in MORNING_SLOTS
+        return is_from_closing_to_opening(self.began, self.ended)
 
     @property
     def days(self) -> range:
@@ -77,6 +77,11 @@ class Night(NamedTuple):
         return (abs(earlier) <= ALIKE_MOST_SLOTS or is_before_days_off) and abs(
             self.ended - other.ended
         ) <= ALIKE_MOST_SLOTS
+
+
+def is_from_closing_to_opening(began: int, ended: int) -> bool:
+    """Whether a rest between those slots is of people who went home and came: outages are not."""
+    return began % SLOTS in EVENING_SLOTS and ended % SLOTS in MORNING_SLOTS
 
 
 def switched_off(

@@ -6,7 +6,7 @@ from statistics import median
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence, added
-from nexhealth_exporter.expectation.nights import share_on
+from nexhealth_exporter.expectation.nights import is_from_closing_to_opening, share_on
 from nexhealth_exporter.expectation.pauses import runs as runs_of
 from nexhealth_exporter.expectation.quiet import SAME_HOUR_MOST_SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
@@ -253,16 +253,14 @@ def _rest_of(days: Sequence[Day], week: int) -> int:
 def _confirmed(evidence: Evidence) -> Evidence:
     """The evidence in which what was suspect is silent if it has come again.
 
-    A rest that began and ended on the same weekdays and at about the same hours as another one is
-    no outage, however long it was.
+    A rest from closing to opening on the same weekdays and at about the same hours as another one
+    is no outage, however long it was.
     """
     if not evidence.suspect:
         return evidence
-    spans = [
-        ((rest & -rest).bit_length() - 1, rest.bit_length(), rest)
-        for rest in runs_of((evidence.silent | evidence.suspect) & ~evidence.active)
-        if rest.bit_count() > SLOTS // 2
-    ]
+    rests = runs_of((evidence.silent | evidence.suspect) & ~evidence.active)
+    spans = [((rest & -rest).bit_length() - 1, rest.bit_length(), rest) for rest in rests]
+    spans = [span for span in spans if is_from_closing_to_opening(*span[:2])]
     again = 0
     for first, last, rest in spans:
         if rest & evidence.suspect and any(
