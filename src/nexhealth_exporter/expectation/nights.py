@@ -99,7 +99,7 @@ def switched_off(
     single = [night for night in nights if night.is_single]
     alike = max(([n for n in nights if night.is_like(n)] for night in single), key=len, default=[])
     if len(alike) < HABIT_LEAST_NIGHTS:
-        alike = _just_ended(rests, today)
+        alike = _just_ended(evidence, rests, today)
     if not alike or not _is_often_on(evidence, today):
         return NEVER_OFF
     single = [night for night in alike if night.is_single] or alike
@@ -129,11 +129,12 @@ def switched_off(
     return slots
 
 
-def _just_ended(rests: Sequence[Night], today: int) -> list[Night]:
+def _just_ended(evidence: Evidence, rests: Sequence[Night], today: int) -> list[Night]:
     """The rest from closing to opening that ended today, if any: the next may begin tonight.
 
     If tonight it stays on, nothing is expected otherwise from tomorrow on; if not, two are a habit.
-    Who was away for days before, and left it on in the nights between, does so again.
+    Who was away for days before, and left it on in the nights between, does so again. In an
+    incident nobody switched anything off.
     """
     away = [rest for rest in rests if not rest.is_single]
     began_on = {rest.began_on for rest in rests}
@@ -142,19 +143,22 @@ def _just_ended(rests: Sequence[Night], today: int) -> list[Night]:
         for rest in rests
         if rest.ended_on == today
         and rest.is_from_closing_to_opening
+        and not _is_in_incident(evidence, rest)
         and (rest.is_single or all(other.ended_on in {today, *began_on} for other in away))
     ]
+
+
+def _is_in_incident(evidence: Evidence, rest: Night) -> bool:
+    """Whether an incident overlapped the rest: then neither pauses nor absences were entered."""
+    last = (rest.ended_on - evidence.first) * SLOTS + rest.ended - 1
+    return not any(slots >> last & 1 for slots in (*evidence.pauses, *evidence.absences))
 
 
 def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
     """The rests of one night or more before and after which the machine moved.
 
-    They may be suspect, since here it counts that they recur, but not for an incident: in one,
-    neither pauses nor absences are entered.
+    They may be suspect, since here it counts that they recur.
     """
-    seen = 0
-    for slots in (*evidence.pauses, *evidence.absences):
-        seen |= slots
     for rest in runs((evidence.silent | evidence.suspect) & ~evidence.active):
         first, last = (rest & -rest).bit_length() - 1, rest.bit_length()
         if not (first and evidence.active >> (first - 1) & evidence.active >> last & 1):
@@ -168,7 +172,6 @@ def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
         is_over_midnight = night.ended_on > night.began_on
         if (
             is_over_midnight
-            and rest & seen
             and night.ended >= SMALL_HOURS_MASK.bit_length()
             and today - DAYS_KEPT <= night.began_on
         ):
