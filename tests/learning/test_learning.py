@@ -1450,6 +1450,75 @@ def test_a_sunday_on_which_somebody_worked_once_is_not_expected_again(office: Ma
     assert smiles.alerts == []
 
 
+def all_day_but(start: float, end: float) -> Hours:
+    """A machine that is always on, and silent from one instant until another."""
+
+    def hours(day: date) -> list[tuple[float, float]]:
+        gone, back = ((instant - at(day)) / 3600 for instant in (start, end))
+        return [(0, min(25, gone)), (max(0, back), 25)]
+
+    return hours
+
+
+@pytest.mark.parametrize("week", [0, 1])
+def test_a_saturday_on_which_an_always_on_server_was_dead_is_expected_again(
+    office: Make, week: int
+) -> None:
+    died = at(weeks(week) + timedelta(days=4), 20)
+    smiles = office()
+    smiles.live(FIRST, 15, all_day_but(died, died + 36 * 3600))
+    weekend = [weeks(2) + timedelta(days=day) for day in (5, 6)]
+    assert [smiles.expects(day, hour) for day in weekend for hour in (9, 18)] == [1] * 4
+
+
+def test_two_outages_at_the_same_hours_of_two_weeks_lower_no_expectation(office: Make) -> None:
+    dead = weeks(2) + timedelta(days=3), weeks(4) + timedelta(days=3)
+    smiles = office()
+    smiles.live(FIRST, 37, lambda day: [(0, 2), (16, 25)] if day in dead else [(0, 25)])
+    thursday = weeks(5) + timedelta(days=3)
+    assert [smiles.expects(thursday, hour) for hour in (3, 10, 14)] == [1] * 3
+
+
+def test_a_saturday_on_which_an_office_was_away_once_is_expected_again(office: Make) -> None:
+    def hours(day: date) -> list[tuple[float, float]]:
+        is_away = day == weeks(1) + timedelta(days=5)
+        return [(8, 17)] if day.weekday() <= SATURDAY and not is_away else []
+
+    smiles = office()
+    smiles.live(FIRST, 16, hours)
+    assert smiles.expects(weeks(2) + timedelta(days=5), 12) == 1
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "following"),
+    [
+        (at(weeks(1) + timedelta(days=4), 23), at(weeks(1) + timedelta(days=6), 1), weeks(2)),
+        (at(weeks(2), 18), at(weeks(2), 32), weeks(2) + timedelta(days=1)),
+    ],
+)
+def test_an_incident_that_looks_like_people_who_went_home_teaches_nothing(
+    begins: float, ends: float, following: date
+) -> None:
+    rules = policy(Rules(), DEFAULTS)
+    names = [f"office-{number}" for number in range(10)]
+    places = (Location(1, ZONE.key),)
+    fleet = Fleet().watching(Inventory({n: Institution(n, locations=places) for n in names}), rules)
+    mark = None
+    now = at(FIRST)
+    while now < at(following, 12):
+        if not begins <= now < ends:
+            mark = now
+        syncs = (Sync("Main", IntegrationType.SERVER, read_at=mark, write_at=mark),)
+        fleet = fleet.after([Poll(n, now, syncs) for n in names], rules).with_incidents()
+        now += 1800
+
+    assert fleet.latest_incidents
+    (struck,) = fleet.standings[names[0]].syncs or ()
+    assert struck.expectation.source is Source.LEARNED
+    tonight, saturday = at(following, 22), at(weeks(2) + timedelta(days=5), 12)
+    assert [struck.expectation.piece(when).value for when in (tonight, saturday)] == [1, 1]
+
+
 def test_a_day_off_between_two_mornings_is_no_night_that_it_was_switched_off(
     office: Make,
 ) -> None:

@@ -1,7 +1,7 @@
 """Nights in which a machine was switched off, though it is left on in others."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median_high
 from typing import NamedTuple
 
@@ -60,7 +60,7 @@ class Night(NamedTuple):
     @property
     def is_from_closing_to_opening(self) -> bool:
         """Whether it began when people go home, and ended when they come."""
-        return self.began in EVENING_SLOTS and self.ended in MORNING_SLOTS
+        return is_from_closing_to_opening(self.began, self.ended)
 
     @property
     def days(self) -> range:
@@ -79,6 +79,11 @@ class Night(NamedTuple):
         ) <= ALIKE_MOST_SLOTS
 
 
+def is_from_closing_to_opening(began: int, ended: int) -> bool:
+    """Whether a rest between those slots is of people who went home and came: outages are not."""
+    return began % SLOTS in EVENING_SLOTS and ended % SLOTS in MORNING_SLOTS
+
+
 def switched_off(
     evidence: Evidence, today: int, is_skipped: Callable[[int], bool]
 ) -> Sequence[int]:
@@ -94,7 +99,7 @@ def switched_off(
     single = [night for night in nights if night.is_single]
     alike = max(([n for n in nights if night.is_like(n)] for night in single), key=len, default=[])
     if len(alike) < HABIT_LEAST_NIGHTS:
-        alike = _just_ended(rests, today)
+        alike = _just_ended(evidence, rests, today)
     if not alike or not _is_often_on(evidence, today):
         return NEVER_OFF
     single = [night for night in alike if night.is_single] or alike
@@ -124,11 +129,12 @@ def switched_off(
     return slots
 
 
-def _just_ended(rests: Sequence[Night], today: int) -> list[Night]:
+def _just_ended(evidence: Evidence, rests: Sequence[Night], today: int) -> list[Night]:
     """The rest from closing to opening that ended today, if any: the next may begin tonight.
 
     If tonight it stays on, nothing is expected otherwise from tomorrow on; if not, two are a habit.
-    Who was away for days before, and left it on in the nights between, does so again.
+    Who was away for days before, and left it on in the nights between, does so again. In an
+    incident nobody switched anything off.
     """
     away = [rest for rest in rests if not rest.is_single]
     began_on = {rest.began_on for rest in rests}
@@ -137,8 +143,15 @@ def _just_ended(rests: Sequence[Night], today: int) -> list[Night]:
         for rest in rests
         if rest.ended_on == today
         and rest.is_from_closing_to_opening
+        and not _is_in_incident(evidence, rest)
         and (rest.is_single or all(other.ended_on in {today, *began_on} for other in away))
     ]
+
+
+def _is_in_incident(evidence: Evidence, rest: Night) -> bool:
+    """Whether an incident overlapped the rest: then neither pauses nor absences were entered."""
+    last = (rest.ended_on - evidence.first) * SLOTS + rest.ended - 1
+    return not any(slots >> last & 1 for slots in (*evidence.pauses, *evidence.absences))
 
 
 def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
@@ -167,7 +180,12 @@ def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
 
 def _is_often_on(evidence: Evidence, today: int) -> bool:
     """Whether it was left on in enough of the nights of which something is known."""
-    nights = [Day.of(evidence, day) for day in range(today - DAYS_KEPT, today)]
+    return share_on(evidence, range(today - DAYS_KEPT, today)) >= OFTEN_ON_LEAST_SHARE
+
+
+def share_on(evidence: Evidence, days: Iterable[int]) -> float:
+    """In which share of the nights before those days (since 1970) it was left on; 0 if unknown."""
+    nights = [Day.of(evidence, day) for day in days]
     known = [n for n in nights if SMALL_HOURS_MASK & n.known]
     on = sum((n.active & SMALL_HOURS_MASK).bit_count() >= ON_LEAST_SLOTS for n in known)
-    return on >= OFTEN_ON_LEAST_SHARE * len(known) > 0
+    return on / len(known) if known else 0.0

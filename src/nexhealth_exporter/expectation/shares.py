@@ -6,6 +6,7 @@ from statistics import median
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence, added
+from nexhealth_exporter.expectation.nights import is_from_closing_to_opening, share_on
 from nexhealth_exporter.expectation.pauses import runs as runs_of
 from nexhealth_exporter.expectation.quiet import SAME_HOUR_MOST_SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
@@ -193,9 +194,17 @@ def _weekday(
     newest = yesterday - (weekday_of(yesterday) - weekday) % 7
     numbers = range(newest, newest - DAYS_KEPT, -7)
     days = [Day(0, 0, 0) if is_skipped(n) else Day.of(evidence, n) for n in numbers]
-    on, known = sum(bool(day.active) for day in days), sum(bool(day.known) for day in days)
-    # People are off at weekends. It is to run that must recur, not to rest.
-    is_mostly_off = weekday >= SATURDAY and 2 * on <= known
+    known_days = [day for day in days if day.known]
+    on = sum(bool(day.active) for day in known_days)
+    # People are off at weekends. It is to run that must recur, not to rest, but if it ran first, or
+    # runs without people, the rest may have been an outage.
+    is_mostly_off = (
+        weekday >= SATURDAY
+        and known_days
+        and 2 * on <= len(known_days)
+        and not known_days[-1].active
+        and _is_off_at_night(evidence, today)
+    )
     runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
     seen = has_run = rested_once = stopped = 0
     seen_days: list[SeenDay] = []
@@ -204,7 +213,7 @@ def _weekday(
             continue
         rest, weight = _rest_of(days, week), WEEKLY_DECAY**week
         if is_mostly_off and not day.active:
-            rest = day.silent | day.suspect
+            rest = day.silent
         runs = added(runs, day.active, weight)
         rests = added(rests, rest, weight)
         seen |= day.known
@@ -216,6 +225,12 @@ def _weekday(
         run / (run + rest) if run + rest else None for run, rest in zip(runs, rests, strict=True)
     ]
     return _Weekday(runs, rests, share, seen, stopped, _comes_and_goes(seen_days, runs), seen_days)
+
+
+def _is_off_at_night(evidence: Evidence, today: int) -> bool:
+    """Whether it is switched off in most nights between two working days."""
+    days = range(today - DAYS_KEPT, today)
+    return share_on(evidence, (d for d in days if 0 < weekday_of(d) < SATURDAY)) < RUNS_FROM_SHARE
 
 
 def _rest_of(days: Sequence[Day], week: int) -> int:
@@ -238,16 +253,14 @@ def _rest_of(days: Sequence[Day], week: int) -> int:
 def _confirmed(evidence: Evidence) -> Evidence:
     """The evidence in which what was suspect is silent if it has come again.
 
-    A rest that began and ended on the same weekdays and at about the same hours as another one is
-    no outage, however long it was.
+    A rest from closing to opening on the same weekdays and at about the same hours as another one
+    is no outage, however long it was.
     """
     if not evidence.suspect:
         return evidence
-    spans = [
-        ((rest & -rest).bit_length() - 1, rest.bit_length(), rest)
-        for rest in runs_of((evidence.silent | evidence.suspect) & ~evidence.active)
-        if rest.bit_count() > SLOTS // 2
-    ]
+    rests = runs_of((evidence.silent | evidence.suspect) & ~evidence.active)
+    spans = [((rest & -rest).bit_length() - 1, rest.bit_length(), rest) for rest in rests]
+    spans = [span for span in spans if is_from_closing_to_opening(*span[:2])]
     again = 0
     for first, last, rest in spans:
         if rest & evidence.suspect and any(
