@@ -213,7 +213,7 @@ def _weekday(
             continue
         rest, weight = _rest_of(days, week), WEEKLY_DECAY**week
         if is_mostly_off and not day.active:
-            rest = day.silent
+            rest = day.silent if on else day.silent | day.suspect
         runs = added(runs, day.active, weight)
         rests = added(rests, rest, weight)
         seen |= day.known
