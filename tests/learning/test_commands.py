@@ -19,7 +19,7 @@ from nexhealth_exporter.plan import shard_of
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.state import StateFile
 from tests.e2e.processes import PROGRAM, binary, free_port, get, prometheus, running, until
-from tests.learning.conftest import Office, now_and_then
+from tests.learning.offices import Office, now_and_then
 
 DAY, STEP = 86400.0, 600.0
 DAYS = 12

@@ -1,12 +1,12 @@
-"""One office under default hours, looked at every ten minutes: days are played as a test says."""
+"""Offices under default hours, looked at every ten minutes: days are played as a test says."""
 
 import random
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
-
-import pytest
 
 from nexhealth_exporter.expectation.pattern import Pattern
 from nexhealth_exporter.expectation.schedule import SATURDAY
@@ -20,6 +20,9 @@ STEP = 600.0
 ZONE = ZoneInfo("America/New_York")
 DEFAULTS = Defaults("America/New_York", "US", DAY, 30 * DAY)
 
+FIRST = date(2026, 2, 23)
+"""A Monday; no holiday comes before 25 May, but the clocks change on 8 March."""
+
 Hours = Callable[[date], Iterable[tuple[float, float]]]
 """On a local day, from when until when (hours) the sync moves."""
 
@@ -28,6 +31,27 @@ def at(day: date, hour: float = 0.0) -> float:
     """POSIX seconds of an hour of a local day."""
     midnight = datetime.combine(day, time(), ZONE)
     return (midnight + timedelta(hours=hour)).timestamp()
+
+
+def weeks(number: int) -> date:
+    """The Monday so many weeks after the first one."""
+    return FIRST + timedelta(weeks=number)
+
+
+@cache
+def weekdays(start: float, end: float, days: range = range(5)) -> Hours:
+    """From one hour until another, on those weekdays. The same for the same arguments."""
+    return lambda day: [(start, end)] if day.weekday() in days else []
+
+
+def always(_: date) -> list[tuple[float, float]]:
+    """All day and night."""
+    return [(0, 25)]
+
+
+def never(_: date) -> list[tuple[float, float]]:
+    """At no time."""
+    return []
 
 
 def now_and_then(moves: int) -> Hours:
@@ -39,10 +63,6 @@ def now_and_then(moves: int) -> Hours:
         return [(hour, hour + 0.17) for hour in drawn if day.weekday() < SATURDAY]
 
     return hours
-
-
-def _instants(day: date, hours: Hours) -> list[tuple[float, float]]:
-    return [(at(day, start), at(day, end)) for start, end in hours(day)]
 
 
 @dataclass
@@ -87,22 +107,20 @@ class Office:
         step: float = STEP,
     ) -> None:
         """So many days on which it moves at every look within the hours."""
-        for number in range(days):
-            day = first + timedelta(days=number)
-            writing = [(at(day, a), at(day, b)) for a, b in hours(day)]
-            reading = (
-                writing if reads is None else [(at(day, a), at(day, b)) for a, b in reads(day)]
-            )
-            now = at(day)
-            while now < at(day + timedelta(days=1)):
-                if any(a <= now < b for a, b in writing):
+        for day in (first + timedelta(days=number) for number in range(days)):
+            writing = _instants(day, hours)
+            reading = writing if reads is None else _instants(day, reads)
+            now, end = at(day), at(day + timedelta(days=1))
+            while now < end:
+                if _is_within(writing, now):
                     self.write_at = now
-                if any(a <= now < b for a, b in reading):
+                if _is_within(reading, now):
                     self.read_at = now
                 self.look(now)
                 now += step
 
     def look(self, now: float) -> None:
+        """The exporter looks at its marks as they are."""
         sync = Sync("Main", self.kind, read_at=self.read_at, write_at=self.write_at)
         before = self.severity()
         self.fleet = self.fleet.after([Poll("smiles", now, (sync,))], self.policy)
@@ -111,6 +129,7 @@ class Office:
             self.alerts.append((after, now))
 
     def severity(self) -> str | None:
+        """The alert that fires, if one does."""
         standing = self.fleet.standings["smiles"]
         if not standing.syncs:
             return None
@@ -118,12 +137,14 @@ class Office:
 
     @property
     def sync(self) -> SyncStanding:
+        """All that is known of it."""
         syncs = self.fleet.standings["smiles"].syncs
         assert syncs
         return syncs[0]
 
     @property
     def pattern(self) -> Pattern:
+        """Its pattern, which it must have."""
         found = self.sync.learned.pattern
         assert found is not None
         return found
@@ -133,12 +154,44 @@ class Office:
         return self.sync.expectation.piece(at(day, hour)).value
 
 
-Make = Callable[..., Office]
+def lived(
+    days: int,
+    hours: Hours,
+    reads: Hours | None = None,
+    *,
+    kind: IntegrationType = IntegrationType.SERVER,
+    step: float = STEP,
+) -> Office:
+    """An office that has lived so many days from the first Monday on.
+
+    Many tests begin with the same past: each week of it is played once, since a fleet is frozen.
+    """
+    whole, rest = divmod(days, 7)
+    office = _copied(_past(whole, hours, reads, kind, step))
+    office.live(weeks(whole), rest, hours, reads, step)
+    return office
 
 
-@pytest.fixture
-def office() -> Make:
-    def make(kind: IntegrationType = IntegrationType.SERVER, rules: str = "") -> Office:
-        return Office(kind, read(rules, "config.yaml") if rules else Rules())
+@cache
+def _past(
+    whole_weeks: int, hours: Hours, reads: Hours | None, kind: IntegrationType, step: float
+) -> Office:
+    if not whole_weeks:
+        return Office(kind)
+    office = _copied(_past(whole_weeks - 1, hours, reads, kind, step))
+    office.live(weeks(whole_weeks - 1), 7, hours, reads, step)
+    return office
 
-    return make
+
+def _copied(office: Office) -> Office:
+    other = copy(office)
+    other.alerts = [*office.alerts]
+    return other
+
+
+def _instants(day: date, hours: Hours) -> list[tuple[float, float]]:
+    return [(at(day, start), at(day, end)) for start, end in hours(day)]
+
+
+def _is_within(spans: Iterable[tuple[float, float]], now: float) -> bool:
+    return any(start <= now < end for start, end in spans)
