@@ -17,6 +17,10 @@ from nexhealth_exporter.rules import Rules, read
 
 DAY = 86400.0
 STEP = 600.0
+SELDOM = 1200.0
+"""For days that only have to be learned: so far apart, looks still tell each half hour that moves
+from one that rests, and every alert that lasts."""
+
 ZONE = ZoneInfo("America/New_York")
 DEFAULTS = Defaults("America/New_York", "US", DAY, 30 * DAY)
 
@@ -160,11 +164,12 @@ def lived(
     reads: Hours | None = None,
     *,
     kind: IntegrationType = IntegrationType.SERVER,
-    step: float = STEP,
+    step: float = SELDOM,
 ) -> Office:
     """An office that has lived so many days from the first Monday on.
 
     Many tests begin with the same past: each week of it is played once, since a fleet is frozen.
+    It is looked at each `step` seconds only.
     """
     whole, rest = divmod(days, 7)
     office = _copied(_past(whole, hours, reads, kind, step))

@@ -9,6 +9,7 @@ from nexhealth_exporter.model import IntegrationType, Inventory, Source
 from tests.learning.offices import (
     DAY,
     FIRST,
+    SELDOM,
     ZONE,
     Office,
     always,
@@ -81,7 +82,7 @@ def test_hours_stay_learned_when_the_zone_of_an_office_is_corrected(
 ) -> None:
     smiles = lived(42, weekdays(11, 20))
     corrected(smiles)
-    smiles.live(weeks(6), 21, weekdays(11, 20))
+    smiles.live(weeks(6), 21, weekdays(11, 20), step=SELDOM)
 
     assert smiles.sync.expectation.timezone == "America/Los_Angeles"
     assert smiles.sync.expectation.source is Source.LEARNED

@@ -6,7 +6,7 @@ import pytest
 
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.model import IntegrationType
-from tests.learning.offices import Office, always, lived, never, weekdays
+from tests.learning.offices import SELDOM, Office, always, lived, never, weekdays
 
 
 def test_an_always_on_server_keeps_its_pattern_on_holidays() -> None:
@@ -38,8 +38,8 @@ def test_nobody_else_works_on_a_holiday() -> None:
 def test_the_afternoons_of_24_and_31_december_do_not_count() -> None:
     smiles, always_on = Office(), Office()
     start = date(2026, 11, 9)
-    smiles.live(start, 42, weekdays(8, 17))
-    always_on.live(start, 42, always)
+    smiles.live(start, 42, weekdays(8, 17), step=SELDOM)
+    always_on.live(start, 42, always, step=SELDOM)
 
     for eve in (date(2026, 12, 24), date(2026, 12, 31)):
         assert [smiles.expects(eve, hour) for hour in (11, 12.5, 16)] == [1, 0, 0]
@@ -102,7 +102,7 @@ def test_every_other_week_is_still_known_when_one_of_them_was_a_holiday(
         return [] if is_off or day.weekday() >= SATURDAY else [(8, 17)]
 
     days = (columbus_day - start).days + 21
-    smiles.live(start, days, alternating)
+    smiles.live(start, days, alternating, step=SELDOM)
     smiles.alerts.clear()
     smiles.live(start + timedelta(days=days), 21, alternating)
 
@@ -113,7 +113,7 @@ def test_every_other_week_is_still_known_when_one_of_them_was_a_holiday(
 def test_christmas_week_leaves_no_trace() -> None:
     smiles = Office()
     start = date(2026, 11, 9)
-    smiles.live(start, 45, weekdays(8, 17))
+    smiles.live(start, 45, weekdays(8, 17), step=SELDOM)
     before = [smiles.expects(date(2027, 1, 11) + timedelta(days=d), 11) for d in range(5)]
 
     smiles.live(date(2026, 12, 24), 11, never)
@@ -127,9 +127,9 @@ def test_a_vacation_two_weeks_from_a_holiday_lowers_no_expectation() -> None:
     smiles = Office()
     start, columbus_day = date(2026, 8, 31), date(2026, 10, 12)
     vacation = columbus_day + timedelta(weeks=2)
-    smiles.live(start, 42, weekdays(8, 17))
-    smiles.live(columbus_day, 1, never)
-    smiles.live(columbus_day + timedelta(days=1), 13, weekdays(8, 17))
+    smiles.live(start, 42, weekdays(8, 17), step=SELDOM)
+    smiles.live(columbus_day, 1, never, step=SELDOM)
+    smiles.live(columbus_day + timedelta(days=1), 13, weekdays(8, 17), step=SELDOM)
     smiles.live(vacation, 3, never)
     smiles.live(vacation + timedelta(days=3), 3, weekdays(8, 17))
 

@@ -6,7 +6,7 @@ import pytest
 
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.model import IntegrationType, Source
-from tests.learning.offices import FIRST, lived, weekdays, weeks
+from tests.learning.offices import FIRST, SELDOM, lived, weekdays, weeks
 
 
 def test_a_move_to_four_days_is_followed_within_three_weeks() -> None:
@@ -38,7 +38,7 @@ def test_a_day_that_comes_every_other_week_is_not_missed_in_between(
 
     smiles = lived(42, alternating, kind=kind)
     smiles.alerts.clear()
-    smiles.live(weeks(6), 42, alternating)
+    smiles.live(weeks(6), 42, alternating, step=SELDOM)
 
     assert smiles.alerts == []
     assert smiles.expects(weeks(12) + timedelta(days=3), 11) == 1

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from nexhealth_exporter.expectation.schedule import SATURDAY
-from tests.learning.offices import FIRST, Hours, Office, always, lived, weekdays, weeks
+from tests.learning.offices import FIRST, SELDOM, Hours, Office, always, lived, weekdays, weeks
 
 
 def left_on_but(off: set[date]) -> Hours:
@@ -63,7 +63,7 @@ def test_who_was_off_for_days_for_the_first_time_may_be_off_tonight(holiday: dat
         return [(7.5, 17.5)] if day.weekday() < SATURDAY and day != holiday else []
 
     smiles = Office()
-    smiles.live(monday - timedelta(days=42), 42, hours)
+    smiles.live(monday - timedelta(days=42), 42, hours, step=SELDOM)
     assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
     smiles.alerts.clear()
 

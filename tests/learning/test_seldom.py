@@ -16,6 +16,7 @@ from nexhealth_exporter.report import Condition
 from tests.exposition.reading import OF_FLEET, assert_same, families, reference, samples, text_of
 from tests.learning.offices import (
     FIRST,
+    STEP,
     ZONE,
     Hours,
     Office,
@@ -31,7 +32,7 @@ from tests.learning.offices import (
 
 @pytest.mark.parametrize("moves", [3, 5, 8])
 def test_who_moves_a_few_times_a_day_is_missed_within_three_days(moves: int) -> None:
-    smiles = lived(42, now_and_then(moves), kind=IntegrationType.CLOUD)
+    smiles = lived(42, now_and_then(moves), kind=IntegrationType.CLOUD, step=STEP)
     smiles.alerts.clear()
     smiles.live(weeks(6), 22, now_and_then(moves))
     assert smiles.alerts == []
@@ -45,7 +46,7 @@ def test_who_moves_a_few_times_a_day_is_missed_within_three_days(moves: int) -> 
 
 
 async def test_who_moves_a_few_times_a_day_has_hours_though_it_is_never_expected_up() -> None:
-    smiles = lived(42, now_and_then(5), kind=IntegrationType.CLOUD)
+    smiles = lived(42, now_and_then(5), kind=IntegrationType.CLOUD, step=STEP)
     tuesday = weeks(6) + timedelta(days=1)
     smiles.live(weeks(6), 1, now_and_then(5))
 

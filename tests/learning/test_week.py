@@ -134,7 +134,7 @@ def test_a_pause_of_which_nothing_was_seen_for_hours_is_a_rest() -> None:
 
 
 def test_hours_of_a_server_that_moves_at_set_times_are_learned() -> None:
-    smiles = lived(42, lambda _: [(h, h + 0.2) for h in (7.75, 11, 14, 17)])
+    smiles = lived(42, lambda _: [(h, h + 0.2) for h in (7.75, 11, 14, 17)], step=STEP)
 
     assert smiles.sync.expectation.source is Source.LEARNED
     assert smiles.expects(weeks(6), 11.25) == 1

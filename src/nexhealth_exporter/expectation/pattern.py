@@ -1,6 +1,7 @@
 """The weekly pattern of one sync, and what it asks of allowances."""
 
 import zlib
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -81,6 +82,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Week).decode
 
 
+# A look asks up to four times about the same week before it comes to the next sync.
+@lru_cache(maxsize=4)
 def week_of(packed: bytes) -> Week:
     """The week that was packed. Raises zlib.error or msgspec.DecodeError."""
     return _decode(zlib.decompress(packed))
@@ -102,7 +105,7 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
 
     @property
     def week(self) -> Week:
-        """The week, unpacked each time."""
+        """The week, unpacked unless it was among the last ones that were asked for."""
         return week_of(self.packed)
 
     def page_factor(self, kind: IntegrationType, began: int | None = None) -> float:

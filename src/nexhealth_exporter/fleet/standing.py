@@ -131,7 +131,9 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
     def overdue(self, last_success: float | None) -> Severity | None:
         """The worst severity that either direction has reached."""
         for severity in (Severity.CRITICAL, Severity.WARNING):
-            if any(j.is_overdue(severity, last_success) for j in self.judgements):
+            if self.read.is_overdue(severity, last_success):
+                return severity
+            if self.write.is_overdue(severity, last_success):
                 return severity
         return None
 
