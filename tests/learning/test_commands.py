@@ -21,7 +21,7 @@ from nexhealth_exporter.state import StateFile
 from tests.e2e.processes import PROGRAM, binary, free_port, get, prometheus, running, until
 from tests.learning.offices import Office, now_and_then
 
-DAY, STEP = 86400.0, 600.0
+DAY, STEP = 86400.0, 1200.0
 DAYS = 12
 
 
