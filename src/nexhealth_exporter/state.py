@@ -44,6 +44,8 @@ _CACHE = 256
 _BATCH = 256
 """Records that are written together: copies of a whole fleet would leave its memory in pieces."""
 
+_OWN_TABLES = {"sync", "look", "incident", "answer"}
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sync (
     institution TEXT NOT NULL, name TEXT NOT NULL, record BLOB NOT NULL,
@@ -294,6 +296,14 @@ def _oldest(db: sqlite3.Connection) -> float:
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
+    # Before anything else: the database of another program is neither set aside nor added to.
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    foreign = sorted(name for name in tables - _OWN_TABLES if not name.startswith("sqlite_"))
+    if foreign:
+        raise StateError(
+            f"{path} is the database of another program (it has a table {foreign[0]}); "
+            "use another file."
+        )
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if 0 < version < SCHEMA:
         raise _OlderError(version)

@@ -373,6 +373,25 @@ def test_a_record_that_cannot_be_read_costs_no_other(
     again.close()
 
 
+@pytest.mark.parametrize("version", [0, 1, 99])
+def test_the_database_of_another_program_stays_as_it_is(
+    tmp_path: Path, version: int, opened: Opened
+) -> None:
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE bookmark (title TEXT)")
+        db.execute(f"PRAGMA user_version = {version}")
+    db.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StateError, match=r"another program .*a table bookmark.*use another file"):
+        opened(path)
+    with pytest.raises(StateError, match="another program"):
+        remembered(path)
+
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("theirs.db", before)]
+
+
 def test_a_file_of_an_older_schema_is_set_aside(
     tmp_path: Path,
     recently: float,
