@@ -160,6 +160,11 @@ class Settings(BaseSettings):
         json_schema_extra={"metavar": "URL"},
         repr=False,
     )
+    prometheus_tenant: Annotated[str | None, BeforeValidator(values.header_word)] = _set(
+        None,
+        "TENANT",
+        "The tenant to read from there, sent as `X-Scope-OrgID`, if it is a Mimir with several.",
+    )
     config_file: File | None = _set(
         None, "FILE", "The YAML file of schedules, institutions and closures."
     )
