@@ -44,6 +44,8 @@ _CACHE = 256
 _BATCH = 256
 """Records that are written together: copies of a whole fleet would leave its memory in pieces."""
 
+_OWN_TABLES = {"sync", "look", "incident", "answer"}
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sync (
     institution TEXT NOT NULL, name TEXT NOT NULL, record BLOB NOT NULL,
@@ -118,6 +120,7 @@ class StateFile:
             self._set_aside("damaged", f"it is damaged: {error}")
         except _OlderError as error:
             self._set_aside(f"schema-{error}", f"an older version wrote it (schema {error})")
+        self._inode = _inode(path)
 
     def _set_aside(self, what: str, why: str) -> None:
         aside = self.path.with_name(f"{self.path.name}.{what}-{time.time():.0f}")
@@ -162,10 +165,32 @@ class StateFile:
         return sorted(answers, key=lambda answer: answer.at)
 
     def save(self, fleet: Fleet) -> int:
-        """Write what has changed since the last save, in one transaction; how many records."""
+        """Write what has changed since the last save, in one transaction; how many records.
+
+        If the file is gone, a new one is begun: whatever is known is in memory.
+        """
         # The lock includes the comparison: no older save may come after a newer one.
         with self._writing:
-            return self._save(fleet)
+            if _inode(self.path) is None:
+                self._begin_anew()
+            written = self._save(fleet)
+            # SQLite would go on writing to the old file, which has no name any more. The new one
+            # may be a backup that was put there: it must not be overwritten.
+            if _inode(self.path) != self._inode:
+                raise StateError(
+                    f"{self.path} was replaced while in use; restart the exporter to use it."
+                )
+            return written
+
+    def _begin_anew(self) -> None:
+        self._db.close()
+        try:
+            self._db = _opened(self.path)
+        except (OSError, sqlite3.Error) as error:
+            raise StateError(f"{self.path} is gone and cannot be replaced: {error}.") from None
+        self._inode = _inode(self.path)
+        self._saved, self._latest = array("q"), 0
+        logger.warning("state file gone, writing a new one", extra={"file": str(self.path)})
 
     def _save(self, fleet: Fleet) -> int:
         changes, saved = _changes(fleet), frozenset(self._saved)
@@ -262,6 +287,17 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
     return Fleet(remembered=remembered, incidents=lasting, latest_incidents=latest), unreadable
 
 
+def _inode(path: Path) -> tuple[int, int] | None:
+    """What tells the file from another one at its path; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror}.") from None
+    return found.st_dev, found.st_ino
+
+
 def _opened(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path, check_same_thread=False, timeout=10)
@@ -294,6 +330,14 @@ def _oldest(db: sqlite3.Connection) -> float:
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
+    # Before anything else: the database of another program is neither set aside nor added to.
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    foreign = sorted(name for name in tables - _OWN_TABLES if not name.startswith("sqlite_"))
+    if foreign:
+        raise StateError(
+            f"{path} is the database of another program (it has a table {foreign[0]}); "
+            "use another file."
+        )
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if 0 < version < SCHEMA:
         raise _OlderError(version)

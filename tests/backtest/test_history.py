@@ -1,13 +1,18 @@
 """A Prometheus that is asked for the past: what it answers, and where it would send us."""
 
+import asyncio
 import zlib
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from nexhealth_exporter.backtest.prometheus import history
 from nexhealth_exporter.cli import main
+from nexhealth_exporter.cli.past import learned_past
 from nexhealth_exporter.errors import ConfigError
+from nexhealth_exporter.rules import Rules
+from nexhealth_exporter.settings import load
 from tests.nexhealth.conftest import Server
 
 NOON = 1_772_553_600.0
@@ -98,8 +103,32 @@ async def test_a_prometheus_that_asks_who_we_are_is_told_as_such() -> None:
         return web.Response(status=401, text="Unauthorized")
 
     async with Server(answer) as url:
-        with pytest.raises(ConfigError, match="requires a user and a password"):
+        with pytest.raises(ConfigError, match=r"requires a user and a password.*PROMETHEUS_TENANT"):
             await read(url)
+
+
+@pytest.mark.parametrize("tenant", [None, "east|west"])
+def test_each_question_names_the_tenant_if_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tenant: str | None
+) -> None:
+    told: list[str | None] = []
+    variable = "NEXHEALTH_EXPORTER_PROMETHEUS_TENANT"
+
+    async def answer(request: web.Request) -> web.Response:
+        told.append(request.headers.get("X-Scope-OrgID"))
+        return web.json_response({"status": "success", "data": {"result": []}})
+
+    async def asked() -> None:
+        async with Server(answer) as url:
+            for words in (["backtest"], ["learn", "--state-file", str(tmp_path / "state.db")]):
+                await asyncio.to_thread(main, [*words, "--prometheus", url])
+            at_start = load({}, {variable: tenant or ""})
+            await learned_past(at_start, Rules, url)
+
+    monkeypatch.setenv(variable, tenant or "")
+    asyncio.run(asked())
+    assert len(told) > 3
+    assert set(told) == {tenant}
 
 
 def test_a_password_in_the_command_is_refused_and_not_repeated(

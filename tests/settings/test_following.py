@@ -9,8 +9,11 @@ from nexhealth_exporter.cli.exporter import LOOK_SECONDS, Exporter
 from nexhealth_exporter.cli.parts import connect, read_files
 from nexhealth_exporter.cli.persistence import Persistence
 from nexhealth_exporter.exposition.own import OwnMetrics
+from nexhealth_exporter.model import Institution
 from nexhealth_exporter.settings import ApiKey, Settings, load
 from tests.compressed import compressed
+
+WEB = "http_server_config: {headers: {X-Frame-Options: sameorigin}}"
 
 
 class FaultyKey(ApiKey):
@@ -81,6 +84,37 @@ def test_a_fault_in_looking_at_files_is_told_once(caplog: pytest.LogCaptureFixtu
 
     compressed(followed())
     assert caplog.text.count("LookupError: a fault of ours") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("CONFIG_FILE", "institutions: [{match: {}, monitored: false}]"), ("WEB_CONFIG_FILE", WEB)],
+)
+def test_a_file_that_was_emptied_changes_nothing_unless_it_is_meant(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, text: str
+) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_text(text)
+    settings = load({}, {f"NEXHEALTH_EXPORTER_{name}": str(file)})
+    own = OwnMetrics("test")
+
+    async def reloaded() -> None:
+        exporter = exporter_of(settings, own, ApiKey(load({}, {"NEXHEALTH_EXPORTER_API_KEY": "k"})))
+        before = exporter.files
+        for nothing in ("", "\n \n"):
+            file.write_text(nothing)
+            assert not exporter.reload()
+            assert exporter.files is before
+        assert f"{file} is empty, but was not before; write {{}} if that is intended." in (
+            record.__dict__["error"] for record in caplog.records
+        )
+        for meant in ("{}", "# nothing yet"):
+            file.write_text(meant)
+            assert exporter.reload()
+        assert exporter.files.rules.monitored(Institution("any"))
+        assert not exporter.files.web.headers
+
+    asyncio.run(reloaded())
 
 
 def test_a_fault_in_taking_over_what_was_read_leaves_all_of_it_as_it_was(

@@ -309,6 +309,15 @@ def test_key_and_key_file_exclude_each_other_unless_the_file_comes_by_flag() -> 
     assert load("--api-key-file", "key", API_KEY="k" * 20).api_key_file == Path("key")
 
 
+@pytest.mark.parametrize("other", ["API_KEY_FILE", "CONFIG_FILE", "WEB_CONFIG_FILE"])
+def test_the_state_has_a_file_of_its_own(other: str) -> None:
+    (sentence,) = refusal(**{"STATE_FILE": "/etc/exporter/one", other: "/etc/exporter//one"})
+    assert sentence == (
+        f"{PREFIX}STATE_FILE and {PREFIX}{other} are the same file; "
+        "give the state a file of its own."
+    )
+
+
 @pytest.mark.parametrize("name", ["API_KEY", "API_KEY_FILE", "API_URL", "POLL_SCOPE", "SHARD"])
 def test_no_sentence_shows_a_value(name: str) -> None:
     told = refusal(**{name: "hunter2 hunter2\0", "SHARDS": "no"})

@@ -1,6 +1,7 @@
 """The state outlives restarts, kills and damage."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -371,6 +372,62 @@ def test_a_record_that_cannot_be_read_costs_no_other(
     assert again.fleet().remembered.keys() == {"a", "b", "c"}
     assert not again.was_lost
     again.close()
+
+
+def test_a_file_that_is_removed_while_in_use_is_written_anew_as_a_whole(
+    tmp_path: Path, recently: float, caplog: pytest.LogCaptureFixture, opened: Opened
+) -> None:
+    path, names = tmp_path / "folder" / "state.db", ["a", "b"]
+    fleet = lived(watching(Fleet(), names), names, recently, 1)
+    state = opened(path)
+    state.save(fleet)
+    shutil.rmtree(path.parent)
+
+    assert state.save(fleet) == 2
+
+    assert state.save(fleet) == 0
+    assert remembered(path).remembered.keys() == {"a", "b"}
+    assert {known.institution.subdomain for known in opened(path).answers()} == {"a", "b"}
+    assert [record.message for record in caplog.records] == ["state file gone, writing a new one"]
+
+
+def test_a_file_that_is_replaced_while_in_use_is_not_overwritten(
+    tmp_path: Path, recently: float, opened: Opened
+) -> None:
+    path, backup, names = tmp_path / "state.db", tmp_path / "backup.db", ["a", "b"]
+    kept = opened(backup)
+    kept.save(lived(watching(Fleet(), names), names, recently, 2))
+    kept.close()
+    state = opened(path)
+    backup.replace(path)
+    before = path.read_bytes()
+
+    for _ in range(2):
+        with pytest.raises(StateError, match="was replaced while in use; restart the exporter"):
+            state.save(lived(watching(Fleet(), names), names, recently, 1))
+
+    assert path.read_bytes() == before
+    state.close()
+    assert remembered(path).remembered.keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize("version", [0, 1, 99])
+def test_the_database_of_another_program_stays_as_it_is(
+    tmp_path: Path, version: int, opened: Opened
+) -> None:
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE bookmark (title TEXT)")
+        db.execute(f"PRAGMA user_version = {version}")
+    db.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StateError, match=r"another program .*a table bookmark.*use another file"):
+        opened(path)
+    with pytest.raises(StateError, match="another program"):
+        remembered(path)
+
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("theirs.db", before)]
 
 
 def test_a_file_of_an_older_schema_is_set_aside(

@@ -60,13 +60,18 @@ class _Envelope(msgspec.Struct):
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
-async def history(url: str, start: float, end: float) -> AsyncIterator[Batch]:
+async def history(
+    url: str, start: float, end: float, tenant: str | None = None
+) -> AsyncIterator[Batch]:
     """What the exporter saw from `start` to `end` (POSIX seconds), ordered by time.
 
-    Raises ConfigError if Prometheus does not give a usable answer.
+    `tenant` is whose data to read where one Mimir holds that of several. Raises ConfigError if
+    Prometheus does not give a usable answer.
     """
     polled: dict[str, float] = {}
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
+    headers = {"X-Scope-OrgID": tenant} if tenant else None
+    timeout = aiohttp.ClientTimeout(total=120)
+    async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
         ask = _Queries(session, url.rstrip("/"))
         zones = await ask.zones(end)
         at = start
@@ -206,7 +211,8 @@ def series_in(status: int, body: bytes | bytearray) -> list[Series]:
     except DECODING:
         if status == UNAUTHORIZED:
             raise ConfigError(
-                "Prometheus requires a user and a password; use http://user:password@..."
+                "Prometheus requires a user and a password (use http://user:password@...) "
+                "or a tenant (set PROMETHEUS_TENANT)."
             ) from None
         raise ConfigError(
             f"the server at the Prometheus URL does not answer like Prometheus (HTTP {status})."

@@ -88,7 +88,7 @@ def backtest(settings: Settings, arguments: argparse.Namespace) -> int:
 
     if arguments.prometheus is not None:
         address = prometheus_of(settings, arguments.prometheus)
-        asyncio.run(_each(from_prometheus(address, "replaying"), feed))
+        asyncio.run(_each(from_prometheus(settings, address, "replaying"), feed))
     else:
         for batch in from_file(Path(arguments.file), "replaying"):
             feed(batch)
@@ -112,12 +112,12 @@ async def _each(found: AsyncIterator[Batch], feed: Callable[[Batch], None]) -> N
         feed(batch)
 
 
-async def from_prometheus(url: str, doing: str) -> AsyncIterator[Batch]:
+async def from_prometheus(settings: Settings, url: str, doing: str) -> AsyncIterator[Batch]:
     """Six weeks of a Prometheus' history, with a progress bar on a terminal."""
     end = time.time()
     start = end - HISTORY_SECONDS
     with _bar(doing, HISTORY_SECONDS) as show:
-        async for batch in history(url, start, end):
+        async for batch in history(url, start, end, settings.prometheus_tenant):
             yield batch
             show(batch.rows[-1][0] - start)
 

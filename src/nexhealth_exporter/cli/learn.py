@@ -89,7 +89,7 @@ def from_observations(settings: Settings, rules: Rules, path: Path) -> Fleet:
 async def from_prometheus(settings: Settings, rules: Rules, url: str) -> Fleet:
     """The fleet as it would be after the last six weeks."""
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
-    async for batch in prometheus_history(url, "learning"):
+    async for batch in prometheus_history(settings, url, "learning"):
         replay.feed(batch, is_reported=False)
     return _learned(replay)
 

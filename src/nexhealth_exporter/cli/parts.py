@@ -32,7 +32,9 @@ class Files:
 def read_files(settings: Settings, before: Files | None = None) -> Files:
     """Read both files. Raises ConfigError that lists everything that is wrong.
 
-    A pipe that was read `before` is not read again: its content stays in force.
+    A pipe that was read `before` is not read again: its content stays in force. A file that was
+    emptied since then is refused: whoever writes it was interrupted, or the disk was full, and it
+    would monitor what was excluded, or serve without a password.
     """
     problems: list[str] = []
     known = before or Files(Rules(), WebConfig())
@@ -40,16 +42,23 @@ def read_files(settings: Settings, before: Files | None = None) -> Files:
     try:
         if before is None or not _is_readable_once(settings.config_file):
             rules = load_rules(settings.config_file)
+            _must_not_be_emptied(settings.config_file, known.rules.text, rules.text)
     except ConfigError as error:
         problems.append(str(error))
     try:
         if before is None or not _is_readable_once(settings.web_config_file):
             web = webconfig.load(settings.web_config_file)
+            _must_not_be_emptied(settings.web_config_file, known.web.text, web.text)
     except ConfigError as error:
         problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
     return Files(rules, web)
+
+
+def _must_not_be_emptied(path: Path | None, before: str, now: str) -> None:
+    if before.strip() and not now.strip():
+        raise ConfigError(f"{path} is empty, but was not before; write {{}} if that is intended.")
 
 
 def _is_readable_once(path: Path | None) -> bool:

@@ -50,7 +50,7 @@ async def _replayed(settings: Settings, rules: Rules, url: str) -> Fleet:
 
     end = time.time()
     replay = Replay(policy_of(settings, rules), watches(settings, rules))
-    async for batch in history(url, end - HISTORY_SECONDS, end):
+    async for batch in history(url, end - HISTORY_SECONDS, end, settings.prometheus_tenant):
         replay.feed(batch, is_reported=False)
         await asyncio.sleep(0)  # a point at which it can be cancelled
     return replay.fleet

@@ -160,6 +160,11 @@ class Settings(BaseSettings):
         json_schema_extra={"metavar": "URL"},
         repr=False,
     )
+    prometheus_tenant: Annotated[str | None, BeforeValidator(values.header_word)] = _set(
+        None,
+        "TENANT",
+        "The tenant to read from there, sent as `X-Scope-OrgID`, if it is a Mimir with several.",
+    )
     config_file: File | None = _set(
         None, "FILE", "The YAML file of schedules, institutions and closures."
     )
@@ -200,7 +205,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Settings":
-        contradictions = [*self._keys(), *self._times(), *self._shares()]
+        contradictions = [*self._keys(), *self._files(), *self._times(), *self._shares()]
         if contradictions:
             raise ValueError("\n".join(contradictions))
         return self
@@ -209,6 +214,18 @@ class Settings(BaseSettings):
         if self.api_key is None or self.api_key_file is None:
             return []
         return [f"{variable('api_key')} and {variable('api_key_file')} are both set; keep one."]
+
+    def _files(self) -> list[str]:
+        """Whatever is not a database is taken for a damaged one, and moved out of the way."""
+        if self.state_file is None:
+            return []
+        others = ("api_key_file", "config_file", "web_config_file")
+        return [
+            f"{variable('state_file')} and {variable(other)} are the same file; "
+            "give the state a file of its own."
+            for other in others
+            if getattr(self, other) == self.state_file
+        ]
 
     def _times(self) -> list[str]:
         least = STALE_INTERVALS * self.poll_interval_seconds
