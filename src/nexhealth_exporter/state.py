@@ -330,15 +330,15 @@ def _oldest(db: sqlite3.Connection) -> float:
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
-    # Before anything else: the database of another program is neither set aside nor added to.
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    # The database of another program is neither set aside nor added to.
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     foreign = sorted(name for name in tables - _OWN_TABLES if not name.startswith("sqlite_"))
-    if foreign:
+    if foreign and (version <= SCHEMA or tables.isdisjoint(_OWN_TABLES)):
         raise StateError(
             f"{path} is the database of another program (it has a table {foreign[0]}); "
             "use another file."
         )
-    version = db.execute("PRAGMA user_version").fetchone()[0]
     if 0 < version < SCHEMA:
         raise _OlderError(version)
     if version > SCHEMA:

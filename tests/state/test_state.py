@@ -500,11 +500,15 @@ def _layout() -> str:
     return "\n".join([*fields, _TABLES])
 
 
-def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path, opened: Opened) -> None:
+@pytest.mark.parametrize("more", ["", "CREATE TABLE note (text TEXT)"])
+def test_a_newer_schema_is_refused_and_left_alone(
+    tmp_path: Path, opened: Opened, more: str
+) -> None:
     path = tmp_path / "state.db"
+    opened(path).close()
     with closing(sqlite3.connect(path)) as db, db:
+        db.execute(more)
         db.execute("PRAGMA user_version = 99")
-    db.close()
 
     with pytest.raises(StateError, match="newer version"):
         opened(path)

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -67,21 +68,30 @@ async def until_stopped(*works: Callable[[], Awaitable[object]]) -> None:
 async def apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine in a thread with its own event loop; cancelled together with the caller."""
     loop = asyncio.new_event_loop()
-    task = loop.create_task(work())
 
     def finish() -> T:
         try:
-            return loop.run_until_complete(task)
+            return loop.run_until_complete(work())
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
+    def cancel() -> None:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+
+    executor = ThreadPoolExecutor(max_workers=1)
+    job = executor.submit(finish)
+    executor.shutdown(wait=False)
     try:
-        return await asyncio.to_thread(finish)
+        return await asyncio.wrap_future(job)
     except asyncio.CancelledError:
+        if job.cancel():  # before it has begun
+            loop.close()
+            raise
         # The program waits for its threads before it exits; this one might take minutes.
         with suppress(RuntimeError):  # it has just ended
-            loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(cancel)
         raise
 
 
