@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS
-from nexhealth_exporter.expectation.shares import UNSTEADY_LEAST_SHARE, Shares, alike
+from nexhealth_exporter.expectation.shares import UNSTEADY_LEAST_SHARE, Shares
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.expectation.tuning import Tuning, tuning_of
+from nexhealth_exporter.expectation.weekdays import alike
 from nexhealth_exporter.model import IntegrationType
 
 LEAST_EXPECTATION = 0.15
