@@ -117,8 +117,6 @@ def _raise_within_hours(values: list[int], shares: Shares, pace: _Pace, percent:
             continue
         for slot in range(SLOTS):
             at = day * SLOTS + slot
-            if shares.may_be_off(at):
-                continue
             around = range(at - AROUND_SLOTS, at + AROUND_SLOTS + 1)
             own = _mean([shares.share[near % len(values)] for near in around])
             others = _mean([pace.by_slot[near % SLOTS] for near in around])
