@@ -2,34 +2,29 @@
 
 from collections.abc import Sequence
 
-from nexhealth_exporter.expectation.evidence import DAY_MASK
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.expectation.slots import weekday_of
 from nexhealth_exporter.expectation.weekdays import RUNS_FROM_SHARE, SeenDay, Weekday, alike
-
-STREAK_DAYS = 3
-"""A slot rests if it rested on so many working days in a row, or on that weekday in two weeks."""
 
 NEW_HOURS_MOST_SLOTS = 6
 """A day that began later or ended earlier by at most so many slots shows new hours at once."""
 
 
 def stopped_lately(week: Sequence[Weekday]) -> list[int]:
-    """By weekday, the slots that rested on the latest days, though they usually ran before."""
+    """By weekday, the slots that rested on its latest two days, or that a new day is shorter by."""
+    stopped = [_rested_twice(own.days) for own in week]
     usual = [
         sum(1 << slot for slot, share in enumerate(own.share) if (share or 0) >= RUNS_FROM_SHARE)
         for own in week
     ]
-    stopped = [_rested_twice(own.days) for own in week]
     for group in (alike(0), alike(SATURDAY)):
-        moved_days = sorted((d for day in group for d in week[day].days if d.active), reverse=True)
+        moved_days = [day for weekday in group for day in week[weekday].days if day.active]
         if not moved_days:
             continue
-        number, rest, active = moved_days[0]
-        rested = _rested_in_a_row(moved_days, usual)
+        number, rest, active = max(moved_days)
         late, early = _shortened(usual[weekday_of(number)] & rest, active)
         for weekday in group:
-            stopped[weekday] |= rested | _ends(usual[weekday], late, early)
+            stopped[weekday] |= _ends(usual[weekday], late, early)
     return stopped
 
 
@@ -41,23 +36,6 @@ def _rested_twice(days: Sequence[SeenDay]) -> int:
         twice |= once & rest & ~has_run
         once |= rest & ~has_run
     return twice
-
-
-def _rested_in_a_row(days: Sequence[SeenDay], usual: Sequence[int]) -> int:
-    """The slots that rested on the latest `STREAK_DAYS` of the days on which they usually run.
-
-    `days` has the latest first; `usual` are the usual slots by weekday.
-    """
-    unbroken, streaks = DAY_MASK, [0] * STREAK_DAYS
-    for number, rest, _ in days:
-        own = usual[weekday_of(number)]
-        # Slots that ran end their streak; those that rested make it longer by a day.
-        longer = unbroken & own & rest
-        for length in range(STREAK_DAYS - 1, 0, -1):
-            streaks[length] |= longer & streaks[length - 1]
-        streaks[0] |= longer
-        unbroken &= ~(own & ~rest)
-    return streaks[-1]
 
 
 def _shortened(rest: int, active: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Nights in which a sync was switched off, or a browser closed, though it is left on in others."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median_high
 from typing import NamedTuple
 
@@ -24,15 +24,11 @@ ALIKE_MOST_SLOTS = 3
 """Rests whose beginnings, and whose ends, are at most so many slots apart are the work of the same
 people."""
 
-WORKDAY_LEAST_SLOTS = 8
-
 HABIT_LEAST_NIGHTS = 2
 """So many rests alike are a habit: outages do not begin at closing and end at opening."""
 
 EVENING_SLOTS, MORNING_SLOTS = range(32, 43), range(10, 21)
 """When people go home (from 16:00 on), and when they come (until 10:30)."""
-
-NOON_SLOT = SLOTS // 2
 
 NEVER_OFF = (0,) * 7
 """The slots, by weekday, of a sync that is never switched off."""
@@ -50,12 +46,11 @@ class Night(NamedTuple):
 
     @property
     def is_single(self) -> bool:
-        """Whether it spans one midnight and leaves room for a day's work.
+        """Whether people went home in its evening and came the next morning.
 
         Else it was a day off, or the night off of people who work at night.
         """
-        is_one_night = self.ended_on - self.began_on == 1
-        return is_one_night and self.began - self.ended >= WORKDAY_LEAST_SLOTS
+        return self.ended_on - self.began_on == 1 and self.is_from_closing_to_opening
 
     @property
     def is_from_closing_to_opening(self) -> bool:
@@ -68,15 +63,11 @@ class Night(NamedTuple):
         return range(self.began_on, self.ended_on + 1)
 
     def is_like(self, other: "Night") -> bool:
-        """Whether both began and ended at about the same hours.
-
-        One over days off may have begun earlier, since people go home at noon before them.
-        """
-        earlier = self.began - other.began
-        is_before_days_off = not other.is_single and other.began >= NOON_SLOT and earlier > 0
-        return (abs(earlier) <= ALIKE_MOST_SLOTS or is_before_days_off) and abs(
-            self.ended - other.ended
-        ) <= ALIKE_MOST_SLOTS
+        """Whether both began and ended at about the same hours."""
+        return (
+            abs(self.began - other.began) <= ALIKE_MOST_SLOTS
+            and abs(self.ended - other.ended) <= ALIKE_MOST_SLOTS
+        )
 
 
 def is_from_closing_to_opening(began: int, ended: int) -> bool:
@@ -196,12 +187,7 @@ def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
 
 def _is_often_on(evidence: Evidence, today: int) -> bool:
     """Whether it was left on in enough of the nights of which something is known."""
-    return share_on(evidence, range(today - DAYS_KEPT, today)) >= OFTEN_ON_LEAST_SHARE
-
-
-def share_on(evidence: Evidence, days: Iterable[int]) -> float:
-    """In which share of the nights before those days (since 1970) it was left on; 0 if unknown."""
-    nights = [Day.of(evidence, day) for day in days]
-    known = [n for n in nights if SMALL_HOURS_MASK & n.known]
-    on = sum((n.active & SMALL_HOURS_MASK).bit_count() >= ON_LEAST_SLOTS for n in known)
-    return on / len(known) if known else 0.0
+    nights = [Day.of(evidence, day) for day in range(today - DAYS_KEPT, today)]
+    known = [night for night in nights if SMALL_HOURS_MASK & night.known]
+    on = sum((night.active & SMALL_HOURS_MASK).bit_count() >= ON_LEAST_SLOTS for night in known)
+    return bool(known) and on >= OFTEN_ON_LEAST_SHARE * len(known)

@@ -2,19 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean
 
 from nexhealth_exporter.expectation.agreement import pooled
 from nexhealth_exporter.expectation.changes import stopped_lately
 from nexhealth_exporter.expectation.evidence import Evidence
-from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.expectation.slots import SLOTS, weekday_of
-from nexhealth_exporter.expectation.weekdays import (
-    RUNS_FROM_SHARE,
-    WEEKLY_DECAY,
-    SeenDay,
-    weekdays_of,
-)
+from nexhealth_exporter.expectation.weekdays import SeenDay, weekdays_of
 
 SEEN_LEAST_SLOTS = 2 * SLOTS
 """So many slots of the week must have been seen before anything is sure."""
@@ -22,12 +16,6 @@ SEEN_LEAST_SLOTS = 2 * SLOTS
 UNSTEADY_LEAST_SHARE = 0.7
 """On a weekday that was off lately, a slot must run in this share of weeks. An office that opens
 every other week stays below it, even if one of its weeks off is not known."""
-
-RECURRED_FROM_WEIGHT = WEEKLY_DECAY
-"""With so much evidence for either, a slot is known to run in some weeks and to rest in others."""
-
-CLEAR_FROM_DISTANCE = 0.45
-"""Pooled shares so far from `RUNS_FROM_SHARE` show that the weekdays agree on a slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +38,7 @@ class Shares:
     stopped: Sequence[int]
     """The slots that rest lately, whatever they did before: hours have changed."""
     off: Sequence[int]
-    """The slots of nights in which the machine is switched off at times."""
+    """The slots of nights in which it is switched off at times."""
     comes_and_goes: Sequence[bool]
     """Whether it was off on one of the latest two of these weekdays."""
     days: Sequence[SeenDay]
@@ -69,52 +57,33 @@ class Shares:
     def sure(self) -> float:
         """The average probability that a slot is rightly taken to run or to rest.
 
-        Left out are slots that need not be known any better: those of nights in which the machine
-        may be off, and those that come and go with their weekday.
+        Left out are slots that vary as they should: those of nights in which the sync may be off,
+        and those of weekdays that come and go.
         """
-        total = number = seen = 0.0
-        for at, own in enumerate(self.share):
-            if own is None:
-                continue
-            seen += 1
-            runs, rests, pooled = self.runs[at], self.rests[at], self.pooled[at]
-            is_known_to_vary = (
-                self.comes_and_goes[at // SLOTS]
-                and min(runs, rests) >= RECURRED_FROM_WEIGHT
-                and own < UNSTEADY_LEAST_SHARE
-            )
-            if self.may_be_off(at) or is_known_to_vary:
-                continue
-            more, less = (runs, rests) if runs > rests else (rests, runs)
-            is_clear = pooled is not None and abs(pooled - RUNS_FROM_SHARE) >= CLEAR_FROM_DISTANCE
-            if is_clear and at < SATURDAY * SLOTS:
-                more += 1
-            total += (more + 0.3) / (more + less + 0.6)
-            number += 1
-        return total / number if number and seen >= SEEN_LEAST_SLOTS else 0.0
+        steady = [
+            (max(runs, rests) + 0.3) / (runs + rests + 0.6)
+            for at, (runs, rests) in enumerate(zip(self.runs, self.rests, strict=True))
+            if runs + rests and not (self.comes_and_goes[at // SLOTS] or self.may_be_off(at))
+        ]
+        seen = sum(share is not None for share in self.share)
+        return fmean(steady) if steady and seen >= SEEN_LEAST_SLOTS else 0.0
 
     def moves_explained(self, least_share: float) -> float:
-        """The share of a usual week's moves in slots that run in at least that share of weeks.
+        """The share of its moves in slots that run in at least that share of weeks.
 
-        Nights in which the machine may be off are left out. It is the median of the weeks, since a
-        machine that was left on over one long weekend moved more in that week than in the usual
-        hours of many.
+        Nights in which it may be off are left out.
         """
         running = [0] * 7
         for at, share in enumerate(self.pooled):
             if share is not None and share >= least_share:
                 running[at // SLOTS] |= 1 << at % SLOTS
-        explained: dict[int, int] = {}
-        moved: dict[int, int] = {}
+        explained = moved = 0
         for number, _, active in self.days:
             weekday = weekday_of(number)
-            monday = number - weekday
             counted = active & ~self.off[weekday]
-            in_hours = (counted & running[weekday]).bit_count()
-            explained[monday] = explained.get(monday, 0) + in_hours
-            moved[monday] = moved.get(monday, 0) + counted.bit_count()
-        shares = [explained[monday] / slots for monday, slots in moved.items() if slots]
-        return median(shares) if shares else 0.0
+            explained += (counted & running[weekday]).bit_count()
+            moved += counted.bit_count()
+        return explained / moved if moved else 0.0
 
     def activity(self) -> bytes:
         """The share of weeks in which it moved, by hour of the week, in percent."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Day, Evidence, added
-from nexhealth_exporter.expectation.nights import is_from_closing_to_opening, share_on
+from nexhealth_exporter.expectation.nights import is_from_closing_to_opening
 from nexhealth_exporter.expectation.pauses import runs as runs_of
 from nexhealth_exporter.expectation.quiet import SAME_HOUR_MOST_SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
@@ -65,17 +65,7 @@ def _weekday(
     newest = yesterday - (weekday_of(yesterday) - weekday) % 7
     numbers = range(newest, newest - DAYS_KEPT, -7)
     days = [Day(0, 0, 0) if is_skipped(n) else Day.of(evidence, n) for n in numbers]
-    known_days = [day for day in days if day.known]
-    on = sum(bool(day.active) for day in known_days)
-    # People are off at weekends. It is to run that must recur, not to rest, but if it ran first, or
-    # runs without people, the rest may have been an outage.
-    is_mostly_off = (
-        weekday >= SATURDAY
-        and known_days
-        and 2 * on <= len(known_days)
-        and not known_days[-1].active
-        and _is_off_at_night(evidence, today)
-    )
+    is_mostly_off = weekday >= SATURDAY and _is_mostly_off([day for day in days if day.known])
     runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
     seen = 0
     seen_days: list[SeenDay] = []
@@ -84,7 +74,7 @@ def _weekday(
             continue
         rest, weight = _rest_of(days, week), WEEKLY_DECAY**week
         if is_mostly_off and not day.active:
-            rest = day.silent if on else day.silent | day.suspect
+            rest = day.silent
         runs = added(runs, day.active, weight)
         rests = added(rests, rest, weight)
         seen |= day.known
@@ -95,10 +85,14 @@ def _weekday(
     return Weekday(runs, rests, share, seen, seen_days, _comes_and_goes(seen_days, runs))
 
 
-def _is_off_at_night(evidence: Evidence, today: int) -> bool:
-    """Whether it is switched off in most nights between two working days."""
-    days = range(today - DAYS_KEPT, today)
-    return share_on(evidence, (d for d in days if 0 < weekday_of(d) < SATURDAY)) < RUNS_FROM_SHARE
+def _is_mostly_off(days: Sequence[Day]) -> bool:
+    """Whether it was off on half of the days or more, and on the first one.
+
+    People are off at weekends, so that it is to run that must recur, not to rest. If it ran first,
+    the rest may have been an outage.
+    """
+    on = sum(bool(day.active) for day in days)
+    return bool(days) and 2 * on <= len(days) and not days[-1].active
 
 
 def _rest_of(days: Sequence[Day], week: int) -> int:
