@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median_high
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence
-from nexhealth_exporter.expectation.pauses import runs
+from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence, runs
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.expectation.slots import SLOTS, weekday_of
 

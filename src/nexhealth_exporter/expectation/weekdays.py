@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Day, Evidence, added
+from nexhealth_exporter.expectation.evidence import runs as runs_of
 from nexhealth_exporter.expectation.nights import is_from_closing_to_opening
-from nexhealth_exporter.expectation.pauses import runs as runs_of
 from nexhealth_exporter.expectation.quiet import SAME_HOUR_MOST_SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.expectation.slots import SLOTS, WEEK, weekday_of
@@ -72,9 +72,8 @@ def _weekday(
     for week, (number, day) in enumerate(zip(numbers, days, strict=True)):
         if not day.known:
             continue
-        rest, weight = _rest_of(days, week), WEEKLY_DECAY**week
-        if is_mostly_off and not day.active:
-            rest = day.silent
+        weight = WEEKLY_DECAY**week
+        rest = day.silent if is_mostly_off and not day.active else _rest_of(days, week)
         runs = added(runs, day.active, weight)
         rests = added(rests, rest, weight)
         seen |= day.known
@@ -150,7 +149,7 @@ def _comes_and_goes(days: Sequence[SeenDay], runs: Sequence[float]) -> bool:
     """Whether one of the latest two days was off.
 
     A day without a move counts only if it rested in half of the usual slots or more: a rest in a
-    few of them shows no more than that the machine was on for longer once.
+    few of them shows no more than that it was left on for longer once.
     """
     most = max(runs)
     usual = sum(1 << slot for slot, run in enumerate(runs) if run >= most * USUAL_FROM_FACTOR)
