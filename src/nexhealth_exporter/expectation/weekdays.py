@@ -73,7 +73,8 @@ def _weekday(
         if not day.known:
             continue
         weight = WEEKLY_DECAY**week
-        rest = day.silent if is_mostly_off and not day.active else _rest_of(days, week)
+        is_day_off = is_mostly_off and not day.active
+        rest = day.silent | day.suspect if is_day_off else _rest_of(days, week)
         runs = added(runs, day.active, weight)
         rests = added(rests, rest, weight)
         seen |= day.known
