@@ -23,11 +23,16 @@ ALIKE_MOST_SLOTS = 3
 """Rests whose beginnings, and whose ends, are at most so many slots apart are the work of the same
 people."""
 
+WORKDAY_LEAST_SLOTS = 8
+"""Between two nights lie four hours of work or more: else people work at night."""
+
 HABIT_LEAST_NIGHTS = 2
 """So many rests alike are a habit: outages do not begin at closing and end at opening."""
 
 EVENING_SLOTS, MORNING_SLOTS = range(32, 43), range(10, 21)
 """When people go home (from 16:00 on), and when they come (until 10:30)."""
+
+NOON_SLOT = SLOTS // 2
 
 NEVER_OFF = (0,) * 7
 """The slots, by weekday, of a sync that is never switched off."""
@@ -45,11 +50,12 @@ class Night(NamedTuple):
 
     @property
     def is_single(self) -> bool:
-        """Whether people went home in its evening and came the next morning.
+        """Whether it spans one midnight and leaves room for a day's work.
 
         Else it was a day off, or the night off of people who work at night.
         """
-        return self.ended_on - self.began_on == 1 and self.is_from_closing_to_opening
+        is_one_night = self.ended_on - self.began_on == 1
+        return is_one_night and self.began - self.ended >= WORKDAY_LEAST_SLOTS
 
     @property
     def is_from_closing_to_opening(self) -> bool:
@@ -62,11 +68,15 @@ class Night(NamedTuple):
         return range(self.began_on, self.ended_on + 1)
 
     def is_like(self, other: "Night") -> bool:
-        """Whether both began and ended at about the same hours."""
-        return (
-            abs(self.began - other.began) <= ALIKE_MOST_SLOTS
-            and abs(self.ended - other.ended) <= ALIKE_MOST_SLOTS
-        )
+        """Whether both began and ended at about the same hours.
+
+        One over days off may have begun earlier, since people go home at noon before them.
+        """
+        earlier = self.began - other.began
+        is_before_days_off = not other.is_single and other.began >= NOON_SLOT and earlier > 0
+        return (abs(earlier) <= ALIKE_MOST_SLOTS or is_before_days_off) and abs(
+            self.ended - other.ended
+        ) <= ALIKE_MOST_SLOTS
 
 
 def is_from_closing_to_opening(began: int, ended: int) -> bool:
