@@ -21,7 +21,7 @@ SURE_FROM = 0.75
 """A pattern is used from this certainty on."""
 
 EXPLAINED_LEAST_SHARE = 0.5
-"""Hours that explain a smaller share of the moves of a usual week are none."""
+"""Hours that explain a smaller share of the moves are none."""
 
 
 def derived(

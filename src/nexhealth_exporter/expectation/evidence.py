@@ -1,6 +1,6 @@
 """What was seen of a sync's weeks, in the form of which a pattern is made."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.quiet import Quiet
@@ -55,6 +55,14 @@ class Day(NamedTuple):
             evidence.silent >> shift & DAY_MASK,
             evidence.suspect >> shift & DAY_MASK,
         )
+
+
+def runs(mask: int) -> Iterator[int]:
+    """The runs of neighbouring slots in a mask, each as a mask of its own."""
+    while mask:
+        run = mask & ~(mask + (mask & -mask))
+        yield run
+        mask ^= run
 
 
 def counts(masks: Iterable[int]) -> list[int]:

@@ -40,7 +40,7 @@ REST_LEAST_SLOTS = 2
 """Fewer slots between two moves are no rest: people pause, but are at work."""
 
 REST_MOST_EXPECTED_SECONDS = 12.0 * HOUR
-"""A silence of more expected time that is also beyond the critical allowance may be an outage.
+"""A silence of more expected time may be an outage.
 
 Nobody's working day is longer, and a day off must teach."""
 
@@ -156,9 +156,7 @@ def _with_rest(record: Record, known: Marks, look: Look) -> Record:
         return replace(record, active=record.active | _bits(record, first, last))
     slots = suspect = _bits(record, first, last) & ~record.active
     seconds = look.hours[0].unexpected(before, newest)
-    if seconds <= REST_MOST_EXPECTED_SECONDS or seconds <= max(
-        look.critical_allowance(0), look.critical_allowance(1)
-    ):
+    if seconds <= REST_MOST_EXPECTED_SECONDS:
         # What many offices do at once may be an incident, but if it recurs it is theirs. Else a
         # Friday that most have off would count as an incident every week, and never be learned.
         suspect = slots & _slots_of_incidents(record, look)
@@ -175,34 +173,38 @@ def _with_quiets(record: Record, known: Marks, look: Look) -> Record:
         before, mark = known[way], look.marks[way]
         if before is None or mark is None or mark <= before:
             continue
-        end = moved = min(mark, look.at)
-        if look.gap_from is not None:
-            end = moved = min(mark, look.gap_from)
-        elif look.before is not None and look.at - mark >= LATE_MARK_SECONDS:
-            end = max(moved, look.before)
-        if end - before < QUIET_LEAST_SECONDS:
+        moved, end = _ended(mark, look)
+        if end - before < QUIET_LEAST_SECONDS or _is_in_incident(look, before, end):
             continue
-        if _is_in_incident(look, before, end):
-            continue
-        seconds = look.hours[1 + way].unexpected(before, end)
         slots = _bits(record, slot_of(before, look.zone) + 1, slot_of(moved, look.zone))
-        if end - before > SILENCE_MOST_SECONDS or seconds > look.critical_allowance(way):
+        seconds = look.hours[1 + way].unexpected(before, end)
+        if seconds > look.critical_allowance(way):
             absences[way] |= slots
             continue
         if mark - before >= PAUSE_LEAST_SECONDS:
             pauses[way] |= slots
-        if seconds < QUIET_LEAST_SHARE * usual:
-            continue
-        day = slot_of(end, look.zone) // SLOTS
-        recent = [q for q in quiets[way] if day - q.day <= DAYS_KEPT]
-        began = start_slot_of(look.hours[1 + way], before, usual)
-        quiets[way] = longest([*recent, Quiet(day, round(seconds), began)])
+        if seconds >= QUIET_LEAST_SHARE * usual:
+            day = slot_of(end, look.zone) // SLOTS
+            recent = [q for q in quiets[way] if day - q.day <= DAYS_KEPT]
+            began = start_slot_of(look.hours[1 + way], before, usual)
+            quiets[way] = longest([*recent, Quiet(day, round(seconds), began)])
     return replace(
         record,
         pauses=(pauses[0], pauses[1]),
-        quiets=(tuple(quiets[0]), tuple(quiets[1])),
+        quiets=(quiets[0], quiets[1]),
         absences=(absences[0], absences[1]),
     )
+
+
+def _ended(mark: float, look: Look) -> tuple[float, float]:
+    """When a silence ended before that mark: by the marks, and by what the polls show."""
+    if look.gap_from is not None:
+        end = min(mark, look.gap_from)
+        return end, end
+    moved = min(mark, look.at)
+    if look.before is not None and look.at - mark >= LATE_MARK_SECONDS:
+        return moved, max(moved, look.before)
+    return moved, moved
 
 
 def _slots_of_incidents(record: Record, look: Look) -> int:

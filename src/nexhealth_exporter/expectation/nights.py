@@ -1,12 +1,11 @@
-"""Nights in which a machine was switched off, though it is left on in others."""
+"""Nights in which a sync was switched off, or a browser closed, though it is left on in others."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median_high
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence
-from nexhealth_exporter.expectation.pauses import runs
+from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Day, Evidence, runs
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.expectation.slots import SLOTS, weekday_of
 
@@ -14,10 +13,10 @@ SMALL_HOURS_MASK = (1 << 10) - 1
 """The slots from midnight to 05:00: a night's rest covers them all."""
 
 ON_LEAST_SLOTS = 5
-"""A machine that moved in so many of the small hours' slots was on that night."""
+"""A sync that moved in so many of the small hours' slots was on that night."""
 
 OFTEN_ON_LEAST_SHARE = 0.08
-"""A machine is often on at night if it was in this share of the nights. The nights of others are
+"""A sync is often on at night if it was in this share of the nights. The nights of others are
 learned as rest without this module."""
 
 ALIKE_MOST_SLOTS = 3
@@ -25,6 +24,7 @@ ALIKE_MOST_SLOTS = 3
 people."""
 
 WORKDAY_LEAST_SLOTS = 8
+"""Between two nights lie four hours of work or more: else people work at night."""
 
 HABIT_LEAST_NIGHTS = 2
 """So many rests alike are a habit: outages do not begin at closing and end at opening."""
@@ -35,7 +35,7 @@ EVENING_SLOTS, MORNING_SLOTS = range(32, 43), range(10, 21)
 NOON_SLOT = SLOTS // 2
 
 NEVER_OFF = (0,) * 7
-"""The slots, by weekday, of a machine that is never switched off."""
+"""The slots, by weekday, of a sync that is never switched off."""
 
 _FRIDAY = SATURDAY - 1
 
@@ -87,37 +87,24 @@ def is_from_closing_to_opening(began: int, ended: int) -> bool:
 def switched_off(
     evidence: Evidence, today: int, is_skipped: Callable[[int], bool]
 ) -> Sequence[int]:
-    """By weekday, the slots in which a machine that is often on may have been switched off.
+    """By weekday, the slots in which a sync that is often on may have been switched off.
 
     By the share of weeks in which it runs, each of these slots would be expected in part, and over
-    a whole night these parts would add up to a page. A machine that is switched off on some
-    evenings may be switched off on any evening, and for a weekend as well.
+    a whole night these parts would add up to a page. Who switches it off on some evenings may do so
+    on any evening, and for a weekend as well.
     """
     rests = list(_nights(evidence, today))
     nights = [night for night in rests if not any(map(is_skipped, night.days))]
-    # One of them must lie between two working days: a machine may be off on weekends only.
-    single = [night for night in nights if night.is_single]
-    alike = max(([n for n in nights if night.is_like(n)] for night in single), key=len, default=[])
-    if len(alike) < HABIT_LEAST_NIGHTS:
-        alike = _just_ended(evidence, rests, today)
+    alike = _habit(nights) or _just_ended(evidence, rests, today)
     if not alike or not _is_often_on(evidence, today):
         return NEVER_OFF
     single = [night for night in alike if night.is_single] or alike
     usual_began = median_high(night.began for night in single)
     usual_ended = median_high(night.ended for night in alike)
-    touched = {
-        weekday_of(day) for night in (*nights, *alike) for day in (night.began_on, night.ended_on)
-    }
-    # A day within one of the usual rests, or within two of the others, is not a working day.
-    slept_through = Counter(
-        weekday_of(day)
-        for night in (*nights, *alike)
-        for day in range(night.began_on + 1, night.ended_on)
-    )
+    off_days = _days_off(nights, alike)
     slots = [0] * 7
     for weekday in range(7):
-        is_off = weekday >= SATURDAY or slept_through[weekday] >= HABIT_LEAST_NIGHTS
-        if weekday not in touched and is_off:
+        if weekday in off_days:
             slots[weekday] = DAY_MASK
             continue
         begin = usual_began
@@ -127,6 +114,35 @@ def switched_off(
             begin = max(own, default=usual_began)
         slots[weekday] = DAY_MASK >> begin << begin | (1 << usual_ended) - 1
     return slots
+
+
+def _habit(nights: Sequence[Night]) -> list[Night]:
+    """The most nights that are like one between two working days; none if these are no habit.
+
+    One must lie between two working days, since a sync may be off on weekends only.
+    """
+    single = [night for night in nights if night.is_single]
+    alike = max(([n for n in nights if night.is_like(n)] for night in single), key=len, default=[])
+    return alike if len(alike) >= HABIT_LEAST_NIGHTS else []
+
+
+def _days_off(nights: Sequence[Night], alike: Sequence[Night]) -> set[int]:
+    """The weekdays on which nobody switches it off or on.
+
+    On a day of the weekend, nobody did. A working day lay within one of the nights `alike`, or
+    within two of the others.
+    """
+    rests = (*nights, *alike)
+    touched = {weekday_of(day) for rest in rests for day in (rest.began_on, rest.ended_on)}
+    slept_through = Counter(
+        weekday_of(day) for rest in rests for day in range(rest.began_on + 1, rest.ended_on)
+    )
+    return {
+        weekday
+        for weekday in range(7)
+        if weekday not in touched
+        and (weekday >= SATURDAY or slept_through[weekday] >= HABIT_LEAST_NIGHTS)
+    }
 
 
 def _just_ended(evidence: Evidence, rests: Sequence[Night], today: int) -> list[Night]:
@@ -155,7 +171,7 @@ def _is_in_incident(evidence: Evidence, rest: Night) -> bool:
 
 
 def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
-    """The rests of one night or more before and after which the machine moved.
+    """The rests of one night or more before and after which the sync moved.
 
     They may be suspect, since here it counts that they recur.
     """
@@ -180,12 +196,7 @@ def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
 
 def _is_often_on(evidence: Evidence, today: int) -> bool:
     """Whether it was left on in enough of the nights of which something is known."""
-    return share_on(evidence, range(today - DAYS_KEPT, today)) >= OFTEN_ON_LEAST_SHARE
-
-
-def share_on(evidence: Evidence, days: Iterable[int]) -> float:
-    """In which share of the nights before those days (since 1970) it was left on; 0 if unknown."""
-    nights = [Day.of(evidence, day) for day in days]
-    known = [n for n in nights if SMALL_HOURS_MASK & n.known]
-    on = sum((n.active & SMALL_HOURS_MASK).bit_count() >= ON_LEAST_SLOTS for n in known)
-    return on / len(known) if known else 0.0
+    nights = [Day.of(evidence, day) for day in range(today - DAYS_KEPT, today)]
+    known = [night for night in nights if SMALL_HOURS_MASK & night.known]
+    on = sum((night.active & SMALL_HOURS_MASK).bit_count() >= ON_LEAST_SLOTS for night in known)
+    return bool(known) and on >= OFTEN_ON_LEAST_SHARE * len(known)

@@ -1,9 +1,9 @@
 """When, and for how long, one direction rests while the other moves."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, counts
+from nexhealth_exporter.expectation.evidence import DAY_MASK, DAYS_KEPT, Evidence, counts, runs
 from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pauses
 from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
@@ -200,11 +200,3 @@ def _nightly_pauses(evidence: Evidence, way: int) -> int:
             twice |= once & of_day
             once |= of_day
     return twice
-
-
-def runs(mask: int) -> Iterator[int]:
-    """The runs of neighbouring slots in a mask, each as a mask of its own."""
-    while mask:
-        run = mask & ~(mask + (mask & -mask))
-        yield run
-        mask ^= run

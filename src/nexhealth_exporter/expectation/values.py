@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS
-from nexhealth_exporter.expectation.shares import UNSTEADY_LEAST_SHARE, Shares, alike
+from nexhealth_exporter.expectation.shares import UNSTEADY_LEAST_SHARE, Shares
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.expectation.tuning import Tuning, tuning_of
+from nexhealth_exporter.expectation.weekdays import alike
 from nexhealth_exporter.model import IntegrationType
 
 LEAST_EXPECTATION = 0.15
@@ -116,8 +117,6 @@ def _raise_within_hours(values: list[int], shares: Shares, pace: _Pace, percent:
             continue
         for slot in range(SLOTS):
             at = day * SLOTS + slot
-            if shares.may_be_off(at):
-                continue
             around = range(at - AROUND_SLOTS, at + AROUND_SLOTS + 1)
             own = _mean([shares.share[near % len(values)] for near in around])
             others = _mean([pace.by_slot[near % SLOTS] for near in around])
