@@ -1,7 +1,7 @@
 """Nights in which a sync was switched off, or a browser closed, though it is left on in others."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median_high
 from typing import NamedTuple
 
@@ -95,7 +95,7 @@ def switched_off(
     """
     rests = list(_nights(evidence, today))
     nights = [night for night in rests if not any(map(is_skipped, night.days))]
-    alike = _habit(nights) or _just_ended(evidence, rests, today)
+    alike = _habit(nights) or _due_tonight(evidence, rests, today)
     if not alike or not _is_often_on(evidence, today):
         return NEVER_OFF
     single = [night for night in alike if night.is_single] or alike
@@ -145,22 +145,28 @@ def _days_off(nights: Sequence[Night], alike: Sequence[Night]) -> set[int]:
     }
 
 
-def _just_ended(evidence: Evidence, rests: Sequence[Night], today: int) -> list[Night]:
-    """The rest from closing to opening that ended today, if any: the next may begin tonight.
+def _due_tonight(evidence: Evidence, rests: Sequence[Night], today: int) -> list[Night]:
+    """The first rest from closing to opening, if the next of its kind may begin tonight.
 
-    If tonight it stays on, nothing is expected otherwise from tomorrow on; if not, two are a habit.
-    Who was away for days before, and left it on in the nights between, does so again. In an
-    incident nobody switched anything off.
+    After one that ended today; or, over days off, one that began a week ago. If tonight it stays
+    on, nothing is expected otherwise from tomorrow on; if not, two are a habit. Who was away for
+    days before, and left it on in the nights between, does so again. In an incident nobody
+    switched anything off.
     """
     away = [rest for rest in rests if not rest.is_single]
     began_on = {rest.began_on for rest in rests}
+
+    def is_due(rest: Night) -> bool:
+        if rest.is_single:
+            return rest.ended_on == today
+        if rest.began_on == today - 7:
+            return True
+        return rest.ended_on == today and all(r.ended_on in {today, *began_on} for r in away)
+
     return [
         rest
         for rest in rests
-        if rest.ended_on == today
-        and rest.is_from_closing_to_opening
-        and not _is_in_incident(evidence, rest)
-        and (rest.is_single or all(other.ended_on in {today, *began_on} for other in away))
+        if rest.is_from_closing_to_opening and is_due(rest) and not _is_in_incident(evidence, rest)
     ]
 
 
@@ -196,7 +202,12 @@ def _nights(evidence: Evidence, today: int) -> Iterator[Night]:
 
 def _is_often_on(evidence: Evidence, today: int) -> bool:
     """Whether it was left on in enough of the nights of which something is known."""
-    nights = [Day.of(evidence, day) for day in range(today - DAYS_KEPT, today)]
+    return share_on(evidence, range(today - DAYS_KEPT, today)) >= OFTEN_ON_LEAST_SHARE
+
+
+def share_on(evidence: Evidence, days: Iterable[int]) -> float:
+    """In which share of the nights before those days (since 1970) it was left on; 0 if unknown."""
+    nights = [Day.of(evidence, day) for day in days]
     known = [night for night in nights if SMALL_HOURS_MASK & night.known]
     on = sum((night.active & SMALL_HOURS_MASK).bit_count() >= ON_LEAST_SLOTS for night in known)
-    return bool(known) and on >= OFTEN_ON_LEAST_SHARE * len(known)
+    return on / len(known) if known else 0.0

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT, Day, Evidence, added
 from nexhealth_exporter.expectation.evidence import runs as runs_of
-from nexhealth_exporter.expectation.nights import is_from_closing_to_opening
+from nexhealth_exporter.expectation.nights import is_from_closing_to_opening, share_on
 from nexhealth_exporter.expectation.quiet import SAME_HOUR_MOST_SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.expectation.slots import SLOTS, WEEK, weekday_of
@@ -65,7 +65,11 @@ def _weekday(
     newest = yesterday - (weekday_of(yesterday) - weekday) % 7
     numbers = range(newest, newest - DAYS_KEPT, -7)
     days = [Day(0, 0, 0) if is_skipped(n) else Day.of(evidence, n) for n in numbers]
-    is_mostly_off = weekday >= SATURDAY and _is_mostly_off([day for day in days if day.known])
+    is_mostly_off = (
+        weekday >= SATURDAY
+        and _is_mostly_off([day for day in days if day.known])
+        and _is_off_at_night(evidence, today)
+    )
     runs, rests = [0.0] * SLOTS, [0.0] * SLOTS
     seen = 0
     seen_days: list[SeenDay] = []
@@ -93,6 +97,12 @@ def _is_mostly_off(days: Sequence[Day]) -> bool:
     """
     on = sum(bool(day.active) for day in days)
     return bool(days) and 2 * on <= len(days) and not days[-1].active
+
+
+def _is_off_at_night(evidence: Evidence, today: int) -> bool:
+    """Whether it rests in most nights between working days: else a dead weekend is an outage."""
+    workdays = (day for day in range(today - DAYS_KEPT, today) if 0 < weekday_of(day) < SATURDAY)
+    return share_on(evidence, workdays) < RUNS_FROM_SHARE
 
 
 def _rest_of(days: Sequence[Day], week: int) -> int:
