@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace as altered
 
 from nexhealth_exporter import report
+from nexhealth_exporter.expectation.incident import is_held_back
 from nexhealth_exporter.expectation.schedule import HOUR, MINUTE
 from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import (
@@ -753,3 +754,30 @@ def test_a_past_from_elsewhere_replaces_only_a_shorter_one(*, is_shown: bool) ->
 
     assert first_seen(short, long) == TEN
     assert first_seen(long, short) == TEN
+
+
+def test_an_incident_begins_no_sooner_than_the_last_one_ended(world: World) -> None:
+    """By day 30 of 100 are silent; in the evening the 12 that were dead before are 12 of 40."""
+    world.configure(OPEN_AND_SHUT)
+    eight, noon = at("2026-03-04 08:00"), at("2026-03-04 12:00")
+    dead = {f"open-dead-{i}": eight for i in range(12)}
+    struck = {f"open-struck-{i}": noon for i in range(18)}
+    fine = [f"open-{i}" for i in range(10)] + [f"shut-{i}" for i in range(60)]
+    world.watch(*(office(name) for name in (*dead, *struck, *fine)))
+
+    def poll(clock: str) -> None:
+        now = at(f"2026-03-04 {clock}")
+        moved = dict.fromkeys((*fine, *struck), now)
+        look(world, now, moved | dead | (struck if clock == "12:30" else {}))
+
+    poll("12:00")
+    assert world.overdue("open-dead-0") == Severity.CRITICAL
+    poll("12:30")
+    assert set(world.fleet.incidents) == {"server"}
+    poll("13:00")
+    assert world.fleet.incidents == {}
+    poll("17:30")
+    start = world.fleet.incidents[IntegrationType.SERVER]
+    assert start == at("2026-03-04 13:00")
+    page = world.sync("open-dead-0").read.deadline[Severity.CRITICAL]
+    assert not is_held_back(page, start)

@@ -1,10 +1,12 @@
 """How long a silence is tolerated, by what was learned."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import partial
 
 import pytest
 
+from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
 from tests.learning.offices import FIRST, Office, always, at, lived, never, weekdays, weeks
 
@@ -131,6 +133,17 @@ def test_pauses_at_two_hours_of_the_night_are_no_habit() -> None:
         smiles.live(day, 1, always, partial(without, begins, ends))
         assert [severity for severity, _ in smiles.alerts] == ["warning"]
         smiles.live(day + timedelta(days=1), 7, always)
+
+
+def test_on_a_short_day_a_browser_has_its_usual_time_before_closing() -> None:
+    def hours(day: date) -> Iterable[tuple[float, float]]:
+        return [(8, 13)] if day.weekday() == SATURDAY else weekdays(8, 17)(day)
+
+    smiles = lived(42, hours, kind=IntegrationType.CLOUD)
+    mark = at(weeks(5) + timedelta(days=5), 10.9)
+    allowed = smiles.sync.hours.allowances(smiles.kind, Operation.READ, mark)[Severity.WARNING]
+    # What is left of that day is enough for the shorter time after a night, and for no more.
+    assert allowed == 1.3 * 2.5 * 3600
 
 
 def test_a_cloud_silence_from_closing_on_does_not_page_on_its_first_day() -> None:

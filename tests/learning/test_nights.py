@@ -50,6 +50,25 @@ def test_who_was_switched_off_last_night_is_no_alert_tonight() -> None:
     assert smiles.alerts == []
 
 
+def test_who_was_off_over_a_weekend_may_be_off_over_the_next() -> None:
+    def week(day: date) -> list[tuple[float, float]]:
+        if day < weeks(6) or day.weekday() in {1, 2, 3}:
+            return [(0, 25)]
+        if day.weekday() >= SATURDAY:
+            return []
+        return [(0, 17.5) if day.weekday() else (7.5, 25)]
+
+    smiles = lived(42, week)
+    smiles.live(weeks(6), 7, lambda day: week(day) if day.weekday() else [(0, 25)])
+    assert [severity for severity, _ in smiles.alerts] == ["warning", "critical"]
+    smiles.alerts.clear()
+
+    smiles.live(weeks(7), 22, week)
+    assert smiles.alerts == []
+    # The nights in between are expected again.
+    assert smiles.expects(weeks(10) + timedelta(days=1), 3) == 1
+
+
 @pytest.mark.parametrize("holiday", [None, date(2026, 5, 25)])
 def test_who_was_off_for_days_for_the_first_time_may_be_off_tonight(holiday: date | None) -> None:
     monday = holiday or weeks(12)

@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 from nexhealth_exporter.expectation.expectation import Expectation, clamped
 from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pattern
-from nexhealth_exporter.expectation.quiet import start_slot_of
+from nexhealth_exporter.expectation.quiet import OVERNIGHT, start_slot_of
 from nexhealth_exporter.expectation.schedule import DAY, HOUR, MINUTE
 from nexhealth_exporter.expectation.tuning import (
     USUAL_IN_DEFAULT_HOURS,
     tuning_of,
-    usual_quiet_of,
 )
 from nexhealth_exporter.expectation.zone import local_second
 from nexhealth_exporter.model import IntegrationType, Operation, Severity, Source
@@ -75,14 +74,20 @@ class Room(NamedTuple):
 
     @classmethod
     def of(
-        cls, pattern: Pattern, way: int, kind: IntegrationType, began: int | None = None
+        cls,
+        pattern: Pattern,
+        way: int,
+        kind: IntegrationType,
+        began: int | None = None,
+        *,
+        lasts: bool = True,
     ) -> "Room":
         """The room that a pattern asks for, in one direction (0 read, 1 write).
 
-        `began` is when the silence began, from `quiet.start_slot_of`; None if that is not known.
+        `began` and `lasts` are as for `Pattern.ticket_factor`.
         """
         return cls(
-            ticket_factor=pattern.ticket_factor(way, kind, began),
+            ticket_factor=pattern.ticket_factor(way, kind, began, lasts=lasts),
             page_factor=pattern.page_factor(kind, began),
             is_server=kind is IntegrationType.SERVER,
         )
@@ -136,11 +141,15 @@ def room_after(
     `alone` is the number of half hours since then in which the other direction has moved.
     """
     mark = clamped(mark)
-    began = start_slot_of(expectation, mark, usual_quiet_of(kind))
-    room = Room.of(pattern, way, kind, began)
+    tuning, has_full_weight = tuning_of(kind), pattern.weights[way] == FULL_WEIGHT_PERCENT
+    began = start_slot_of(expectation, mark, tuning.usual_quiet)
+    shorter = tuning.usual_quiet * min(1.0, tuning.ticket_factor_least_overnight)
+    # An hour of less weight counts less, so it may be overdue before the night.
+    lasts = has_full_weight and start_slot_of(expectation, mark, shorter) == OVERNIGHT
+    room = Room.of(pattern, way, kind, began, lasts=lasts)
     if pattern.is_left_behind(way, alone):
         return room._replace(is_left_behind=True)
-    if pattern.weights[way] < FULL_WEIGHT_PERCENT:
+    if not has_full_weight:
         # For a direction that moves hours apart, the last mark does not show closing time.
         return room
     return _with_time_off(room, expectation, mark)

@@ -148,9 +148,9 @@ def _days_off(nights: Sequence[Night], alike: Sequence[Night]) -> set[int]:
 def _due_tonight(evidence: Evidence, rests: Sequence[Night], today: int) -> list[Night]:
     """The first rest from closing to opening, if the next of its kind may begin tonight.
 
-    After one that ended today; or, over days off, one that began a week ago. If tonight it stays
-    on, nothing is expected otherwise from tomorrow on; if not, two are a habit. Who was away for
-    days before, and left it on in the nights between, does so again. In an incident nobody
+    After one that ended today; or, over days off, the only one, that began a week ago. If tonight
+    it stays on, nothing is expected otherwise from tomorrow on; if not, two are a habit. Who was
+    away for days before, and left it on in the nights between, does so again. In an incident nobody
     switched anything off.
     """
     away = [rest for rest in rests if not rest.is_single]
@@ -159,7 +159,7 @@ def _due_tonight(evidence: Evidence, rests: Sequence[Night], today: int) -> list
     def is_due(rest: Night) -> bool:
         if rest.is_single:
             return rest.ended_on == today
-        if rest.began_on == today - 7:
+        if rest.began_on == today - 7 and away == [rest]:
             return True
         return rest.ended_on == today and all(r.ended_on in {today, *began_on} for r in away)
 

@@ -117,18 +117,20 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
         least = tuning.page_factor_overnight if began == OVERNIGHT else tuning.page_factor
         return self._while_young(least)
 
-    def ticket_factor(self, way: int, kind: IntegrationType, began: int | None = None) -> float:
+    def ticket_factor(
+        self, way: int, kind: IntegrationType, began: int | None = None, *, lasts: bool = True
+    ) -> float:
         """The factor on the usual allowance before a ticket, with room for usual quiet stretches.
 
-        `way` is the direction (0 read, 1 write); `began` is as for `page_factor`.
+        `way` is the direction (0 read, 1 write); `began` is as for `page_factor`. `lasts` is
+        whether even an allowance that is shorter after a night lasts until then.
         """
         tuning = tuning_of(kind)
         quiets = self.week.quiets[way]
         least = tuning.ticket_factor_least
         if began == OVERNIGHT:
             least = tuning.ticket_factor_least_overnight
-            if self.weights[way] < FULL_WEIGHT_PERCENT:
-                # An hour of it counts less, so it may be overdue before the night.
+            if not lasts:
                 least = max(least, tuning.ticket_factor_least)
         elif began in MORNING_SLOTS:
             least = tuning.ticket_factor_least_morning

@@ -132,6 +132,11 @@ class Fleet(msgspec.Struct, frozen=True, weakref=True):
         # Before the first poll it is not known which syncs are left.
         before = self._incidents_of_somebody() if self.incidents and latest else self.incidents
         lasting = incidents(before, (silence for silence, _ in up), latest)
+        # What was silent in an earlier incident may be so still: the next one begins no sooner
+        # than that one ended, and offices that were overdue before either stay so.
+        for kind in lasting.keys() - before.keys():
+            ends = [one.end for one in self.latest_incidents.get(kind, ()) if one.end < math.inf]
+            lasting[kind] = max([lasting[kind], *ends])
         if lasting == self.incidents:
             return self
         ended = self.incidents.keys() - lasting.keys()
