@@ -88,6 +88,19 @@ def test_an_outage_is_told_with_its_times(
     assert rates["warning"] == rates["plain"] > 0
 
 
+def test_an_observation_without_a_type_leaves_the_sync_its_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stops, back = MONDAY + HOUR, MONDAY + 7 * HOUR
+    lines = [*watched(back, stops), line(back, back, emr_type=None)]
+
+    found = answer(tmp_path, capsys, lines)
+
+    assert list(found["summary"]) == ["server"]
+    rates = found["summary"]["server"]["alerts_per_office_and_month"]
+    assert rates["warning"] == rates["plain"] > 0
+
+
 def test_a_silence_that_lasts_is_not_resolved(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,13 +140,14 @@ class Replay:
                 has_changed = True
             observed = office.syncs.get(seen.sync)
             if observed is None:
-                made = _sync(seen, office.zones)
+                made = _sync(seen, office.zones, None)
                 observed = _ObservedSync(
                     seen, made, at, office.step, self._baselines(seen, made, at)
                 )
                 office.syncs[seen.sync] = observed
             elif _differs(observed.seen, seen):
-                observed.sync, observed.seen = _sync(seen, office.zones), seen
+                kind = observed.sync.integration_type
+                observed.sync, observed.seen = _sync(seen, office.zones, kind), seen
             office.step += observed.step == office.step and observed.at < at
             observed.at, observed.step = at, office.step
             if is_reported:
@@ -236,11 +237,12 @@ def _differs(one: Observation, other: Observation) -> bool:
     )
 
 
-def _sync(seen: Observation, zones: Iterable[str]) -> Sync:
+def _sync(seen: Observation, zones: Iterable[str], kind: IntegrationType | None) -> Sync:
+    """The sync; `kind` is its type if the observation lacks one, as in API answers."""
     place = list(zones).index(seen.sync) + 1
     return Sync(
         name=seen.sync,
-        integration_type=TYPES.get(seen.emr_type or ""),
+        integration_type=TYPES.get(seen.emr_type or "") or kind,
         read_at=_mark(seen.read_at),
         write_at=_mark(seen.write_at),
         read_up=COLOURS.get(seen.read_status or ""),
