@@ -269,7 +269,7 @@ class Leaps:
                 elif key in self._active:
                     continue
                 elif sync.is_quiet(way) and not is_held_back(due, begun):
-                    alert = Alert(sync.office, sync.name, sync.kind, operation, severity, at)
+                    alert = Alert(sync.office, sync.name, operation, severity, at)
                     self._active[key] = alert
                     self.alerts.append(alert)
                     continue

@@ -101,6 +101,22 @@ def test_an_observation_without_a_type_leaves_the_sync_its_type(
     assert rates["warning"] == rates["plain"] > 0
 
 
+@pytest.mark.parametrize("first", [None, "cloud"])
+def test_a_sync_whose_type_changes_has_all_its_alerts_in_one_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str | None
+) -> None:
+    stops, back = MONDAY + HOUR, MONDAY + 10 * HOUR
+    before = [json.loads(told) | {"emr_type": first} for told in watched(back, stops)]
+    lines = [*map(json.dumps, before), line(back, back)]
+
+    found = answer(tmp_path, capsys, lines)
+
+    assert len(found["alerts"]) == 2
+    assert list(found["summary"]) == ["server"]
+    rates = found["summary"]["server"]["alerts_per_office_and_month"]
+    assert rates["warning"] == rates["plain"] > 0
+
+
 def test_a_silence_that_lasts_is_not_resolved(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

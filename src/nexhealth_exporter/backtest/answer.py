@@ -63,6 +63,9 @@ def answer(replay: Replay, since: float | None) -> Answer:
     first, end = replay.first or 0.0, replay.last or 0.0
     start = first if since is None else max(first, since)
     alerts = [alert for alert in replay.alerts if alert.fired_at >= start]
+    # Alerts count under the type that their sync has in the end, as do the rules that they are
+    # compared with: when they fired, it may have been unknown or another one.
+    kinds = replay.kinds
     tallies: dict[IntegrationType, Tally] = {}
     for kind, baselines in replay.observed:
         tallies.setdefault(kind, Tally()).add(baselines)
@@ -72,11 +75,14 @@ def answer(replay: Replay, since: float | None) -> Answer:
         syncs={kind: tally.syncs for kind, tally in tallies.items()},
         start=start,
         end=end,
-        rates={kind: _rates(kind, tally, alerts) for kind, tally in tallies.items()},
+        rates={
+            kind: _rates(tally, [a for a in alerts if kinds[a.institution, a.sync] is kind])
+            for kind, tally in tallies.items()
+        },
     )
 
 
-def _rates(kind: IntegrationType, tally: Tally, alerts: list[Alert]) -> dict[str, float]:
+def _rates(tally: Tally, alerts: list[Alert]) -> dict[str, float]:
     months = tally.seconds / MONTH
     if not months:
         return dict.fromkeys(WAYS, 0.0)
@@ -87,19 +93,19 @@ def _rates(kind: IntegrationType, tally: Tally, alerts: list[Alert]) -> dict[str
         "fixed": counts.fixed,
         "default": counts.default,
         **{
-            severity.value: _of_syncs(alerts, kind, severity)
+            severity.value: _of_syncs(alerts, severity)
             for severity in (Severity.WARNING, Severity.CRITICAL)
         },
     }
     return {way: count / months for way, count in found.items()}
 
 
-def _of_syncs(alerts: list[Alert], kind: IntegrationType, severity: Severity) -> int:
+def _of_syncs(alerts: list[Alert], severity: Severity) -> int:
     """Number of alerts as people get them: one while either direction alerts."""
     number = 0
     until: dict[tuple[str, str], float] = {}
     for alert in alerts:
-        if alert.integration_type is not kind or alert.severity is not severity:
+        if alert.severity is not severity:
             continue
         key = (alert.institution, alert.sync)
         number += alert.fired_at > until.get(key, float("-inf"))

@@ -35,7 +35,6 @@ class Alert:
 
     institution: str
     sync: str
-    integration_type: IntegrationType
     operation: Operation
     severity: Severity
     fired_at: float
@@ -67,6 +66,11 @@ class _ObservedSync:
     at: float
     step: int
     baselines: Baselines
+
+    @property
+    def kind(self) -> IntegrationType:
+        """Its latest type that is known."""
+        return self.sync.integration_type or IntegrationType.UNKNOWN
 
 
 @dataclass(slots=True)
@@ -127,7 +131,16 @@ class Replay:
         """The type and the baselines of each watched sync."""
         for office in self._offices.values():
             for observed in office.syncs.values() if office.is_watched else ():
-                yield observed.sync.integration_type or IntegrationType.UNKNOWN, observed.baselines
+                yield observed.kind, observed.baselines
+
+    @property
+    def kinds(self) -> dict[tuple[str, str], IntegrationType]:
+        """The type of each sync, by institution and name: that of `observed`."""
+        return {
+            (subdomain, name): observed.kind
+            for subdomain, office in self._offices.items()
+            for name, observed in office.syncs.items()
+        }
 
     def _polls(self, batch: Batch, *, is_reported: bool) -> list[Poll]:
         touched: dict[str, float] = {}
@@ -216,8 +229,7 @@ class Replay:
                         if key in active:
                             active.pop(key).resolved_at = at
                     elif key not in active and not is_held_back(due, begun):
-                        kind = sync.integration_type
-                        active[key] = Alert(subdomain, key[0], kind, operation, severity, at)
+                        active[key] = Alert(subdomain, key[0], operation, severity, at)
                         self.alerts.append(active[key])
 
     def _close_vanished(self, standing: Standing, active: _Active, at: float) -> None:
