@@ -38,9 +38,12 @@ class CompressedTime(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jump.now
 
-    async def shutdown_default_executor(self, *_: float) -> None:
+    def shutdown_default_executor(
+        self,
+        timeout: float | None = None,  # noqa: ARG002 - named as Python 3.12 and newer name it
+    ) -> Coroutine[Any, Any, None]:
         """Threads take real time, of which a limit in this loop's time would leave none."""
-        await super().shutdown_default_executor()
+        return super().shutdown_default_executor()
 
     def busy_while(self, is_busy: Callable[[], bool]) -> None:
         """While this holds bytes are on their way: they arrive before time goes on."""
