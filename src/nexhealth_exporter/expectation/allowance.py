@@ -17,9 +17,6 @@ from nexhealth_exporter.model import IntegrationType, Operation, Severity, Sourc
 LEAST_FACTOR, MOST_FACTOR = 0.7, 2.0
 """No less and no more than so many times the usual allowance is tolerated, whatever the cadence."""
 
-MIDDAY_SECOND = 11 * HOUR
-"""From this second of the local day on, silence may mean that people went home."""
-
 NEXT_OPENING_WITHIN_DAYS = 14
 
 CLOSING_MOST_SECONDS = 90 * MINUTE
@@ -154,15 +151,15 @@ def room_after(
     if not has_full_weight:
         # For a direction that moves hours apart, the last mark does not show closing time.
         return room
-    return _with_time_off(room, expectation, mark)
+    return _with_time_off(room, expectation, mark, tuning.midday_second)
 
 
-def _with_time_off(room: Room, expectation: Expectation, mark: float) -> Room:
+def _with_time_off(room: Room, expectation: Expectation, mark: float, midday_second: float) -> Room:
     """The room for people who went home after that mark."""
     if not expectation.holidays:
         return room  # it runs around the clock: nobody goes home at any hour
     local = local_second(expectation.timezone, mark)
-    if local < MIDDAY_SECOND and expectation.piece(mark).is_expected:
+    if local < midday_second and expectation.piece(mark).is_expected:
         return room
     midnight = mark - local + DAY
     if room.is_server and expectation.piece(midnight).value > 0:

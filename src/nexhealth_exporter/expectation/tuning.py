@@ -34,6 +34,9 @@ class Tuning(NamedTuple):
     """The same for a silence that can only be overdue after a night."""
     quiet_margin: float
     """A silence may last so many times as long as the quiet stretches that were seen before."""
+    midday_second: float
+    """From this second of the local day on, silence may mean that people went home. A browser may
+    have moved last an hour before its office closed at noon, or two."""
 
     @property
     def usual_quiet(self) -> float:
@@ -52,6 +55,7 @@ SERVER = Tuning(
     page_factor=0.98,
     page_factor_overnight=1.5,
     quiet_margin=1.5,
+    midday_second=11.0 * HOUR,
 )
 CLOUD = Tuning(
     usual={Severity.WARNING: 2.5 * HOUR, Severity.CRITICAL: 6.0 * HOUR},
@@ -64,6 +68,7 @@ CLOUD = Tuning(
     page_factor=0.85,
     page_factor_overnight=0.85,
     quiet_margin=1.35,
+    midday_second=10.0 * HOUR,
 )
 
 USUAL_IN_DEFAULT_HOURS: Mapping[Severity, float] = {
