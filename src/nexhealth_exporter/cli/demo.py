@@ -14,12 +14,12 @@ from aiohttp import web
 from nexhealth_exporter import settings
 from nexhealth_exporter.cli import DEMO_SETTINGS
 from nexhealth_exporter.cli.exporter import opened
-from nexhealth_exporter.cli.history import write_history
+from nexhealth_exporter.cli.history import history_files, write_history
 from nexhealth_exporter.cli.learn import from_observations
 from nexhealth_exporter.cli.parts import policy_of, read_files
 from nexhealth_exporter.cli.serve import run
 from nexhealth_exporter.errors import ConfigError
-from nexhealth_exporter.fleet import Fleet, Policy
+from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import ListenAddress, Settings
 from nexhealth_exporter.simulator import Simulator
@@ -53,9 +53,10 @@ async def demo(arguments: argparse.Namespace) -> int:
 
 async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo) -> None:
     """Fill the state file with what an exporter would have learned in weeks."""
+    files: list[Path] = []
     if arguments.history is not None:
         with _writing(arguments.history):  # fails before weeks are simulated and learned
-            arguments.history.mkdir(parents=True, exist_ok=True)
+            files = history_files(arguments.history, arguments.history_days)
     rules = read_files(given).rules
     until = time.time()
     if arguments.history is None:
@@ -64,7 +65,12 @@ async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo)
         begin = until - arguments.history_days * DAY
         known = await asyncio.to_thread(_learned, given, rules, fleet, begin)
         policy = policy_of(given, rules)
-        known = await _write_history(arguments, policy, fleet, known, until)
+        target = arguments.history_target
+        with _writing(arguments.history):
+            known = await write_history(
+                fleet.past, policy, files, known=known, until=until, target=target
+            )
+        _tell_how_to_load(arguments.history, len(files))
     if given.state_file is not None:
         with closing(StateFile(given.state_file)) as state:
             state.save(known)
@@ -79,24 +85,11 @@ def _learned(given: Settings, rules: Rules, fleet: Demo, until: float) -> Fleet:
         return from_observations(given, rules, past)
 
 
-async def _write_history(
-    arguments: argparse.Namespace, policy: Policy, fleet: Demo, known: Fleet, until: float
-) -> Fleet:
-    with _writing(arguments.history):
-        files, known = await write_history(
-            fleet.past,
-            policy,
-            arguments.history,
-            known=known,
-            until=until,
-            days=arguments.history_days,
-            target=arguments.history_target,
-        )
-    print(f"{arguments.history_days} days of history are in {arguments.history}; to load them:")
-    print(f"  for day in {arguments.history}/*.om; do")
+def _tell_how_to_load(folder: Path, files: int) -> None:
+    print(f"{files} days of history are in {folder}; to load them:")
+    print(f"  for day in {folder}/*.om; do")
     print('    promtool tsdb create-blocks-from openmetrics --max-block-duration=24h "$day" DATA')
-    print(f"  done    # {len(files)} files; DATA is Prometheus' data folder", flush=True)
-    return known
+    print(f"  done    # {files} files; DATA is Prometheus' data folder", flush=True)
 
 
 @contextmanager

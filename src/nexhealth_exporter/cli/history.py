@@ -4,10 +4,9 @@ Each step of the past is judged and drawn as it would have been then: from the m
 simulated API would have reported, with the same fleet and the same page.
 """
 
-import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -37,35 +36,43 @@ NAMES = frozenset(
 )
 
 
+def history_files(folder: Path, days: int) -> list[Path]:
+    """The files of so many days, oldest first, in a folder that is made if it lacks.
+
+    Raises OSError if one of them cannot be written, so that nobody waits for that.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"nexhealth-{day + 1:02d}.om" for day in range(days)]
+    for path in files:
+        path.open("ab").close()
+    return files
+
+
 async def write_history(
     offices: Iterable[Office],
     policy: Policy,
-    folder: Path,
+    files: Sequence[Path],
     *,
     known: Fleet,
     until: float,
-    days: int,
     target: str,
-) -> tuple[list[Path], Fleet]:
-    """Write `days` days up to the instant `until`; returns the files, oldest first, and the fleet.
+) -> Fleet:
+    """Write one day into each of the files, oldest first, up to the instant `until`.
 
-    `known` remembers what was learned before. Samples have the labels that a scrape of `target`
-    (host:port) would add.
+    Returns the fleet at that instant. `known` remembers what was learned before. Samples have the
+    labels that a scrape of `target` (host:port) would add.
     """
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     past = _Past(tuple(offices), policy, known, target)
-    files: list[Path] = []
+    days = len(files)
     with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task(f"{days} days of history", total=days)
-        for day in range(days, 0, -1):
-            path = folder / f"nexhealth-{days - day + 1:02d}.om"
+        for day, path in zip(range(days, 0, -1), files, strict=True):
             with path.open("wb") as file:
                 async for page in past.pages(until - day * DAY, until - (day - 1) * DAY):
                     file.write(page)
                 file.write(b"# EOF\n")
-            files.append(path)
             progress.advance(bar)
-    return files, past.fleet
+    return past.fleet
 
 
 class _Past:
