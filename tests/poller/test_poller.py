@@ -308,6 +308,21 @@ async def test_the_scope_that_was_chosen_is_logged_with_its_price(
     assert planned["calls_budget_30d"] == 30_000
 
 
+@pytest.mark.parametrize(("budget", "level"), [(30_000.0, "WARNING"), (0.0, "INFO")])
+async def test_a_chosen_scope_that_costs_more_than_the_budget_is_warned_of(
+    polling: Open, caplog: pytest.LogCaptureFixture, budget: float, level: str
+) -> None:
+    caplog.set_level("INFO")
+    pace = {"scope": Scope.INSTITUTION, "interval": 300.0, "budget": budget}
+    async with polling(plain_offices(4), **pace) as polled:
+        await polled.poller.once()
+        assert polled.count("nexhealth_poll_interval_seconds") == 300
+
+    planned = [r for r in caplog.records if r.msg.startswith("polling planned")]
+    assert [r.levelname for r in planned] == [level]
+    assert ("more calls than the budget" in planned[0].getMessage()) == (level == "WARNING")
+
+
 @pytest.mark.parametrize(
     ("pace", "why"),
     [

@@ -282,5 +282,8 @@ def _log_plan(made: Plan, pace: Pace) -> None:
             "rate limit" if made.stretched_by == "rate" else "budget of calls",
             extra=facts,
         )
+    elif 0 < pace.budget < made.projected:
+        # The operator chose the scope, so it is kept, whatever it costs.
+        logger.warning("polling planned, with more calls than the budget", extra=facts)
     else:
         logger.info("polling planned", extra=facts)

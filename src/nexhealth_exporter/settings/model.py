@@ -100,13 +100,14 @@ class Settings(BaseSettings):
     api_calls_budget: Count = _set(
         30000,
         "N",
-        "The maximum number of calls in 30 days; 0 is unlimited. 30,000 are reported to be free.",
+        "The maximum number of calls in 30 days; 0 is unlimited. 30,000 are reported to be free. "
+        "If you choose a scope that costs more, the exporter keeps the scope and logs a warning.",
     )
     poll_scope: Annotated[Scope, BeforeValidator(values.lowered)] = _set(
         Scope.AUTO,
         "SCOPE",
         "`institution`: one call per institution. `fleet`: one call for all of them. `auto`: "
-        "`institution` while that fits the budget, else `fleet`.",
+        "`institution` while that fits the budget, else `fleet`; only `auto` keeps to the budget.",
     )
     poll_interval_seconds: Seconds = _set(
         300.0,
