@@ -8,9 +8,10 @@ CPU time of this process, median of interleaved rounds; ratios hold on a noisy m
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, HOUR, week_plan
@@ -26,7 +27,7 @@ def expectations() -> list[Expectation]:
     made = []
     for number in range(SCHEDULES):
         window = (6 * HOUR + number * 120, 16 * HOUR + number * 240)
-        schedule = replace(DEFAULT_HOURS, name=str(number), windows=((window,),) * 5 + ((), ()))
+        schedule = altered(DEFAULT_HOURS, name=str(number), windows=((window,),) * 5 + ((), ()))
         days = week_plan(schedule, IntegrationType.CLOUD)
         zone = ZONES[number % len(ZONES)]
         made.append(Expectation(Source.CONFIGURED, str(number), zone, days, ("US",)))

@@ -2,9 +2,11 @@
 
 import hashlib
 import math
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace as altered
 
 MONTH = 30 * 86400.0
 SPREAD = 0.75
@@ -62,8 +64,7 @@ class Scope(StrEnum):
     FLEET = "fleet"
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """What the operator allows: seconds, calls per second, calls in 30 days (0 is unlimited)."""
 
     scope: Scope
@@ -78,8 +79,7 @@ class Pace:
         return self.budget if self.scope is Scope.AUTO else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """One round every `interval` seconds, which takes `projected` calls in 30 days.
 
     Every round makes `calls_per_round` calls. In addition, the `seldom` institutions without a
@@ -100,7 +100,7 @@ class Plan:
         """The same plan at another interval (seconds), such as the one that was really kept."""
         rounds = MONTH / interval - MONTH / self.interval
         projected = self.projected + rounds * self.calls_per_round
-        return replace(self, interval=interval, projected=projected)
+        return altered(self, interval=interval, projected=projected)
 
 
 def spendable(budget: float) -> float:
@@ -171,13 +171,12 @@ def _within_budget(pace: Pace, found: Plan, costs: "_Costs") -> Plan:
     high = max(2 * low, MONTH * found.calls_per_round / (_LEAST_ROUNDS_SHARE * pace.limit))
     while high - low > _PRECISION * high:
         middle = (low + high) / 2
-        made = costs.priced(replace(found, interval=middle))
+        made = costs.priced(altered(found, interval=middle))
         low, high = (middle, high) if made.projected > spent else (low, middle)
-    return replace(costs.priced(replace(found, interval=high)), stretched_by="budget")
+    return altered(costs.priced(altered(found, interval=high)), stretched_by="budget")
 
 
-@dataclass(frozen=True, slots=True)
-class _Costs:
+class _Costs(msgspec.Struct, frozen=True):
     """What a plan costs, given how long a token is used and how many calls an inventory takes."""
 
     token_life: float
@@ -191,7 +190,7 @@ class _Costs:
             + MONTH / made.seldom_interval * made.seldom
             + self._tokens(made)
         )
-        return replace(made, projected=projected)
+        return altered(made, projected=projected)
 
     def _tokens(self, made: Plan) -> float:
         """How many tokens 30 days need: a new one whenever a call finds the old one too old."""

@@ -3,8 +3,9 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from functools import cache
+
+import msgspec
 
 from nexhealth_exporter.expectation import calendar
 from nexhealth_exporter.expectation.expectation import Expectation
@@ -24,8 +25,7 @@ from nexhealth_exporter.model import Institution, IntegrationType, Location, Sou
 from nexhealth_exporter.rules import Rules, SyncRules
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(msgspec.Struct, frozen=True):
     """What holds where neither configuration nor answers say otherwise. Durations in seconds."""
 
     timezone: str
@@ -34,15 +34,14 @@ class Defaults:
     abandoned_after: float
 
 
-@dataclass(slots=True)
-class _Hours:
+class _Hours(msgspec.Struct):
     """Makes the hours of a sync; equal ones are shared, except those with a pattern."""
 
     rules: Rules
     defaults: Defaults
-    expectations: dict[Hashable, Expectation] = field(default_factory=dict)
-    shared: dict[Hashable, Hours] = field(default_factory=dict)
-    skips: dict[Hashable, Callable[[int], bool]] = field(default_factory=dict)
+    expectations: dict[Hashable, Expectation] = msgspec.field(default_factory=dict)
+    shared: dict[Hashable, Hours] = msgspec.field(default_factory=dict)
+    skips: dict[Hashable, Callable[[int], bool]] = msgspec.field(default_factory=dict)
 
     def __call__(
         self,

@@ -1,11 +1,11 @@
 """Offices with hours, and instants written as people say them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.expectation import Expectation
 from nexhealth_exporter.expectation.schedule import (
@@ -52,4 +52,4 @@ def at(text: str, zone: str = "America/New_York", fold: int = 0) -> float:
 def hours(start: float, end: float, *, days: int = 7) -> Schedule:
     """The same hours on the first `days` days of the week."""
     window = ((int(start * HOUR), int(end * HOUR)),)
-    return replace(DEFAULT_HOURS, name="own", windows=(window,) * days + ((),) * (7 - days))
+    return altered(DEFAULT_HOURS, name="own", windows=(window,) * days + ((),) * (7 - days))

@@ -1,7 +1,8 @@
 """Each sentence of the vendor's guide about downtime, as a promise that is kept."""
 
-from dataclasses import replace
 from datetime import date
+
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.schedule import DEFAULT_HOURS, HOUR, MINUTE
 from nexhealth_exporter.expectation.tuning import CLOUD, SERVER
@@ -87,7 +88,7 @@ def test_a_browser_based_sync_rests_over_lunch_and_a_server_does_not(office: Off
 
 def test_a_gap_in_the_hours_is_called_lunch_where_it_is_lunch(office: Office) -> None:
     morning_and_afternoon = ((8 * HOUR, 12 * HOUR), (13 * HOUR, 17 * HOUR))
-    split = replace(
+    split = altered(
         DEFAULT_HOURS,
         windows=(morning_and_afternoon,) * 2 + ((),) * 5,
         lunch=((12 * HOUR, 14 * HOUR),),

@@ -1,9 +1,9 @@
 """Outages, closures and days off teach nothing, and deadlines stay while they last."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.expectation.slots import slot_of
@@ -120,7 +120,7 @@ def test_what_is_overdue_stays_so_though_nobody_answered_for_long() -> None:
     smiles.live(weeks(6), 1, weekdays(8, 17), weekdays(8, 13))
     smiles.live(weeks(6) + timedelta(days=1), 1, weekdays(8, 12), never)
     deadline, stopped = smiles.sync.read.deadline, smiles.read_at
-    quick = policy(smiles.rules, replace(DEFAULTS, stale_after=3600))
+    quick = policy(smiles.rules, altered(DEFAULTS, stale_after=3600))
 
     for day in (weeks(6) + timedelta(days=n) for n in range(2, 9)):
         if day.weekday() % 2:

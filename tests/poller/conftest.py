@@ -3,9 +3,10 @@
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.fleet import Fleet
@@ -77,7 +78,7 @@ def polling() -> Open:
         ):
             poller = Poller(
                 api,
-                replace(PACE, **pace),  # type: ignore[arg-type]
+                altered(PACE, **pace),
                 policy(Rules(), DEFAULTS),
                 watches=lambda _: True,
                 concurrency=concurrency,

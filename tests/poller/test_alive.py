@@ -1,9 +1,9 @@
 """Whether polling counts as alive: whatever the API does, and not when it is stuck."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.plan import Scope
 from nexhealth_exporter.poller.heartbeat import STALLED_SECONDS, Heartbeat
@@ -25,7 +25,7 @@ def test_polling_is_alive_whatever_the_api_does(scope: Scope, fault: f.Fault) ->
             lives.append(polling.poller.is_alive())
             await asyncio.sleep(60)
 
-    polled_for(DAY / 4, offices(3), replace(PACE, scope=scope), look)
+    polled_for(DAY / 4, offices(3), altered(PACE, scope=scope), look)
 
     assert len(lives) > 200
     assert all(lives)

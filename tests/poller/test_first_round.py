@@ -1,8 +1,7 @@
 """The first round of a fleet that a minute does not hold, in compressed time over real HTTP."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.plan import Scope
 from nexhealth_exporter.simulator import faults as f
@@ -20,7 +19,7 @@ def test_it_uses_nine_tenths_of_the_rate_so_that_retries_find_room(faulty: int) 
         for number in range(1, faulty + 1):
             polling.simulator.faults[f"office-{number * 20}"] = f.First(1, f.Status(503))
 
-    pace = replace(PACE, scope=Scope.INSTITUTION, budget=0.0)
+    pace = altered(PACE, scope=Scope.INSTITUTION, budget=0.0)
     polled = polled_for(2 * 60 * NUMBER / PER_MINUTE, offices(NUMBER), pace, fail_once)
 
     answered = [s.last_success for s in polled.fleet if s.last_success is not None]

@@ -1,7 +1,6 @@
 """The latest fleet under a policy that changes."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,7 +116,7 @@ def faulty(salt: int = 0) -> Policy:
             raise LookupError("a fault of ours")
         return sound.hours(institution, *others)
 
-    return replace(sound, hours=hours)
+    return altered(sound, hours=hours)
 
 
 async def test_a_fault_in_judging_spoils_the_poll_of_its_institution_only(
@@ -175,7 +174,7 @@ async def test_a_fault_in_meeting_an_institution_leaves_out_that_one_only_and_is
         return "east"
 
     names = [f"office-{number}" for number in range(OFFICES)]
-    latest = Latest(Fleet(), replace(policy(), group=group), OwnMetrics("test"))
+    latest = Latest(Fleet(), altered(policy(), group=group), OwnMetrics("test"))
     latest.watch(Inventory({name: Institution(name, 1, name) for name in names}))
 
     assert [s.institution.subdomain for s in latest.fleet] == [n for n in names if n != FAULTY]

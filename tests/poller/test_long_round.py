@@ -1,9 +1,9 @@
 """A round that outlasts its interval, in compressed time over real HTTP: what is told meanwhile."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.plan import Scope
 from nexhealth_exporter.simulator import faults as f
@@ -12,7 +12,7 @@ from tests.poller.months import HOUR, PACE, offices, polled_for
 
 INTERVAL = 300.0
 SINCE = 2 * INTERVAL
-BY_INSTITUTION = replace(PACE, scope=Scope.INSTITUTION, interval=INTERVAL, budget=0.0)
+BY_INSTITUTION = altered(PACE, scope=Scope.INSTITUTION, interval=INTERVAL, budget=0.0)
 
 
 def is_up(polling: Polling) -> bool | None:

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
@@ -54,7 +54,7 @@ class Rounds(RuleBasedStateMachine):
         )
         poller = Poller(
             await self.open.enter_async_context(api),
-            replace(PACE, interval=0.001),
+            altered(PACE, interval=0.001),
             policy(Rules(), DEFAULTS),
             watches=lambda _: True,
             concurrency=5,

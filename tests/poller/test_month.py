@@ -4,9 +4,10 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.plan import MONTH, Pace, Scope
 from nexhealth_exporter.simulator import Office
@@ -91,35 +92,35 @@ class Case:
 
 CASES = {
     "auto, few": Case(
-        offices(3), replace(PACE, interval=2 * HOUR), rounds={None: 0, "office-3": 360}
+        offices(3), altered(PACE, interval=2 * HOUR), rounds={None: 0, "office-3": 360}
     ),
     "auto, many": Case(
-        offices(20), replace(PACE, interval=2 * HOUR), rounds={None: 360, "office-3": 0}
+        offices(20), altered(PACE, interval=2 * HOUR), rounds={None: 360, "office-3": 0}
     ),
     "auto, many, stretched": Case(
-        offices(20), replace(PACE, budget=1000.0), rounds={None: 363, "office-3": 0}
+        offices(20), altered(PACE, budget=1000.0), rounds={None: 363, "office-3": 0}
     ),
     "auto, some left out": Case(
         [*offices(8), *offices(12, syncs=False)[8:]],
-        replace(PACE, interval=2 * HOUR),
+        altered(PACE, interval=2 * HOUR),
         some_are_left_out,
         rounds={None: 360, "office-1": 360, "office-3": 0, "office-12": 120},
     ),
     "auto, fleet refused": Case(
         offices(9),
-        replace(PACE, budget=2500.0),
+        altered(PACE, budget=2500.0),
         the_fleet_is_refused,
         rounds={None: 120, "office-3": 154},
     ),
     "fleet, tokens for a day": Case(
         offices(5),
-        replace(PACE, scope=Scope.FLEET, budget=500.0),
+        altered(PACE, scope=Scope.FLEET, budget=500.0),
         token_lifetime=DAY,
         rounds={None: 720},
     ),
     "institution": Case(
         offices(4),
-        replace(PACE, scope=Scope.INSTITUTION, interval=2 * HOUR, budget=500.0),
+        altered(PACE, scope=Scope.INSTITUTION, interval=2 * HOUR, budget=500.0),
         rounds={None: 0, "office-3": 360},
     ),
 }
@@ -187,7 +188,7 @@ def test_a_first_round_asks_everybody_at_once_and_is_paid_for_later() -> None:
         await asyncio.sleep(HOUR / 6)
         asked_at_once = polling.simulator.traffic.count("sync_status", 200)
 
-    spent = month(offices(100), replace(PACE, budget=1000.0), refused)
+    spent = month(offices(100), altered(PACE, budget=1000.0), refused)
 
     assert asked_at_once == 100
     assert 700 < spent.total <= 1000
@@ -197,7 +198,7 @@ def test_a_first_round_asks_everybody_at_once_and_is_paid_for_later() -> None:
     "happen", [every_call_is_throttled, every_token_is_refused, there_is_no_inventory]
 )
 def test_auto_keeps_to_its_budget_while_all_fails_and_never_gives_up(happen: Happen) -> None:
-    spent = month(offices(40), replace(PACE, budget=1000.0), happen)
+    spent = month(offices(40), altered(PACE, budget=1000.0), happen)
 
     assert spent.counted == spent.seen
     assert 700 < spent.total <= 1000
@@ -207,7 +208,7 @@ def test_auto_keeps_to_its_budget_while_all_fails_and_never_gives_up(happen: Hap
 @pytest.mark.parametrize("happen", [nothing, many_things_fail, every_call_is_throttled])
 @pytest.mark.parametrize("budget", [20.0, 60.0])
 def test_auto_keeps_to_a_budget_of_a_few_calls_as_well(budget: float, happen: Happen) -> None:
-    spent = month(offices(10), replace(PACE, budget=budget), happen)
+    spent = month(offices(10), altered(PACE, budget=budget), happen)
 
     assert spent.counted == spent.seen
     assert budget / 2 < spent.total <= budget

@@ -1,11 +1,11 @@
 """Scope, interval, price, and whose an institution is."""
 
 import hashlib
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter.plan import MONTH, Pace, Scope, plan, shard_of
 
@@ -24,20 +24,20 @@ def test_auto_polls_by_institution_while_that_fits_the_budget(
 
 
 def test_without_a_budget_auto_polls_by_institution() -> None:
-    made = plan(replace(DEFAULT, budget=0.0), 1000)
+    made = plan(altered(DEFAULT, budget=0.0), 1000)
 
     assert (made.scope, made.calls_per_round) == (Scope.INSTITUTION, 1000)
 
 
 def test_a_round_that_cannot_fit_the_rate_stretches_the_interval() -> None:
-    made = plan(replace(DEFAULT, scope=Scope.INSTITUTION), 10_000)
+    made = plan(altered(DEFAULT, scope=Scope.INSTITUTION), 10_000)
 
     assert made.stretched_by == "rate"
     assert made.interval == pytest.approx(800.0)
 
 
 def test_an_explicit_scope_is_kept_whatever_it_costs() -> None:
-    made = plan(replace(DEFAULT, scope=Scope.INSTITUTION), 100)
+    made = plan(altered(DEFAULT, scope=Scope.INSTITUTION), 100)
 
     assert made.interval == 300
     assert made.projected > 100 * MONTH / 300
@@ -54,7 +54,7 @@ def test_an_explicit_scope_is_kept_whatever_it_costs() -> None:
 def test_auto_never_costs_more_than_its_budget(
     institutions: int, alone: int, seldom: int, *, fleet_refused: bool, budget: int, interval: float
 ) -> None:
-    pace = replace(DEFAULT, budget=float(budget), interval=interval)
+    pace = altered(DEFAULT, budget=float(budget), interval=interval)
 
     made = plan(pace, institutions, alone=alone, seldom=seldom, fleet_refused=fleet_refused)
 
@@ -64,7 +64,7 @@ def test_auto_never_costs_more_than_its_budget(
 
 @pytest.mark.parametrize("budget", [1_000, 30_000])
 def test_rounds_are_as_frequent_as_nine_tenths_of_the_budget_allow(budget: int) -> None:
-    made = plan(replace(DEFAULT, interval=10.0, budget=float(budget)), 100)
+    made = plan(altered(DEFAULT, interval=10.0, budget=float(budget)), 100)
 
     assert made.stretched_by == "budget"
     assert 0.89 * budget < made.projected <= 0.9 * budget
@@ -87,7 +87,7 @@ def test_institutions_without_a_sync_are_paid_for() -> None:
 
 
 def test_asking_whether_the_fleet_call_is_granted_again_is_paid_for() -> None:
-    unlimited = replace(DEFAULT, budget=0.0)
+    unlimited = altered(DEFAULT, budget=0.0)
     granted, refused = (plan(unlimited, 10, fleet_refused=refused) for refused in (False, True))
 
     asked = MONTH / DEFAULT.inventory_interval
@@ -109,7 +109,7 @@ def test_asking_whether_the_fleet_call_is_granted_again_is_paid_for() -> None:
 def test_a_token_is_paid_for_when_a_question_meets_it_after_its_life(
     interval: float, inventory_interval: float, token_life: float, tokens: int
 ) -> None:
-    pace = replace(
+    pace = altered(
         DEFAULT, scope=Scope.FLEET, interval=interval, inventory_interval=inventory_interval
     )
 
@@ -120,13 +120,13 @@ def test_a_token_is_paid_for_when_a_question_meets_it_after_its_life(
 
 
 def test_the_interval_really_kept_is_what_counts() -> None:
-    made = plan(replace(DEFAULT, scope=Scope.FLEET), 100)
+    made = plan(altered(DEFAULT, scope=Scope.FLEET), 100)
 
     assert made.at_interval(600.0).projected == pytest.approx(made.projected - MONTH / 600)
 
 
 def test_a_round_has_room_for_those_that_take_turns() -> None:
-    made = plan(replace(DEFAULT, scope=Scope.FLEET, budget=0.0), 0, alone=1000, seldom=20_000)
+    made = plan(altered(DEFAULT, scope=Scope.FLEET, budget=0.0), 0, alone=1000, seldom=20_000)
 
     assert made.calls_per_round == 1 + 1000
     assert made.seldom_interval == DEFAULT.inventory_interval

@@ -7,9 +7,9 @@ from msgspec.structs import replace as altered
 
 from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.expectation.schedule import HOUR, MINUTE
+from nexhealth_exporter.formatting import duration, rfc3339, when
 from nexhealth_exporter.model import IntegrationType, Location, Sync
 from nexhealth_exporter.report import Condition, Row, overdue_rows, rows, summarise, why
-from nexhealth_exporter.report.formatting import duration, rfc3339, when
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
 from nexhealth_exporter.report.story import FAILURES, brief
 from tests.expectation.conftest import at

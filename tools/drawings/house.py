@@ -30,6 +30,7 @@ PLACES = {
     "report": 690,
     "fleet": 430,
     "plan": 300,
+    "formatting": 600,
     "expectation": 430,
     "model": 390,
     "errors": 470,

@@ -5,8 +5,8 @@ from typing import Any
 
 from nexhealth_exporter.backtest.baselines import Tally
 from nexhealth_exporter.backtest.replay import Alert, Incident, Replay
+from nexhealth_exporter.formatting import rfc3339
 from nexhealth_exporter.model import IntegrationType, Severity
-from nexhealth_exporter.report.formatting import rfc3339
 
 MONTH = 30 * 86400.0
 

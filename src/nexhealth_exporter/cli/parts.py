@@ -3,8 +3,9 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from nexhealth_exporter import logs, webconfig
 from nexhealth_exporter.errors import ConfigError
@@ -21,8 +22,7 @@ from nexhealth_exporter.watch import is_readable_once
 from nexhealth_exporter.webconfig import WebConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(msgspec.Struct, frozen=True):
     """The parsed files of the operator; both are reloaded while the exporter runs."""
 
     rules: Rules

@@ -11,9 +11,9 @@ from nexhealth_exporter.expectation.quiet import OVERNIGHT
 from nexhealth_exporter.expectation.schedule import HOUR
 from nexhealth_exporter.expectation.slots import SLOTS
 from nexhealth_exporter.expectation.words import DAY_NAMES, clock, sentence, weekday_groups
+from nexhealth_exporter.formatting import quoted, subdomain_glob
 from nexhealth_exporter.model import WAYS, IntegrationType, Severity, Source
 from nexhealth_exporter.nexhealth.text import clean, shortened
-from nexhealth_exporter.report.formatting import quoted, subdomain_glob
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.state import remembered
 

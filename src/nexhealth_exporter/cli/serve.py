@@ -3,7 +3,8 @@
 import logging
 import signal
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace as altered
 
 from nexhealth_exporter import __version__
 from nexhealth_exporter.cli.allocator import keep_large_buffers_apart
@@ -50,7 +51,7 @@ async def run(exporter: Exporter, ready: Callable[[int], None]) -> None:
 
 
 def _listening(settings: Settings, port: int) -> None:
-    address = replace(settings.listen_address, port=port)
+    address = altered(settings.listen_address, port=port)
     logger.info("listening", extra={"address": str(address)})
 
 

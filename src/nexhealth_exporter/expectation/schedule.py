@@ -2,9 +2,10 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
+
+import msgspec
 
 from nexhealth_exporter.model import IntegrationType, Reason
 
@@ -36,8 +37,7 @@ DayPlan = tuple[Span, ...]
 """Adjoining spans that cover a local day from 0 to 86400."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True):
     """Configured hours. Windows are local wall time, Monday first, split at midnight.
 
     `holidays` are codes such as "US" or "US-MA"; None takes those of the office's country,

@@ -1,8 +1,9 @@
 """For each slot of the week: how much of what was seen says that it runs, and that it rests."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import fmean
+
+import msgspec
 
 from nexhealth_exporter.expectation.agreement import pooled
 from nexhealth_exporter.expectation.changes import stopped_lately
@@ -18,8 +19,7 @@ UNSTEADY_LEAST_SHARE = 0.7
 every other week stays below it, even if one of its weeks off is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(msgspec.Struct, frozen=True):
     """The evidence for each slot of the week, Monday first, and what follows from it.
 
     Sequences of floats are by slot of the week, those of masks and flags by weekday.

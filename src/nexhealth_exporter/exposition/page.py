@@ -8,8 +8,9 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from weakref import ref
+
+import msgspec
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.block import COLUMNS, Block
@@ -129,8 +130,7 @@ def _nothing() -> None:
     """No fleet."""
 
 
-@dataclass(slots=True)
-class _Shared:
+class _Shared(msgspec.Struct):
     """A page that is being drawn, and the number of requests that wait for it."""
 
     task: asyncio.Task[Sequence[bytes]]

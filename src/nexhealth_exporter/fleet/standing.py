@@ -1,7 +1,6 @@
 """What is known about one institution and its syncs, and the hours by which they are judged."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from types import MappingProxyType
 from typing import NamedTuple
@@ -80,8 +79,7 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
         return allowances(kind, operation, self.expectation.source, self.allowance, room)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """How to judge, from configuration and defaults. Durations in seconds."""
 
     hours: Callable[[Institution, Sync, IntegrationType, Pattern | None], Hours]

@@ -5,7 +5,6 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
@@ -210,4 +209,4 @@ class Latest:
     def _lasting(self) -> Policy:
         """The policy, but an answer is served for a few intervals at least."""
         stale_after = max(self._given.stale_after, STALE_INTERVALS * self._interval)
-        return replace(self._given, stale_after=stale_after)
+        return altered(self._given, stale_after=stale_after)

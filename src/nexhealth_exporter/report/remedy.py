@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.fleet import SyncStanding
+from nexhealth_exporter.formatting import DAY, rfc3339, subdomain_glob, when
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
-from nexhealth_exporter.report.formatting import DAY, rfc3339, subdomain_glob, when
 from nexhealth_exporter.report.row import FLUCTUATION, Condition, Row
 from nexhealth_exporter.report.silence import looks_closed, stop_of, stretch
 from nexhealth_exporter.report.story import DOING

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.fleet import SyncStanding
+from nexhealth_exporter.formatting import DAY, clock, duration, weekday, when
 from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity
-from nexhealth_exporter.report.formatting import DAY, clock, duration, weekday, when
 from nexhealth_exporter.report.row import Condition, Row
 from nexhealth_exporter.report.silence import (
     looks_closed,

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+import msgspec
+
 from nexhealth_exporter.model import Institution, IntegrationType
 
 if TYPE_CHECKING:
@@ -26,8 +28,7 @@ class Matching(Protocol):
 T = TypeVar("T", bound=Matching)
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(msgspec.Struct, frozen=True):
     """A match, compiled."""
 
     match: "Match"

@@ -1,13 +1,14 @@
 """What the configuration file says about an institution and about a sync."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from nexhealth_exporter.expectation.allowance import AllowanceRules, Bounds
 from nexhealth_exporter.expectation.schedule import DateRange, Schedule
+from nexhealth_exporter.formatting import duration
 from nexhealth_exporter.model import Institution, Operation, Severity, SyncFacts
-from nexhealth_exporter.report.formatting import duration
 from nexhealth_exporter.rules.matching import Entries, T
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ _NO_ALLOWANCE: AllowanceRules = {}
 """Shared by all syncs without a configured allowance."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncRules:
+class SyncRules(msgspec.Struct, frozen=True):
     """What is configured for one sync; what is None or empty is learned or has a default.
 
     `closures` are those announced for it, in addition to those of its schedule.
@@ -26,7 +26,7 @@ class SyncRules:
 
     schedule: Schedule | None = None
     timezone: str | None = None
-    allowance: AllowanceRules = field(default_factory=dict)
+    allowance: AllowanceRules = msgspec.field(default_factory=dict)
     closures: tuple[DateRange, ...] = ()
 
 
@@ -34,19 +34,18 @@ _NOTHING = SyncRules(allowance=_NO_ALLOWANCE)
 """Shared where there are no entries, which is the usual case."""
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """The configuration file in force; empty without a file.
 
     `name` and `text` are those of the file, `lines` has the line of each entry.
     """
 
-    schedules: Mapping[str, Schedule] = field(default_factory=dict)
-    institutions: "Entries[Entry]" = field(default_factory=Entries)
-    closures: "Entries[ClosureEntry]" = field(default_factory=Entries)
+    schedules: Mapping[str, Schedule] = msgspec.field(default_factory=dict)
+    institutions: "Entries[Entry]" = msgspec.field(default_factory=Entries)
+    closures: "Entries[ClosureEntry]" = msgspec.field(default_factory=Entries)
     name: str = ""
     text: str = ""
-    lines: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    lines: Mapping[tuple[str, int], int] = msgspec.field(default_factory=dict)
 
     def for_sync(self, institution: Institution, facts: SyncFacts) -> SyncRules:
         """Each key is taken from the first matching entry that has it, closures from all."""

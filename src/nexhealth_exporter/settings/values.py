@@ -6,10 +6,11 @@ The text of each error completes a sentence that begins with the name of the set
 import math
 import re
 import zoneinfo
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 from nexhealth_exporter.expectation.calendar import is_country
 from nexhealth_exporter.expectation.zone import is_zone
@@ -44,8 +45,7 @@ class Exposition(StrEnum):
     REFERENCE = "reference"
 
 
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
+class ListenAddress(msgspec.Struct, frozen=True):
     """Where to serve. `host` None means every interface; port 0 means any free port."""
 
     host: str | None

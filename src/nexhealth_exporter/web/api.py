@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from nexhealth_exporter.formatting import rfc3339
 from nexhealth_exporter.report import Row, Selection, SelectionError, facts_of_row, pick, summarise
 from nexhealth_exporter.report.facts import facts_of_fleet, facts_of_institution
-from nexhealth_exporter.report.formatting import rfc3339
 from nexhealth_exporter.report.row import rows, rows_of
 from nexhealth_exporter.web.links import institution_path
 from nexhealth_exporter.web.view import View

@@ -9,8 +9,8 @@ from markupsafe import Markup, escape
 from nexhealth_exporter import __version__
 from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.expectation.zone import moment
+from nexhealth_exporter.formatting import duration, rfc3339, when
 from nexhealth_exporter.report import Condition, why
-from nexhealth_exporter.report.formatting import duration, rfc3339, when
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command, still_working
 from nexhealth_exporter.report.row import CALM
 from nexhealth_exporter.report.silence import stretch

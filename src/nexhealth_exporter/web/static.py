@@ -2,16 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 
+import msgspec
 from aiohttp import web
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
-@dataclass(frozen=True, slots=True)
-class Static:
+class Static(msgspec.Struct, frozen=True):
     """The files by name; `version` changes with their content, for the address in pages."""
 
     files: Mapping[str, bytes]

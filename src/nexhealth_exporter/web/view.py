@@ -1,8 +1,9 @@
 """All that the HTTP server knows of the rest of the program: functions, called per request."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from nexhealth_exporter.fleet import Fleet
 
@@ -19,16 +20,14 @@ class MetricsPage(Protocol):
         """The page in chunks, compressed if `gzip`. `names` are those wanted; none means all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True):
     """Who may ask, and the headers of every answer. `verify` None lets everybody in."""
 
     verify: Verify | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """`now` gives POSIX seconds. `unhealthy` and `unready` give the reason as a sentence, or None.
 
     `configuration` is the text of `/config`, secrets already masked. `external_url` is where

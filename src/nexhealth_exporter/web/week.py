@@ -16,8 +16,8 @@ from nexhealth_exporter.expectation.expectation import Expectation, Segment
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.fleet import SyncStanding
+from nexhealth_exporter.formatting import clock
 from nexhealth_exporter.model import Operation, Reason, Severity
-from nexhealth_exporter.report.formatting import clock
 from nexhealth_exporter.report.row import CALM, Row
 from nexhealth_exporter.report.story import REASONS
 

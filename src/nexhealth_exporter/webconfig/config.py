@@ -2,23 +2,23 @@
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from nexhealth_exporter.webconfig.users import Users
 
 
-@dataclass(frozen=True)
-class WebConfig:
+class WebConfig(msgspec.Struct, frozen=True):
     """How to serve. `tls` None is plain HTTP; `files` are the files that it was read from.
 
     `tls_options` are those under `tls_server_config`, by name; empty for plain HTTP.
     """
 
     tls: ssl.SSLContext | None = None
-    tls_options: Mapping[str, object] = field(default_factory=dict)
-    users: Users = field(default_factory=lambda: Users({}))
-    headers: Mapping[str, str] = field(default_factory=dict)
+    tls_options: Mapping[str, object] = msgspec.field(default_factory=dict)
+    users: Users = msgspec.field(default_factory=lambda: Users({}))
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     files: tuple[Path, ...] = ()
     text: str = ""
 
