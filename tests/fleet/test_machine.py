@@ -176,7 +176,7 @@ def tickets(sync: SyncStanding) -> list[float | None]:
 
 def rests_since_two_weeks(sync: SyncStanding, before: float, now: float) -> bool:
     """Whether either direction has come to count as not in use between two looks."""
-    anchors = [judgement.basis.anchor for judgement in sync.judgements]
+    anchors = [judgement.anchor for judgement in sync.judgements]
     return any(before - anchor <= NOT_IN_USE_AFTER < now - anchor for anchor in anchors)
 
 

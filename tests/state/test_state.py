@@ -214,8 +214,8 @@ def test_what_many_patterns_have_alike_is_held_once(
     assert mine.pattern.sure is theirs.pattern.sure
     assert mine.pattern.since is theirs.pattern.since
     assert mine.pattern.weights is theirs.pattern.weights
-    assert one.read.basis.warning is other.read.basis.warning
-    assert one.write.basis.critical is other.write.basis.critical
+    assert one.read.warning is other.read.warning
+    assert one.write.critical is other.write.critical
 
 
 def test_more_that_was_learned_before_the_same_marks_is_saved(

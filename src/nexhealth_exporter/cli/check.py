@@ -197,6 +197,6 @@ def _print_without_deadline(fleet: Fleet) -> None:
 def _endless(sync: SyncStanding) -> Iterator[str]:
     for operation in Operation:
         judgement = sync.judgement(operation)
-        for severity in judgement.basis.severities:
+        for severity in judgement.severities:
             if severity not in judgement.deadline:
                 yield f"{operation.value} {severity.value}"

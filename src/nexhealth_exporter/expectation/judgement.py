@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -40,31 +41,25 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
     warning: float
     critical: float
     severities: tuple[Severity, ...]
-    past_incidents: tuple[tuple[float, float], ...] = ()
+    past_incidents: tuple[tuple[float, float], ...]
 
 
-class Judgement(msgspec.Struct, frozen=True, gc=False):
-    """What follows for one direction of a sync.
+class Judgement(Basis, frozen=True, gc=False):
+    """A basis, and what follows from it for one direction of a sync: one object, for memory's sake.
 
     `warning_at` and `critical_at` are its deadlines, None where it cannot or shall not fire.
     `half_used_at` is the instant at which half of the warning allowance was used up, None if
     it never is.
     """
 
-    basis: Basis
     warning_at: float | None
     critical_at: float | None
     half_used_at: float | None
 
     @property
-    def mark(self) -> float | None:
-        """The API's mark."""
-        return self.basis.mark
-
-    @property
     def allowance(self) -> Mapping[Severity, float]:
         """Seconds of unexpected lag that are tolerated, by severity."""
-        return {Severity.WARNING: self.basis.warning, Severity.CRITICAL: self.basis.critical}
+        return {Severity.WARNING: self.warning, Severity.CRITICAL: self.critical}
 
     @property
     def deadline(self) -> Mapping[Severity, float]:
@@ -78,16 +73,19 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
 
     def unexpected(self, now: float) -> float | None:
         """Lag that expected downtime does not explain; None without a mark."""
-        return None if self.mark is None else self.basis.expectation.unexpected(self.mark, now)
+        return None if self.mark is None else self.expectation.unexpected(self.mark, now)
 
     def running(self, now: float) -> Running | None:
         """The unexpected lag as a line from `now` on; None without a mark."""
-        return None if self.mark is None else self.basis.expectation.running(self.mark, now)
+        return None if self.mark is None else self.expectation.running(self.mark, now)
 
     def is_overdue(self, severity: Severity, last_success: float | None) -> bool:
         """True when a successful poll came after the deadline and the mark had not moved."""
         deadline = self.warning_at if severity == Severity.WARNING else self.critical_at
         return deadline is not None and last_success is not None and deadline <= last_success
+
+
+_basis_of = attrgetter(*Basis.__struct_fields__)
 
 
 def anchor_of(mark: float | None, first_seen: float, mark_seen: float) -> float:
@@ -139,18 +137,23 @@ def judge(basis: Basis, before: Judgement | None = None) -> Judgement:
     What a fleet incident has silenced is given its whole allowance again when that has ended,
     unless it was overdue before: offices that have closed meanwhile cannot show that they live.
     """
-    if before is not None and before.basis == basis:
+    if before is not None and _basis_of(before) == _basis_of(basis):
         return before
-    severities = basis.severities
-    if not severities:
-        return Judgement(basis, None, None, None)
-    half_used_at, warning_at, critical_at = basis.expectation.deadlines(
-        _counted_from(basis), basis.warning / 2, basis.warning, basis.critical
-    )
+    half_used_at = warning_at = critical_at = None
+    if basis.severities:
+        half_used_at, warning_at, critical_at = basis.expectation.deadlines(
+            _counted_from(basis), basis.warning / 2, basis.warning, basis.critical
+        )
     return Judgement(
-        basis=basis,
+        mark=basis.mark,
+        anchor=basis.anchor,
+        expectation=basis.expectation,
+        warning=basis.warning,
+        critical=basis.critical,
+        severities=basis.severities,
+        past_incidents=basis.past_incidents,
         warning_at=warning_at,
-        critical_at=critical_at if Severity.CRITICAL in severities else None,
+        critical_at=critical_at if Severity.CRITICAL in basis.severities else None,
         half_used_at=half_used_at,
     )
 

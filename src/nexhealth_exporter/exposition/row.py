@@ -58,7 +58,7 @@ SYNC_COLUMNS = (
         _severities(table.DEADLINE[op], f"{op}.{{severity}}_at") for op in Operation
     ),
     *chain.from_iterable(
-        _severities(table.ALLOWANCE[op], f"{op}.basis.{{severity}}") for op in Operation
+        _severities(table.ALLOWANCE[op], f"{op}.{{severity}}") for op in Operation
     ),
     *(Column(table.UP[op], path=f"sync.{op}_up") for op in Operation),
     SYNC_INFO,

@@ -232,7 +232,7 @@ class Judging(msgspec.Struct, frozen=True):
         return any(
             mark is not None
             and mark == known
-            and polled.at - judgement.basis.anchor <= NOT_IN_USE_AFTER
+            and polled.at - judgement.anchor <= NOT_IN_USE_AFTER
             and judgement.is_overdue(Severity.WARNING, looked_at)
             for mark, known, judgement in zip(
                 marks, before.learned.marks, before.judgements, strict=True
@@ -322,12 +322,12 @@ def _allowances_kept(
     They hold while its mark has not moved and the other direction has not moved further ahead.
     Without a pattern they always hold.
     """
-    basis = before.judgements[way].basis
+    judged = before.judgements[way]
     if before.hours.pattern is not None:
         behind = before.learned.packed_if_behind(way)
-        if basis.anchor != anchor or behind is not learned.packed_if_behind(way):
+        if judged.anchor != anchor or behind is not learned.packed_if_behind(way):
             return None
-    return basis.warning, basis.critical
+    return judged.warning, judged.critical
 
 
 def _allowances(
@@ -353,8 +353,7 @@ def excused(standing: Standing, ended: Incidents) -> Standing:
 
 
 def _lenient(judgement: Judgement, lasted: tuple[Incident, ...]) -> Judgement:
-    basis = judgement.basis
-    return judge(altered(basis, past_incidents=_past(lasted, basis.anchor)), judgement)
+    return judge(altered(judgement, past_incidents=_past(lasted, judgement.anchor)), judgement)
 
 
 def _past(lasted: tuple[Incident, ...], anchor: float) -> tuple[Incident, ...]:

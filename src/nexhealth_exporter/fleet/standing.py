@@ -114,7 +114,7 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
 
         Both are instants; `abandoned_after` is an age in seconds.
         """
-        anchors = (self.read.basis.anchor, self.write.basis.anchor)
+        anchors = (self.read.anchor, self.write.anchor)
         return settled_until(anchors, since, abandoned_after)
 
     @property
@@ -153,7 +153,7 @@ class SyncStanding(msgspec.Struct, frozen=True, gc=False):
         return Silence(self.integration_type, read, write)
 
     def _tells_alone(self, way: int) -> bool:
-        is_in_use = Severity.CRITICAL in self.judgements[way].basis.severities
+        is_in_use = Severity.CRITICAL in self.judgements[way].severities
         return is_in_use and self.learned.marks[way] is not None
 
 

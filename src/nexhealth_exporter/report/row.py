@@ -211,10 +211,10 @@ def _condition(standing: Standing, sync: SyncStanding, piece: Segment, now: floa
 
 def _late_from(judgement: Judgement, now: float) -> float:
     """When unexpected lag exceeds the normal fluctuation; infinite if it does not before `now`."""
-    mark = judgement.basis.anchor
+    mark = judgement.anchor
     if now - mark <= FLUCTUATION:
         return math.inf
-    return _exceeded(judgement.basis.expectation, mark)
+    return _exceeded(judgement.expectation, mark)
 
 
 @lru_cache(maxsize=65536)

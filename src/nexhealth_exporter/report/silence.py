@@ -65,9 +65,9 @@ def stop_of(sync: SyncStanding, operation: Operation) -> Stop | None:
     a silence would have stayed within the allowance.
     """
     judgement = sync.judgement(operation)
-    if judgement.mark is None and judgement.basis.anchor == sync.first_seen:
+    if judgement.mark is None and judgement.anchor == sync.first_seen:
         return None
-    expectation, at = sync.expectation, judgement.basis.anchor
+    expectation, at = sync.expectation, judgement.anchor
     piece = expectation.piece(at)
     if piece.value:
         closing = _turns(expectation, at, counting=False)

@@ -198,7 +198,7 @@ def _rest(row: Row, sync: SyncStanding) -> str:
 
 
 def _abandoned(row: Row, sync: SyncStanding) -> str:
-    oldest = max(judgement.basis.anchor for judgement in sync.judgements)
+    oldest = max(judgement.anchor for judgement in sync.judgements)
     return f"Abandoned: silent for {duration(row.now - oldest)}, so it is no longer evaluated."
 
 

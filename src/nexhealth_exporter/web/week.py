@@ -119,7 +119,7 @@ def _silent_since(row: Row, sync: SyncStanding) -> float | None:
     deciding = next(
         (j for j in sync.judgements if row.due in j.deadline.values()), sync.judgements[0]
     )
-    return deciding.basis.anchor
+    return deciding.anchor
 
 
 def _instants(row: Row, sync: SyncStanding) -> Iterator[tuple[str, float]]:
