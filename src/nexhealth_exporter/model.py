@@ -106,6 +106,8 @@ class Sync(msgspec.Struct, frozen=True, gc=False):
     locations: tuple[Location, ...] = ()
     """The locations that it serves, as the inventory has them; those that the inventory lacks, as
     the sync's own entry lists them, without a time zone."""
+    likely_type: IntegrationType | None = None
+    """Where such a product usually runs, for want of a type; None if the API gave one."""
 
     @property
     def inactive(self) -> bool:

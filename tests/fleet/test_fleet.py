@@ -123,6 +123,18 @@ def test_an_answer_without_integration_type_keeps_the_last_known_one(world: Worl
     assert world.sync().integration_type is IntegrationType.CLOUD
 
 
+def test_where_a_product_usually_runs_counts_only_until_the_type_is_known(world: World) -> None:
+    untold = altered(
+        SERVER, integration_type=None, likely_type=IntegrationType.SERVER, read_at=TEN, write_at=TEN
+    )
+    world.poll(TEN, untold)
+    assert world.sync().integration_type is IntegrationType.SERVER
+
+    world.poll(TEN + 300, marked(CLOUD, TEN + 300))
+    world.poll(TEN + 600, untold)
+    assert world.sync().integration_type is IntegrationType.CLOUD
+
+
 def test_an_answer_without_integration_type_keeps_it_over_a_restart(world: World) -> None:
     world.poll(TEN, marked(CLOUD, TEN))
     world.fleet = Fleet(remembered=dict(world.fleet.memory()))

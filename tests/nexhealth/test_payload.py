@@ -76,14 +76,13 @@ def test_a_colour_is_green_or_red_in_any_case_and_nothing_else(
         ({"name": "x", "display_name": "X", "type": "cloud"}, "X", IntegrationType.CLOUD),
         ({"name": "x", "display_name": "X", "type": "OnPrem"}, "X", IntegrationType.SERVER),
         ({"name": "x", "type": "cloud"}, "x", IntegrationType.CLOUD),
-        ({"name": "dentrix", "display_name": None}, "dentrix", IntegrationType.SERVER),
-        ({"name": "curve2", "display_name": "Curve"}, "Curve", IntegrationType.CLOUD),
+        ({"name": "dentrix", "display_name": None}, "dentrix", None),
         ({"name": "dentrix", "type": "hybrid"}, "dentrix", None),
         ({"name": "newcomer"}, "newcomer", None),
         ({"id": 5}, "", None),
         ({}, "", None),
         (None, "", None),
-        ("eaglesoft", "eaglesoft", IntegrationType.SERVER),
+        ("eaglesoft", "eaglesoft", None),
         ([], "", None),
         (7, "7", None),
     ],
@@ -93,6 +92,23 @@ def test_the_product_and_where_it_runs(
 ) -> None:
     sync = one(emr=emr)
     assert (sync.emr, sync.integration_type) == (name, kind)
+
+
+@pytest.mark.parametrize(
+    ("emr", "likely"),
+    [
+        ({"name": "dentrix"}, IntegrationType.SERVER),
+        ({"name": "curve2", "display_name": "Curve", "type": ""}, IntegrationType.CLOUD),
+        ("Eaglesoft", IntegrationType.SERVER),
+        ({"name": "newcomer"}, None),
+        ({"name": "dentrix", "type": "hybrid"}, None),
+        ({"name": "dentrix", "type": "cloud"}, None),
+    ],
+)
+def test_where_a_product_usually_runs_is_told_for_want_of_a_type(
+    emr: object, likely: IntegrationType | None
+) -> None:
+    assert one(emr=emr).likely_type is likely
 
 
 @pytest.mark.parametrize("emr", [{}, {"emr": None}, {"emr": {}}])

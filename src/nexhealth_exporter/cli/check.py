@@ -148,7 +148,7 @@ def _print_unmatched(rules: Rules, inventory: Inventory, answer: Answer | None) 
         (
             institution,
             [
-                (sync.emr, sync.integration_type or IntegrationType.UNKNOWN)
+                (sync.emr, sync.integration_type or sync.likely_type or IntegrationType.UNKNOWN)
                 for sync in (answer or {}).get(institution.subdomain, ())
             ],
         )

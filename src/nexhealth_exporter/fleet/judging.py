@@ -377,7 +377,11 @@ def relearn_offset(institution: Institution, sync: str) -> int:
 
 
 def _kind(sync: Sync, before: SyncStanding | SyncMemory | None) -> IntegrationType:
-    return sync.integration_type or (before.integration_type if before else IntegrationType.UNKNOWN)
+    """Its type: what the API says, else what is known, else what such a product usually is."""
+    known = before.integration_type if before is not None else IntegrationType.UNKNOWN
+    if sync.integration_type is None and known is IntegrationType.UNKNOWN:
+        return sync.likely_type or known
+    return sync.integration_type or known
 
 
 def _as_known(sync: Sync, before: SyncStanding | None) -> Sync:

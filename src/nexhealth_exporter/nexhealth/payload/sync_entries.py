@@ -141,7 +141,7 @@ def _unnamed(raw: Raw, known: LocationsById) -> _Unnamed:
     entry = _decoder.decode(raw)
     institution_id = integer(entry.institution_id)
     source_name = text(entry.sync_source_name)
-    emr, integration_type = _product(entry.emr or entry.ehr)
+    emr, integration_type, likely_type = _product(entry.emr or entry.ehr)
     locations = locations_of(entry.locations, known)
     sync = Sync(
         name="",
@@ -152,6 +152,7 @@ def _unnamed(raw: Raw, known: LocationsById) -> _Unnamed:
         read_up=_is_green(entry.read_status),
         write_up=_is_green(entry.write_status),
         locations=locations,
+        likely_type=likely_type,
     )
     if institution_id is None and not source_name and sync == Sync("", None, locations=locations):
         raise Unreadable
@@ -166,13 +167,13 @@ def _is_green(status: object) -> bool | None:
     return COLOURS.get(text(status).lower())
 
 
-def _product(emr: object) -> tuple[str, IntegrationType | None]:
-    """The product's display name, and where it runs."""
+def _product(emr: object) -> tuple[str, IntegrationType | None, IntegrationType | None]:
+    """The product's display name, where it runs, and else where such a product usually runs."""
     if not isinstance(emr, dict):
         name = text(emr)
-        return sys.intern(shortened(name)), TYPES_BY_PRODUCT.get(name.lower())
+        return sys.intern(shortened(name)), None, TYPES_BY_PRODUCT.get(name.lower())
     name = text(emr.get("name"))
     display_name = text(emr.get("display_name")) or name
     kind = text(emr.get("type")).lower()
-    known = TYPES.get(kind) if kind else TYPES_BY_PRODUCT.get(name.lower())
-    return sys.intern(shortened(display_name)), known
+    likely = None if kind else TYPES_BY_PRODUCT.get(name.lower())
+    return sys.intern(shortened(display_name)), TYPES.get(kind), likely
