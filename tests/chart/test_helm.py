@@ -97,6 +97,18 @@ def test_a_key_under_which_everything_is_commented_out_is_as_if_it_was_not_there
     assert each_helm.objects(given) == each_helm.objects({**given, **nothing, **more})
 
 
+@pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor"])
+def test_scrapes_too_seldom_for_the_rules_are_refused(helm: Helm, monitor: str) -> None:
+    def values(interval: str) -> dict[str, object]:
+        return {"demo": True, monitor: {"enabled": True, "interval": interval}}
+
+    for interval in ("", "15s", "90s", "120s", "1m", "1m30s", "2m"):
+        assert helm.text(values(interval))
+    for interval in ("121s", "2m1s", "3m", "5m", "1h"):
+        with pytest.raises(Refused, match="interval"):
+            helm.text(values(interval))
+
+
 @pytest.mark.parametrize("place", ["shards", "image", "networkPolicy", "service.port"])
 def test_a_value_that_was_left_empty_though_it_is_needed_is_refused_by_name(
     each_helm: Helm, place: str

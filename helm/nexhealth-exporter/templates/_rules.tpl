@@ -27,7 +27,8 @@ read as data and never run as templates: what is in their braces is Prometheus'.
 
 {{/*
 One rule as the operator wants it: rule, root. The files are written for a job and an exporter
-called nexhealth-exporter and for runbooks at an address that does not exist.
+called nexhealth-exporter and for runbooks at an address that does not exist. Alerts that outlive
+their condition for another time than 15m have a reason of their own, and keep it.
 */}}
 {{- define "nexhealth-exporter.rule" -}}
 {{- $values := .root.Values.prometheusRule }}
@@ -37,7 +38,7 @@ called nexhealth-exporter and for runbooks at an address that does not exist.
 {{- $_ := set $rule "expr" ($rule.expr | replace "job=\"nexhealth-exporter\"" (printf "job=%q" $job)) }}
 {{- if $rule.alert }}
 {{- $_ := set $rule "labels" (merge ($rule.labels | default dict) ($values.additionalRuleLabels | default dict)) }}
-{{- if and $rule.keep_firing_for $values.keepFiringFor }}
+{{- if and $values.keepFiringFor (eq "15m" ($rule.keep_firing_for | default "")) }}
 {{- $_ := set $rule "keep_firing_for" $values.keepFiringFor }}
 {{- end }}
 {{- range $name, $text := $rule.annotations }}
