@@ -1,3 +1,4 @@
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -144,6 +145,21 @@ def test_what_cannot_work_is_refused_with_the_remedy(
 ) -> None:
     with pytest.raises(Refused, match=words):
         each_helm.text(values)
+
+
+@pytest.mark.parametrize("folder", ["alerts", "dashboards"])
+def test_a_copy_that_lost_its_links_is_refused(helm: Helm, folder: str, tmp_path: Path) -> None:
+    """Git without links leaves a file with the link's text; nobody would miss the alerts."""
+    copy = tmp_path / "copy"
+    shutil.copytree(CHART, copy, symlinks=True)
+    for link in ("alerts", "dashboards"):
+        (copy / link).unlink()
+        (copy / link).write_text(f"../../{link}")
+    enabled = "prometheusRule" if folder == "alerts" else "dashboards"
+
+    assert helm.text({"demo": True}, chart=copy)
+    with pytest.raises(Refused, match=f"this copy of the chart lacks its folder {folder}"):
+        helm.text({"demo": True, enabled: {"enabled": True}}, chart=copy)
 
 
 def test_an_older_kubernetes_is_refused(each_helm: Helm) -> None:

@@ -76,7 +76,7 @@ def _stats() -> list[tuple[int, Json]]:
             stat(
                 "Calls, of the budget",
                 "Calls in 30 days at the present rate, against the budget. Above 100 %: poll less "
-                "often, or by fleet.",
+                "often, or by fleet. If several keys have a job each, choose one.",
                 share,
                 PLAIN,
                 unit="percentunit",

@@ -5,6 +5,7 @@ read as data and never run as templates: what is in their braces is Prometheus'.
 */}}
 {{- define "nexhealth-exporter.ruleGroups" -}}
 {{- $values := .Values.prometheusRule }}
+{{- include "nexhealth-exporter.complete" (list . "alerts") }}
 {{- range $path, $content := .Files.Glob "alerts/*.yaml" }}
 {{- $file := $.Files.Get $path | fromYaml }}
 {{- if hasKey $file "Error" }}{{ fail (printf "%s: %s" $path (get $file "Error")) }}{{ end }}
@@ -58,4 +59,15 @@ their condition for another time than 15m have a reason of their own, and keep i
 {{- $scheme := include "nexhealth-exporter.scheme" . }}
 {{- $service := printf "%s://%s.%s:%d" $scheme (include "nexhealth-exporter.fullname" .) .Release.Namespace (int .Values.service.port) }}
 {{- (.Values.settings).externalUrl | default $service | trimSuffix "/" }}
+{{- end }}
+
+{{/*
+Fails if a folder of the chart has no files: list of root and folder. In the repository it is a
+link, and a copy that lost its links would watch over nobody.
+*/}}
+{{- define "nexhealth-exporter.complete" -}}
+{{- $folder := last . }}
+{{- if not ((first .).Files.Glob (printf "%s/*" $folder)) }}
+{{- printf "this copy of the chart lacks its folder %s: copy it with its links followed (cp -rL), or run helm package" $folder | fail }}
+{{- end }}
 {{- end }}
