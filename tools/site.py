@@ -69,6 +69,16 @@ def lay_out() -> None:
             shutil.copyfile(path, copy)
 
 
+def answer_as_on_a_forge() -> None:
+    """Let runbooks answer under the names of their files as well, as links in alerts have them.
+
+    A copy beside the page: its relative links lead to the same places.
+    """
+    for page in (PAGES / "docs/runbooks").glob("NexHealth*.md"):
+        built = SITE / "docs/runbooks" / page.stem
+        shutil.copytree(built, built.with_suffix(".md"))
+
+
 def in_menu(entry: object) -> Iterator[str]:
     """The paths that a part of the menu leads to."""
     if isinstance(entry, str):
@@ -139,6 +149,7 @@ def main() -> int:
     if done.returncode:
         print(done.stdout, done.stderr, sep="\n")
         return done.returncode
+    answer_as_on_a_forge()
     faults = [*forgotten(), *wrong()]
     print(*faults, sep="\n", end="\n" if faults else "")
     if not faults:

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Request
 
-BUILT = Path(__file__).parents[2] / "build/site"
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "build/site"
 PAGES = ("", "docs/concepts/", "docs/architecture/", "docs/settings/", "alerts/", "404.html")
 
 
@@ -67,3 +69,18 @@ async def test_drawings_are_seen(browser: Browser, address: str) -> None:
 
     assert len(widths) == 2
     assert min(widths) > 500
+
+
+async def test_the_links_of_alerts_lead_to_their_runbooks(browser: Browser, address: str) -> None:
+    """With `docs/runbooks` of the site as the place where runbooks are published."""
+    published = "https://runbooks.example/nexhealth-exporter/"
+    rules = "".join(path.read_text("utf-8") for path in (ROOT / "alerts").glob("*.yaml"))
+    names = set(re.findall(rf"runbook_url: {published}(\w+)\.md", rules))
+    page = await browser.new_page()
+
+    assert len(names) == len(list((ROOT / "docs/runbooks").glob("NexHealth*.md")))
+    for name in names:
+        answer = await page.goto(f"{address}docs/runbooks/{name}.md")
+        assert answer is not None
+        assert answer.ok, name
+        assert name in await page.locator("h1").inner_text()

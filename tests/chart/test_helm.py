@@ -1,3 +1,4 @@
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -97,6 +98,18 @@ def test_a_key_under_which_everything_is_commented_out_is_as_if_it_was_not_there
     assert each_helm.objects(given) == each_helm.objects({**given, **nothing, **more})
 
 
+@pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor"])
+def test_scrapes_too_seldom_for_the_rules_are_refused(helm: Helm, monitor: str) -> None:
+    def values(interval: str) -> dict[str, object]:
+        return {"demo": True, monitor: {"enabled": True, "interval": interval}}
+
+    for interval in ("", "15s", "90s", "120s", "1m", "1m30s", "2m"):
+        assert helm.text(values(interval))
+    for interval in ("121s", "2m1s", "3m", "5m", "1h"):
+        with pytest.raises(Refused, match="interval"):
+            helm.text(values(interval))
+
+
 @pytest.mark.parametrize("place", ["shards", "image", "networkPolicy", "service.port"])
 def test_a_value_that_was_left_empty_though_it_is_needed_is_refused_by_name(
     each_helm: Helm, place: str
@@ -132,6 +145,21 @@ def test_what_cannot_work_is_refused_with_the_remedy(
 ) -> None:
     with pytest.raises(Refused, match=words):
         each_helm.text(values)
+
+
+@pytest.mark.parametrize("folder", ["alerts", "dashboards"])
+def test_a_copy_that_lost_its_links_is_refused(helm: Helm, folder: str, tmp_path: Path) -> None:
+    """Git without links leaves a file with the link's text; nobody would miss the alerts."""
+    copy = tmp_path / "copy"
+    shutil.copytree(CHART, copy, symlinks=True)
+    for link in ("alerts", "dashboards"):
+        (copy / link).unlink()
+        (copy / link).write_text(f"../../{link}")
+    enabled = "prometheusRule" if folder == "alerts" else "dashboards"
+
+    assert helm.text({"demo": True}, chart=copy)
+    with pytest.raises(Refused, match=f"this copy of the chart lacks its folder {folder}"):
+        helm.text({"demo": True, enabled: {"enabled": True}}, chart=copy)
 
 
 def test_an_older_kubernetes_is_refused(each_helm: Helm) -> None:

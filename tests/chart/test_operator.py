@@ -156,7 +156,10 @@ def test_rules_carry_the_operator_s_words(
         page = f"https://runbooks.example.org/nexhealth/{rule['alert']}.md"
         assert page == rule["annotations"]["runbook_url"]
         assert "https://nexhealth-exporter.example.org/" in rule["annotations"]["link"]
-    assert {rule["keep_firing_for"] for rule in alerts if "keep_firing_for" in rule} == {"30m"}
+    kept = {rule["alert"]: rule.get("keep_firing_for") for rule in alerts}
+    assert kept["NexHealthServerSyncOverdue"] == "30m"
+    # While these fire, no office's page is sent: they must not outlive their condition any longer.
+    assert kept["NexHealthKeyRefused"] == kept["NexHealthAPIDown"] == "10m"
     assert rendered[-1]["name"] == "our-own"
 
 

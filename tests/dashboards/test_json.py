@@ -12,11 +12,13 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from nexhealth_exporter.settings import Settings
 from tests.dashboards.boards import (
     BOARDS,
     ROOT,
     Query,
     annotations,
+    panel_of,
     panels,
     queried,
     targets,
@@ -149,6 +151,15 @@ def test_a_panel_uses_the_colours_that_everybody_can_tell_apart(
     assert colours <= PALETTE, board
 
 
+@each_panel
+def test_a_value_stands_on_its_colour_because_yellow_cannot_be_read_on_white(
+    board: str, panel: dict[str, Any]
+) -> None:
+    if panel["type"] == "stat":
+        assert panel["options"]["colorMode"] == "background_solid", board
+    assert "color-text" not in texts(panel), board
+
+
 @pytest.mark.parametrize(
     "panel", [p for _, p in panels() if p["type"] == "stat"], ids=lambda panel: panel["title"]
 )
@@ -184,6 +195,13 @@ def test_rates_follow_the_scrape_interval_and_counters_are_rated(target: Query) 
             assert call in rated, selector
     for found in re.finditer(r"i?rate\([^\[\]]*\[([^\]]+)\]", target.expression):
         assert found[1] == "$__rate_interval"
+
+
+@each_target
+def test_rates_of_calls_reach_from_one_poll_to_the_next(target: Query) -> None:
+    if "rate(nexhealth_" in target.expression:
+        interval = Settings.model_fields["poll_interval_seconds"].default
+        assert panel_of(target)["interval"] == f"{interval / 60:g}m"
 
 
 @pytest.mark.parametrize("annotation", annotations(), ids=str)

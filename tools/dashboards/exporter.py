@@ -17,6 +17,9 @@ from dashboards.panels import (
 )
 
 PER = "[$__rate_interval]"
+BETWEEN_POLLS = "5m"
+"""The least that a rate of calls covers: a fleet is polled by one call every five minutes, and
+$__rate_interval alone would fall between two of them."""
 FINE = {0: ("no", CRITICAL), 1: ("yes", FRESH), 2: ("not kept", PLAIN)}
 
 
@@ -73,7 +76,7 @@ def _stats() -> list[tuple[int, Json]]:
             stat(
                 "Calls, of the budget",
                 "Calls in 30 days at the present rate, against the budget. Above 100 %: poll less "
-                "often, or by fleet.",
+                "often, or by fleet. If several keys have a job each, choose one.",
                 share,
                 PLAIN,
                 unit="percentunit",
@@ -134,6 +137,7 @@ def _calls() -> Json:
         "key, 429 the rate limit, 5xx and 'none' the API or the network.",
         [query(calls, "{{endpoint}}: {{code}}")],
         unit="reqps",
+        interval=BETWEEN_POLLS,
         stacked=True,
         defaults={"min": 0},
     )
@@ -150,6 +154,7 @@ def _latency() -> Json:
             for quantile, name in ((0.5, "half"), (0.99, "99 %"))
         ],
         unit="s",
+        interval=BETWEEN_POLLS,
         defaults={"min": 0},
     )
 
@@ -162,6 +167,7 @@ def _throttled() -> Json:
         "fleet.",
         [query(f"rate({own('api_throttled_seconds_total')}{PER})", "{{instance}}")],
         unit="percentunit",
+        interval=BETWEEN_POLLS,
         defaults={"min": 0},
     )
 
@@ -176,6 +182,7 @@ def _failures() -> Json:
         "NexHealthPollsFailing.",
         [query(failed, "{{reason}}"), query(rejected, "entries rejected")],
         unit="cps",
+        interval=BETWEEN_POLLS,
         stacked=True,
         defaults={"min": 0},
     )

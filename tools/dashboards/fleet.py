@@ -3,6 +3,7 @@
 from dashboards import queries as q
 from dashboards.board import dashboard, rows, variable
 from dashboards.panels import (
+    COLOURED,
     CRITICAL,
     FRESH,
     LATE,
@@ -100,7 +101,7 @@ def _overdue() -> Json:
             override(
                 "Until critical",
                 thresholds=steps((None, CRITICAL), (0, WARNING)),
-                custom__cellOptions={"type": "color-text"},
+                custom__cellOptions=COLOURED,
             ),
         ],
     )
@@ -139,7 +140,6 @@ def _by_type() -> Json:
     ]
     titles = [title.removeprefix("Overdue, ").capitalize() for title in CONDITIONS]
     columns = {f"Value #{chr(65 + i)}": title for i, title in enumerate(titles)}
-    colour = {"type": "color-text"}
     return table(
         "By integration type",
         "The figures above for syncs on an office's own server, in the cloud, and of unknown "
@@ -149,7 +149,7 @@ def _by_type() -> Json:
         sort="integration_type",
         descending=False,
         overrides=[
-            override(title, thresholds=steps((None, each)), custom__cellOptions=colour)
+            override(title, thresholds=steps((None, each)), custom__cellOptions=COLOURED)
             for title, each in zip(titles, COLOURS, strict=True)
         ],
     )

@@ -13,6 +13,9 @@ CRITICAL, WARNING, LATE = "#D55E00", "#E69F00", "#F0E442"
 FRESH, RESTING, UNKNOWN, PLAIN = "#009E73", "#56B4E9", "#CC79A7", "#0072B2"
 GREY = "#888888"
 
+COLOURED = {"type": "color-background", "mode": "basic"}
+"""Cells of a table that have the colour of their value."""
+
 
 def query(
     expression: str, legend: str = "__auto", *, ref: str = "A", instant: bool = False
@@ -98,7 +101,8 @@ def stat(
         description,
         [{**query(expression, legend, instant=True), "format": "time_series"}],
         options={
-            "colorMode": "background_solid" if alarming else "value",
+            # Not the value's own colour: yellow figures cannot be read on a light theme.
+            "colorMode": "background_solid",
             "graphMode": "none",
             "justifyMode": "center",
             "orientation": "auto",
@@ -130,7 +134,8 @@ def lines(
         "drawStyle": "line",
         "fillOpacity": 25 if stacked else 8,
         "lineWidth": 2,
-        "showPoints": "never",
+        # A point with no neighbours would not be seen as a line.
+        "showPoints": "auto",
         "spanNulls": False,
         "stacking": {"group": "A", "mode": "normal" if stacked else "none"},
     }

@@ -5,6 +5,7 @@ read as data and never run as templates: what is in their braces is Prometheus'.
 */}}
 {{- define "nexhealth-exporter.ruleGroups" -}}
 {{- $values := .Values.prometheusRule }}
+{{- include "nexhealth-exporter.complete" (list . "alerts") }}
 {{- range $path, $content := .Files.Glob "alerts/*.yaml" }}
 {{- $file := $.Files.Get $path | fromYaml }}
 {{- if hasKey $file "Error" }}{{ fail (printf "%s: %s" $path (get $file "Error")) }}{{ end }}
@@ -27,7 +28,8 @@ read as data and never run as templates: what is in their braces is Prometheus'.
 
 {{/*
 One rule as the operator wants it: rule, root. The files are written for a job and an exporter
-called nexhealth-exporter and for runbooks at an address that does not exist.
+called nexhealth-exporter and for runbooks at an address that does not exist. Alerts that outlive
+their condition for another time than 15m have a reason of their own, and keep it.
 */}}
 {{- define "nexhealth-exporter.rule" -}}
 {{- $values := .root.Values.prometheusRule }}
@@ -37,7 +39,7 @@ called nexhealth-exporter and for runbooks at an address that does not exist.
 {{- $_ := set $rule "expr" ($rule.expr | replace "job=\"nexhealth-exporter\"" (printf "job=%q" $job)) }}
 {{- if $rule.alert }}
 {{- $_ := set $rule "labels" (merge ($rule.labels | default dict) ($values.additionalRuleLabels | default dict)) }}
-{{- if and $rule.keep_firing_for $values.keepFiringFor }}
+{{- if and $values.keepFiringFor (eq "15m" ($rule.keep_firing_for | default "")) }}
 {{- $_ := set $rule "keep_firing_for" $values.keepFiringFor }}
 {{- end }}
 {{- range $name, $text := $rule.annotations }}
@@ -57,4 +59,15 @@ called nexhealth-exporter and for runbooks at an address that does not exist.
 {{- $scheme := include "nexhealth-exporter.scheme" . }}
 {{- $service := printf "%s://%s.%s:%d" $scheme (include "nexhealth-exporter.fullname" .) .Release.Namespace (int .Values.service.port) }}
 {{- (.Values.settings).externalUrl | default $service | trimSuffix "/" }}
+{{- end }}
+
+{{/*
+Fails if a folder of the chart has no files: list of root and folder. In the repository it is a
+link, and a copy that lost its links would watch over nobody.
+*/}}
+{{- define "nexhealth-exporter.complete" -}}
+{{- $folder := last . }}
+{{- if not ((first .).Files.Glob (printf "%s/*" $folder)) }}
+{{- printf "this copy of the chart lacks its folder %s: copy it with its links followed (cp -rL), or run helm package" $folder | fail }}
+{{- end }}
 {{- end }}
