@@ -36,10 +36,11 @@ async def test_warnings_of_the_api_are_logged_once(
     assert record.__dict__["endpoint"] == "sync_status"
 
 
-async def test_a_count_above_what_was_sent_is_logged_as_truncated(
-    sim: Simulator, nexhealth: NexHealth, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("told", [b'"count": 5', b'"page_info": {"has_next_page": true}'])
+async def test_more_entries_than_were_sent_are_logged_as_truncated(
+    sim: Simulator, nexhealth: NexHealth, caplog: pytest.LogCaptureFixture, told: bytes
 ) -> None:
-    sim.faults["office-1"] = f.Body(b'{"code": true, "data": [], "count": 5}')
+    sim.faults["office-1"] = f.Body(b'{"code": true, "data": [], ' + told + b"}")
     for _ in range(3):
         await nexhealth.syncs(OFFICE)
     (record,) = _warnings(caplog)
