@@ -13,6 +13,9 @@ from nexhealth_exporter.model import (
 from nexhealth_exporter.nexhealth import envelope, payload
 
 OFFICE = Institution("office", id=1)
+LISTED = frozenset({1, 2})
+"""The ids in the inventory."""
+
 AT = "2026-03-02T14:05:00.000Z"
 POSIX = 1772460300.0
 
@@ -74,7 +77,7 @@ def read(
 ) -> tuple[Sync, ...]:
     async def work() -> tuple[Sync, ...]:
         found = envelope.decode(answer)
-        return await payload.syncs(found, institution, rejected or Rejected())
+        return await payload.syncs(found, institution, rejected or Rejected(), LISTED)
 
     return asyncio.run(work())
 

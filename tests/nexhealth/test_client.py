@@ -9,6 +9,7 @@ from aiohttp import web
 
 from nexhealth_exporter.errors import (
     ConnectionFailed,
+    Malformed,
     NotFound,
     PollError,
     ServerError,
@@ -19,6 +20,7 @@ from nexhealth_exporter.model import Institution, IntegrationType
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.simulator import faults as f
+from tests.nexhealth.answers import body, entry
 from tests.nexhealth.conftest import Client, Recorder, Server, plain_answer
 from tests.turns import turns
 
@@ -45,6 +47,16 @@ async def test_the_inventory_has_names_and_zones(nexhealth: NexHealth) -> None:
     first = inventory.institutions["office-1"]
     assert (first.name, first.id, first.country) == ("Office 1", 1, "US")
     assert first.locations[0].timezone == "America/New_York"
+
+
+async def test_an_institution_that_was_created_anew_is_polled_before_the_next_inventory(
+    sim: Simulator, nexhealth: NexHealth
+) -> None:
+    inventory = await nexhealth.inventory()
+    sim.faults["office-1"] = f.Body(body([entry(institution_id=99)]))
+    assert len(await nexhealth.syncs(inventory.institutions["office-1"])) == 1
+    sim.faults["office-1"] = f.Body(body([entry(institution_id=2)]))
+    assert type(await failure(nexhealth.syncs(inventory.institutions["office-1"]))) is Malformed
 
 
 async def test_one_institution_and_the_fleet_tell_the_same(nexhealth: NexHealth) -> None:

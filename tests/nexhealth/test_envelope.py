@@ -158,6 +158,21 @@ def test_a_count_above_the_number_of_entries_means_truncated(count: object, is_c
 
 
 @pytest.mark.parametrize(
+    ("page_info", "is_cut"),
+    [
+        ({"has_next_page": True, "end_cursor": "x"}, True),
+        ({"has_next_page": "true"}, True),
+        ({"has_next_page": False}, False),
+        ({}, False),
+        ([True], False),
+        (None, False),
+    ],
+)
+def test_a_next_page_means_truncated(page_info: object, is_cut: bool) -> None:
+    assert envelope.decode(body([entry()], page_info=page_info)).is_cut is is_cut
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         b"",

@@ -218,6 +218,13 @@ def test_an_answer_about_other_institutions_only_is_malformed() -> None:
         read(body([entry(institution_id=2)]))
 
 
+def test_an_institution_that_was_created_anew_is_read_by_its_new_id() -> None:
+    anew = [entry(institution_id=3), entry(institution_id=3, sync_source_name="B")]
+    assert [sync.name for sync in read(body(anew))] == ["SD #1", "B"]
+    with pytest.raises(Malformed, match="other institutions"):
+        read(body([*anew, entry(institution_id=4)]))  # an answer about the whole fleet
+
+
 def test_nothing_personal_becomes_a_value() -> None:
     shown = repr(one())
     for private in ("Elm", "Springfield", "10001", "0100", "desk@"):

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from nexhealth_exporter import logs
-from nexhealth_exporter.errors import Malformed
+from nexhealth_exporter.errors import Malformed, Throttled
 from nexhealth_exporter.model import Institution, Inventory
 from nexhealth_exporter.nexhealth import NexHealth
 from nexhealth_exporter.simulator import Simulator
@@ -36,10 +36,22 @@ async def test_warnings_of_the_api_are_logged_once(
     assert record.__dict__["endpoint"] == "sync_status"
 
 
-async def test_a_count_above_what_was_sent_is_logged_as_truncated(
+async def test_a_long_pause_of_all_calls_is_logged_before_it_begins(
     sim: Simulator, nexhealth: NexHealth, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sim.faults["office-1"] = f.Body(b'{"code": true, "data": [], "count": 5}')
+    sim.faults["/sync_status"] = f.Throttle(retry_after=60)
+    with pytest.raises(Throttled):
+        await nexhealth.syncs(OFFICE)
+    (told,) = _warnings(caplog)
+    assert "pausing all calls" in told.msg
+    assert vars(told)["seconds"] == 60
+
+
+@pytest.mark.parametrize("told", [b'"count": 5', b'"page_info": {"has_next_page": true}'])
+async def test_more_entries_than_were_sent_are_logged_as_truncated(
+    sim: Simulator, nexhealth: NexHealth, caplog: pytest.LogCaptureFixture, told: bytes
+) -> None:
+    sim.faults["office-1"] = f.Body(b'{"code": true, "data": [], ' + told + b"}")
     for _ in range(3):
         await nexhealth.syncs(OFFICE)
     (record,) = _warnings(caplog)

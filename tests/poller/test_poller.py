@@ -110,6 +110,20 @@ async def test_broken_offices_spoil_no_other_within_the_limits(polling: Open) ->
             assert polled.count(f'nexhealth_poll_failures_total{{reason="{reason}"}}') > 0
 
 
+async def test_a_round_with_failures_says_in_the_log_what_the_api_said(
+    polling: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with polling(plain_offices(3)) as polled:
+        for office in ("office-2", "office-3"):
+            polled.simulator.faults[office] = Status(403)
+        await polled.poller.once()
+    (told,) = [vars(r) for r in caplog.records if r.msg == "round finished with failures"]
+    assert told["failed_forbidden"] == 2
+    assert told["example_institution"] in {"office-2", "office-3"}
+    assert told["example_error"].startswith("HTTP 403: the key may not see this")
+
+
 async def test_rounds_follow_each_other_and_never_overlap(polling: Open) -> None:
     async with polling(plain_offices(20), interval=0.4) as polled, running(polled):
         ended = [await next_round(polled) for _ in range(4)]

@@ -22,7 +22,7 @@ from nexhealth_exporter.nexhealth.limits import (
     too_many_entries,
     too_many_values,
 )
-from nexhealth_exporter.nexhealth.scalars import integer, words
+from nexhealth_exporter.nexhealth.scalars import flag, integer, words
 from nexhealth_exporter.nexhealth.splitting import PIECE, split
 
 SLICE = 250
@@ -53,6 +53,7 @@ class _Fields(msgspec.Struct):
     description: Raw = Raw(b"null")
     error: Raw = Raw(b"null")
     count: Raw = Raw(b"null")
+    page_info: Raw = Raw(b"null")
     data: Raw = Raw(b"null")
 
 
@@ -67,7 +68,7 @@ class Envelope(msgspec.Struct, frozen=True):
     """What surrounds the entries: whether the API reports success, its messages, the raw entries.
 
     `data` is None when there is none. `is_cut` is True if the API counts more entries than it
-    sent.
+    sent, or speaks of a next page.
     """
 
     ok: bool
@@ -125,13 +126,18 @@ def _whole(body: Bytes) -> Envelope:
 
 def _envelope_of(fields: _Fields, data: Sequence[Raw] | None) -> Envelope:
     count = integer(_small(fields.count))
+    is_short = count is not None and data is not None and count > len(data)
     return Envelope(
         ok=str(_small(fields.code)).lower() not in {"false", "0"},
         description=words(_small(fields.description)),
         error=words(_small(fields.error)),
         data=data,
-        is_cut=count is not None and data is not None and count > len(data),
+        is_cut=is_short or _has_next_page(_small(fields.page_info)),
     )
+
+
+def _has_next_page(page_info: object) -> bool:
+    return isinstance(page_info, dict) and flag(page_info.get("has_next_page"))
 
 
 # It begins with a literal, so that megabytes without a backslash are skipped at once.

@@ -27,9 +27,7 @@ class Remarks:
         if envelope.description and endpoint != "authenticates":
             self._warn(endpoint, self._scrub(envelope.description))
         if envelope.is_cut:
-            self._warn(
-                endpoint, "the API counts more entries than it sent: the answer is truncated"
-            )
+            self._warn(endpoint, "the API has more entries than it sent: the answer is truncated")
 
     def rejected(self, endpoint: str, entries: int, why: Why, institution: str | None) -> None:
         """Log that so many entries of one answer were left out; `institution` is a subdomain.

@@ -1,5 +1,6 @@
 """The pause after a 429, which holds every call, because the rate limits belong to the key."""
 
+import logging
 import random
 import re
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from email.utils import parsedate_to_datetime
 
 from nexhealth_exporter.nexhealth.pacer import Pacer
 
+logger = logging.getLogger(__name__)
+
 LONGEST_PAUSE = 300.0
 _SHORTEST_PAUSE = 1.0
 """Seconds; a Retry-After beyond either bound is cut to it."""
@@ -15,6 +18,10 @@ _SHORTEST_PAUSE = 1.0
 _FIRST_BACKOFF = 1.0
 _LONGEST_BACKOFF = 60.0
 """Seconds. Without a usable Retry-After, pauses double from the first up to the longest."""
+
+
+_LONG = 10.0
+"""Seconds; a pause of this length is logged, since a round may consist of many, and take hours."""
 
 
 class Throttling:
@@ -35,7 +42,11 @@ class Throttling:
             # Jitter, so that shards with the same key do not come back together.
             seconds *= random.uniform(1.0, 1.5)  # noqa: S311 -- no secret
             self._in_a_row += 1
-        self._pacer.pause(min(max(seconds, _SHORTEST_PAUSE), LONGEST_PAUSE))
+        seconds = min(max(seconds, _SHORTEST_PAUSE), LONGEST_PAUSE)
+        if seconds >= _LONG and not self._pacer.paused_for:
+            facts = {"seconds": round(seconds)}
+            logger.warning("API refuses calls as too many, pausing all calls", extra=facts)
+        self._pacer.pause(seconds)
 
     def passed(self) -> None:
         """A call got any other status, so the next backoff starts from the shortest again."""

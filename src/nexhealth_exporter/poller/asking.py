@@ -42,15 +42,21 @@ async def guarded(asking: Awaitable[_T], **facts: str) -> _T:
 
 
 class Tally:
-    """Counts the questions of a round that were answered, and those that failed, by reason."""
+    """Counts the questions of a round that were answered, and those that failed, by reason.
+
+    `example` are the fields of a log line about the first institution whose poll failed.
+    """
 
     def __init__(self, meter: Meter) -> None:
         self.answered = 0
         self.failed: Counter[str] = Counter()
+        self.example: dict[str, str] = {}
         self._meter = meter
 
-    def add(self, error: PollError) -> None:
-        """Count a failed poll."""
+    def add(self, error: PollError, subdomain: str | None = None) -> None:
+        """Count a failed poll, of one institution or else of the whole fleet."""
+        if subdomain is not None and not self.example:
+            self.example = {"example_institution": subdomain, "example_error": str(error)}
         self.failed[error.reason] += 1
         self._meter.poll_failed(error.reason)
 
@@ -115,5 +121,5 @@ class Asking:
         return None
 
     def _failed(self, subdomain: str, error: PollError, tally: Tally) -> None:
-        tally.add(error)
+        tally.add(error, subdomain)
         self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))

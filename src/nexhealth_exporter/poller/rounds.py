@@ -164,6 +164,7 @@ def _log(ended: Round, institutions: int, tally: Tally) -> None:
         "institutions": institutions,
         "seconds": round(ended.duration, 3),
         **{f"failed_{reason}": count for reason, count in tally.failed.items()},
+        **tally.example,
     }
     if tally.failed:
         logger.warning("round finished with failures", extra=facts)

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -51,8 +52,17 @@ class _Unnamed(msgspec.Struct, frozen=True, gc=False):
     sync: Sync
 
 
-async def syncs(envelope: Envelope, institution: Institution, reject: Reject) -> tuple[Sync, ...]:
-    """The syncs of one institution. Raises Malformed."""
+async def syncs(
+    envelope: Envelope,
+    institution: Institution,
+    reject: Reject,
+    listed: AbstractSet[int] = frozenset(),
+) -> tuple[Sync, ...]:
+    """The syncs of one institution; `listed` are the ids in the inventory. Raises Malformed.
+
+    If all entries have one other id, and no institution had it when the inventory was taken, this
+    institution has been created anew since.
+    """
     known, number = _locations_by_id(institution), institution.id
     unnamed = await decode_all(envelope, lambda raw: _unnamed(raw, known), reject)
     own = [
@@ -60,6 +70,8 @@ async def syncs(envelope: Envelope, institution: Institution, reject: Reject) ->
         for u in unnamed
         if number is None or u.institution_id is None or u.institution_id == number
     ]
+    if not own and len(ids := {u.institution_id for u in unnamed}) == 1 and ids.isdisjoint(listed):
+        own = unnamed
     if unnamed and not own:
         raise Malformed("The answer is about other institutions.")
     if (surplus := len(own) - _MOST_SYNCS) > 0:
