@@ -20,7 +20,11 @@ from nexhealth_exporter.nexhealth.envelope import (
 )
 from nexhealth_exporter.nexhealth.naming import Source, names
 from nexhealth_exporter.nexhealth.payload.inventory_entries import LocationsById, locations_of
-from nexhealth_exporter.nexhealth.payload.vocabulary import COLOURS, TYPES, TYPES_BY_PRODUCT
+from nexhealth_exporter.nexhealth.payload.vocabulary import (
+    TYPES_BY_PRODUCT,
+    integration_type,
+    is_green,
+)
 from nexhealth_exporter.nexhealth.scalars import instant, integer, text
 from nexhealth_exporter.nexhealth.text import shortened
 
@@ -141,29 +145,22 @@ def _unnamed(raw: Raw, known: LocationsById) -> _Unnamed:
     entry = _decoder.decode(raw)
     institution_id = integer(entry.institution_id)
     source_name = text(entry.sync_source_name)
-    emr, integration_type = _product(entry.emr or entry.ehr)
+    emr, kind = _product(entry.emr or entry.ehr)
     locations = locations_of(entry.locations, known)
     sync = Sync(
         name="",
-        integration_type=integration_type,
+        integration_type=kind,
         emr=emr,
         read_at=instant(entry.read_status_at),
         write_at=instant(entry.write_status_at),
-        read_up=_is_green(entry.read_status),
-        write_up=_is_green(entry.write_status),
+        read_up=is_green(entry.read_status),
+        write_up=is_green(entry.write_status),
         locations=locations,
     )
     if institution_id is None and not source_name and sync == Sync("", None, locations=locations):
         raise Unreadable
     lowest = min([location.id for location in locations]) if locations else None
     return _Unnamed(institution_id, Source(source_name, lowest), sync)
-
-
-def _is_green(status: object) -> bool | None:
-    """Whether a status is green; None if it is neither green nor red."""
-    if status == "green":  # as nearly always
-        return True
-    return COLOURS.get(text(status).lower())
 
 
 def _product(emr: object) -> tuple[str, IntegrationType | None]:
@@ -173,6 +170,6 @@ def _product(emr: object) -> tuple[str, IntegrationType | None]:
         return sys.intern(shortened(name)), TYPES_BY_PRODUCT.get(name.lower())
     name = text(emr.get("name"))
     display_name = text(emr.get("display_name")) or name
-    kind = text(emr.get("type")).lower()
-    known = TYPES.get(kind) if kind else TYPES_BY_PRODUCT.get(name.lower())
+    kind = text(emr.get("type"))
+    known = integration_type(kind) if kind else TYPES_BY_PRODUCT.get(name.lower())
     return sys.intern(shortened(display_name)), known
