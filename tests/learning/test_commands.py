@@ -245,6 +245,20 @@ def test_what_cannot_work_is_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_an_exporter_uses_is_not_learned_into(
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen, state = tmp_path / "seen", tmp_path / "state.db"
+    told = {"at": iso(recently), "institution": "smiles", "sync": "Main", "read_at": iso(recently)}
+    seen.write_text(json.dumps(told))
+    words = ["learn", "--observations", str(seen), "--state-file", str(state)]
+
+    with closing(StateFile(state)):
+        assert main(words) == 1
+    assert "is in use; stop the exporter that uses it" in capsys.readouterr().err
+    assert main(words) == 0
+
+
 def test_learning_that_is_stopped_leaves_no_trace(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     os.mkfifo(seen)

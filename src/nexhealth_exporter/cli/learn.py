@@ -38,7 +38,7 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
         address = prometheus_of(settings, arguments.prometheus)
         fleet = asyncio.run(from_prometheus(settings, rules, address))
     # Opened only now: to open it creates it, or sets a damaged one aside.
-    with closing(StateFile(settings.state_file)) as state:
+    with closing(StateFile(settings.state_file, is_alone=True)) as state:
         before = state.fleet()
         news = _news(fleet, before, time.time())
         state.save(Fleet(remembered=news.syncs, latest_incidents=before.latest_incidents))
