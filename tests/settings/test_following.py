@@ -157,3 +157,19 @@ def test_a_fault_in_learning_from_a_prometheus_ends_nothing_and_is_told(
         learning.cancel()
 
     compressed(learned())
+
+
+def test_a_key_from_a_file_is_masked_in_what_is_in_force(tmp_path: Path) -> None:
+    rules, key = tmp_path / "rules.yaml", tmp_path / "key"
+    rules.write_text("institutions: []  # the key was hunter2#hunter2\n")
+    key.write_text("hunter2#hunter2\n")
+    settings = load({}, {}).model_copy(update={"config_file": rules, "api_key_file": key})
+
+    async def shown() -> str:
+        api_key = ApiKey(settings)
+        api_key()
+        return exporter_of(settings, OwnMetrics("test"), api_key).view().configuration()
+
+    text = asyncio.run(shown())
+    assert "institutions: []  # the key was <secret>\n" in text
+    assert "hunter2" not in text

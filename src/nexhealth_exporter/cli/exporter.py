@@ -218,7 +218,8 @@ class Exporter:
         return "The first round has not ended yet."
 
     def _configuration(self) -> str:
-        return masked(self._settings, self.files.rules.text, self.files.web.text)
+        rules, web = self.files.rules.text, self.files.web.text
+        return masked(self._settings, rules, web, self._api_key.known)
 
     def _access(self) -> Access:
         web = self.files.web
