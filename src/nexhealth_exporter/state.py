@@ -44,6 +44,10 @@ _CACHE = 256
 _BATCH = 256
 """Records that are written together: copies of a whole fleet would leave its memory in pieces."""
 
+_SHARED_SAVES = 3
+"""So many saves in a row, each after a write by another process, tell that the file is shared:
+during a rolling update, or when it was repaired by hand, it is so for a moment only."""
+
 _OWN_TABLES = {"sync", "look", "incident", "answer"}
 
 _TABLES = """
@@ -101,20 +105,30 @@ class _OlderError(Exception):
 class StateFile:
     """The open state file. Each method raises StateError if it cannot be used."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it. A damaged or older file is set aside and a new one begun: see `was_lost`."""
+    def __init__(self, path: Path, *, is_alone: bool = False) -> None:
+        """Open it. A damaged or older file is set aside and a new one begun: see `was_lost`.
+
+        With `is_alone`, a file that another process has open is refused.
+        """
         self.path = path
         self.was_lost = False
+        self._is_alone = is_alone
+        self._version: int | None = None
+        """Of the content, which writes of other processes change; None before the first save."""
+        self._shared = 0
+        """How many saves in a row found that another process had written."""
         self._saved = array("q")
         """Stamps of the records in the database: the records themselves would take much memory."""
         self._latest = 0
         """The stamp of the latest standing whose answer is in the database."""
         self._writing = threading.Lock()
         try:
-            self._db = _opened(path)
+            self._db = _opened(path, is_alone=is_alone)
         except OSError as error:
             raise StateError(f"{path} cannot be opened: {error.strerror}.") from None
         except sqlite3.DatabaseError as error:
+            if is_alone and _is_busy(error):
+                raise StateError(f"{path} is in use; stop the exporter that uses it.") from None
             if isinstance(error, sqlite3.OperationalError):
                 raise StateError(f"{path} cannot be opened: {error}.") from None
             self._set_aside("damaged", f"it is damaged: {error}")
@@ -129,7 +143,7 @@ class StateFile:
                 part = self.path.with_name(self.path.name + suffix)
                 if part.exists():
                     part.rename(aside.with_name(aside.name + suffix))
-            self._db = _opened(self.path)
+            self._db = _opened(self.path, is_alone=self._is_alone)
         except (OSError, sqlite3.Error) as again:
             raise StateError(f"{self.path} cannot be replaced: {again}; {why}.") from None
         self.was_lost = True
@@ -167,7 +181,8 @@ class StateFile:
     def save(self, fleet: Fleet) -> int:
         """Write what has changed since the last save, in one transaction; how many records.
 
-        If the file is gone, a new one is begun: whatever is known is in memory.
+        If the file is gone, a new one is begun: whatever is known is in memory. If another process
+        keeps writing to it, StateError is raised after the save: the two undo each other's work.
         """
         # The lock includes the comparison: no older save may come after a newer one.
         with self._writing:
@@ -180,22 +195,28 @@ class StateFile:
                 raise StateError(
                     f"{self.path} was replaced while in use; restart the exporter to use it."
                 )
+            if self._shared >= _SHARED_SAVES:
+                raise StateError(
+                    f"{self.path} is shared: another process writes to it too; "
+                    "give each exporter a file of its own."
+                )
             return written
 
     def _begin_anew(self) -> None:
         self._db.close()
         try:
-            self._db = _opened(self.path)
+            self._db = _opened(self.path, is_alone=self._is_alone)
         except (OSError, sqlite3.Error) as error:
             raise StateError(f"{self.path} is gone and cannot be replaced: {error}.") from None
         self._inode = _inode(self.path)
-        self._saved, self._latest = array("q"), 0
+        self._saved, self._latest, self._version = array("q"), 0, None
         logger.warning("state file gone, writing a new one", extra={"file": str(self.path)})
 
     def _save(self, fleet: Fleet) -> int:
         changes, saved = _changes(fleet), frozenset(self._saved)
         stamps, written = array("q"), 0
         try:
+            self._look_for_others()
             with self._db as db:
                 while some := list(islice(changes, _BATCH)):
                     its = [change.stamp for change in some]
@@ -210,6 +231,11 @@ class StateFile:
         self._saved = stamps
         self._latest = max((standing.stamp for standing in fleet), default=self._latest)
         return written
+
+    def _look_for_others(self) -> None:
+        before = self._version
+        (self._version,) = self._db.execute("PRAGMA data_version").fetchone()
+        self._shared = self._shared + 1 if before not in {None, self._version} else 0
 
     def close(self) -> None:
         """Close the file."""
@@ -298,10 +324,12 @@ def _inode(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened(path: Path, *, is_alone: bool) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path, check_same_thread=False, timeout=10)
     try:
+        if is_alone:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
         _check(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
@@ -317,6 +345,12 @@ def _opened(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Whether the error is SQLITE_BUSY or a special case of it."""
+    code: int = getattr(error, "sqlite_errorcode", 0)  # errors of our own have none
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _oldest(db: sqlite3.Connection) -> float:

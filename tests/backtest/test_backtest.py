@@ -101,6 +101,18 @@ def test_an_observation_without_a_type_leaves_the_sync_its_type(
     assert rates["warning"] == rates["plain"] > 0
 
 
+def test_words_are_read_in_any_letter_case_as_in_answers_of_the_api(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"emr_type": "Onprem", "read_status": "Red", "write_status": "GREEN"}
+    lines = [line(MONDAY + n * STEP, MONDAY + n * STEP, **words) for n in range(3)]
+
+    found = answer(tmp_path, capsys, lines)
+
+    assert list(found["summary"]) == ["server"]
+    assert found["summary"]["server"]["alerts_per_office_and_month"]["colour"] > 0
+
+
 @pytest.mark.parametrize("first", [None, "cloud"])
 def test_a_sync_whose_type_changes_has_all_its_alerts_in_one_column(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str | None

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import subprocess
 import time
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -241,6 +242,46 @@ def test_what_cannot_work_is_one_sentence(
     said = capsys.readouterr().err
     assert sentence in said
     assert len(said.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_an_exporter_uses_is_not_learned_into(
+    tmp_path: Path, recently: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen, state = tmp_path / "seen", tmp_path / "state.db"
+    told = {"at": iso(recently), "institution": "smiles", "sync": "Main", "read_at": iso(recently)}
+    seen.write_text(json.dumps(told))
+    words = ["learn", "--observations", str(seen), "--state-file", str(state)]
+
+    with closing(StateFile(state)):
+        assert main(words) == 1
+    assert "is in use; stop the exporter that uses it" in capsys.readouterr().err
+    assert main(words) == 0
+
+
+def test_learning_that_is_stopped_leaves_no_trace(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    os.mkfifo(seen)
+    learning = subprocess.Popen(
+        [*PROGRAM, "learn", "--observations", str(seen), "--state-file", str(tmp_path / "state.db")]
+    )
+    with seen.open("wb"):  # waits until it is read
+        learning.terminate()
+        learning.wait()
+
+    assert list(tmp_path.iterdir()) == [seen]
+
+
+def test_learning_that_fails_leaves_a_damaged_file_where_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state.db"
+    state.write_bytes(b"damaged" * 1000)
+
+    assert main(["learn", "--observations", os.devnull, "--state-file", str(state)]) == 1
+
+    assert "no observations to learn" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [state]
 
 
 def openmetrics(

@@ -2,6 +2,8 @@
 
 import asyncio
 from pathlib import Path, PosixPath
+from threading import Event
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,16 @@ class FaultyPath(PosixPath):
 
     def stat(self, **_: object) -> None:  # type: ignore[override]
         raise LookupError("a fault of ours")
+
+
+class SlowPath(PosixPath):
+    """A file that cannot be read before `released` is set."""
+
+    released = Event()
+
+    def open(self, *args: Any, **named: Any) -> Any:
+        assert self.released.wait(10), "nobody else had a turn"
+        return super().open(*args, **named)
 
 
 def exporter_of(settings: Settings, own: OwnMetrics, api_key: ApiKey) -> Exporter:
@@ -103,14 +115,14 @@ def test_a_file_that_was_emptied_changes_nothing_unless_it_is_meant(
         before = exporter.files
         for nothing in ("", "\n \n"):
             file.write_text(nothing)
-            assert not exporter.reload()
+            assert not await exporter.reload()
             assert exporter.files is before
         assert f"{file} is empty, but was not before; write {{}} if that is intended." in (
             record.__dict__["error"] for record in caplog.records
         )
         for meant in ("{}", "# nothing yet"):
             file.write_text(meant)
-            assert exporter.reload()
+            assert await exporter.reload()
         assert exporter.files.rules.monitored(Institution("any"))
         assert not exporter.files.web.headers
 
@@ -133,7 +145,7 @@ def test_a_fault_in_taking_over_what_was_read_leaves_all_of_it_as_it_was(
         web.write_text("http_server_config: {headers: {X-Frame-Options: sameorigin}}")
         # A fault of ours, which is met where the rules become a policy.
         del settings.__dict__["abandoned_after_seconds"]
-        assert not exporter.reload()
+        assert not await exporter.reload()
         return exporter.files is before
 
     assert asyncio.run(reloaded())
@@ -157,3 +169,37 @@ def test_a_fault_in_learning_from_a_prometheus_ends_nothing_and_is_told(
         learning.cancel()
 
     compressed(learned())
+
+
+def test_a_key_from_a_file_is_masked_in_what_is_in_force(tmp_path: Path) -> None:
+    rules, key = tmp_path / "rules.yaml", tmp_path / "key"
+    rules.write_text("institutions: []  # the key was hunter2#hunter2\n")
+    key.write_text("hunter2#hunter2\n")
+    settings = load({}, {}).model_copy(update={"config_file": rules, "api_key_file": key})
+
+    async def shown() -> str:
+        api_key = ApiKey(settings)
+        api_key()
+        return exporter_of(settings, OwnMetrics("test"), api_key).view().configuration()
+
+    text = asyncio.run(shown())
+    assert "institutions: []  # the key was <secret>\n" in text
+    assert "hunter2" not in text
+
+
+def test_others_have_their_turn_while_files_are_read_again(tmp_path: Path) -> None:
+    rules = SlowPath(tmp_path / "rules.yaml")
+    Path(rules).write_text("{}")
+    settings = load({}, {}).model_copy(update={"config_file": rules})
+
+    async def reloaded() -> bool:
+        rules.released.set()
+        api_key = ApiKey(load({}, {"NEXHEALTH_EXPORTER_API_KEY": "k"}))
+        exporter = exporter_of(settings, OwnMetrics("test"), api_key)
+        rules.released.clear()
+        reloading = asyncio.create_task(exporter.reload())
+        await asyncio.sleep(0)
+        rules.released.set()
+        return await reloading
+
+    assert asyncio.run(reloaded())

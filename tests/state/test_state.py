@@ -411,6 +411,34 @@ def test_a_file_that_is_replaced_while_in_use_is_not_overwritten(
     assert remembered(path).remembered.keys() == {"a", "b"}
 
 
+def test_two_exporters_with_one_file_are_told_until_there_is_only_one(
+    tmp_path: Path, recently: float, opened: Opened
+) -> None:
+    path, fleet = tmp_path / "state.db", lived(watching(Fleet(), ["a"]), ["a"], recently, 1)
+    one, other = opened(path), opened(path)
+
+    def saved(state: StateFile) -> bool:
+        try:
+            state.save(fleet)
+        except StateError as error:
+            assert "give each exporter a file of its own" in str(error)  # noqa: PT017 - not always
+            return False
+        return True
+
+    results = [(saved(one), saved(other)) for _ in range(5)]
+    other.close()
+
+    # An old process may overlap with a new one for some saves, as in a rolling update.
+    assert results[:3] == [(True, True)] * 3
+    assert results[4:] == [(False, False)]
+    assert not saved(one)
+    assert saved(one)
+    # Who only looks does not count.
+    for _ in range(5):
+        assert remembered(path).remembered
+        assert saved(one)
+
+
 @pytest.mark.parametrize("version", [0, 1, 99])
 def test_the_database_of_another_program_stays_as_it_is(
     tmp_path: Path, version: int, opened: Opened

@@ -20,7 +20,7 @@ from nexhealth_exporter.model import (
     Severity,
     Sync,
 )
-from nexhealth_exporter.nexhealth.payload import COLOURS, TYPES
+from nexhealth_exporter.nexhealth.payload import integration_type, is_green
 
 MISSING_STEPS = 3
 """A sync that is missing from so many steps of its institution has vanished."""
@@ -254,11 +254,11 @@ def _sync(seen: Observation, zones: Iterable[str], kind: IntegrationType | None)
     place = list(zones).index(seen.sync) + 1
     return Sync(
         name=seen.sync,
-        integration_type=TYPES.get(seen.emr_type or "") or kind,
+        integration_type=integration_type(seen.emr_type) or kind,
         read_at=_mark(seen.read_at),
         write_at=_mark(seen.write_at),
-        read_up=COLOURS.get(seen.read_status or ""),
-        write_up=COLOURS.get(seen.write_status or ""),
+        read_up=is_green(seen.read_status),
+        write_up=is_green(seen.write_status),
         locations=(Location(place),),
     )
 

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from nexhealth_exporter import __version__, logs, webconfig
 from nexhealth_exporter.cli.allocator import give_back
@@ -43,6 +43,7 @@ class Exporter:
     """A poller, the pages that show its fleet, and the files that configure both.
 
     `reload` replaces the configuration as a whole; a file that cannot be used changes nothing.
+    `ask_for_reload` has it done soon, once for all who ask meanwhile.
     `seen` is the fingerprint of the files from before they were read.
     """
 
@@ -63,6 +64,7 @@ class Exporter:
         self._own = own
         self._started_at = time.monotonic()
         self._fingerprint = seen
+        self._reload_wanted = asyncio.Event()
         self._tls_changed = asyncio.Event()
         self.files = files
         learned, answers = persistence.handed_over()
@@ -100,15 +102,18 @@ class Exporter:
         is_ours = number == self._settings.shard
         return "" if is_ours else f"; if it is watched, then by shard {number} of {shards}"
 
-    def reload(self) -> bool:
+    def ask_for_reload(self) -> None:
+        """Have `follow_files` reload."""
+        self._reload_wanted.set()
+
+    async def reload(self) -> bool:
         """Read the files again; whether that succeeded. Never raises.
 
-        A bug here is logged with its traceback; it must not stop the exporter.
+        They are read in a thread: thousands of entries take seconds. A bug is logged with its
+        traceback; it must not stop the exporter.
         """
         try:
-            seen = _fingerprinted(self._settings)
-            files = read_files(self._settings, self.files)
-            self._api_key.reread()
+            files, seen = await asyncio.to_thread(self._reread)
             self._take(files, seen)
         except ConfigError as error:
             self._own.reload_failed()
@@ -122,6 +127,12 @@ class Exporter:
         self._own.reloaded(time.time())
         logger.info("configuration reloaded")
         return True
+
+    def _reread(self) -> tuple[Files, Fingerprint]:
+        seen = _fingerprinted(self._settings)
+        files = read_files(self._settings, self.files)
+        self._api_key.reread()
+        return files, seen
 
     def _take(self, files: Files, seen: Fingerprint) -> None:
         # First do all that may fail, so that either everything comes into force or nothing.
@@ -146,10 +157,16 @@ class Exporter:
         return web.tls_options, certificates
 
     async def follow_files(self) -> None:
-        """Reload whenever the content of a file has changed. Never ends."""
+        """Reload when asked, and whenever the content of a file has changed. Never ends."""
         is_blind = False
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._reload_wanted.wait()
+            if self._reload_wanted.is_set():
+                self._reload_wanted.clear()
+                await self.reload()
+                continue
             try:
                 found = await asyncio.to_thread(_fingerprinted, self._settings)
             except Exception:
@@ -161,7 +178,7 @@ class Exporter:
             if found != self._fingerprint:
                 # Remembered before reading: a file that changes meanwhile is met next time.
                 self._fingerprint = found
-                self.reload()
+                await self.reload()
 
     async def stay_small(self) -> None:
         """Return unused memory to the system after each round. Never ends."""
@@ -218,7 +235,8 @@ class Exporter:
         return "The first round has not ended yet."
 
     def _configuration(self) -> str:
-        return masked(self._settings, self.files.rules.text, self.files.web.text)
+        rules, web = self.files.rules.text, self.files.web.text
+        return masked(self._settings, rules, web, self._api_key.known)
 
     def _access(self) -> Access:
         web = self.files.web

@@ -32,12 +32,13 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
             f"{variable('state_file')} is not set: there is no file to save patterns to."
         )
     rules = read_files(settings).rules
-    with closing(StateFile(settings.state_file)) as state:
-        if arguments.observations is not None:
-            fleet = from_observations(settings, rules, Path(arguments.observations))
-        else:
-            address = prometheus_of(settings, arguments.prometheus)
-            fleet = asyncio.run(from_prometheus(settings, rules, address))
+    if arguments.observations is not None:
+        fleet = from_observations(settings, rules, Path(arguments.observations))
+    else:
+        address = prometheus_of(settings, arguments.prometheus)
+        fleet = asyncio.run(from_prometheus(settings, rules, address))
+    # Opened only now: to open it creates it, or sets a damaged one aside.
+    with closing(StateFile(settings.state_file, is_alone=True)) as state:
         before = state.fleet()
         news = _news(fleet, before, time.time())
         state.save(Fleet(remembered=news.syncs, latest_incidents=before.latest_incidents))

@@ -26,7 +26,7 @@ async def serve(settings: Settings) -> int:
             facts["proxy"] = proxy
         logger.info("starting", extra=facts)
         _warn(settings, exporter)
-        on_signal(signal.SIGHUP, exporter.reload)
+        on_signal(signal.SIGHUP, exporter.ask_for_reload)
         await run(exporter, lambda port: _listening(settings, port))
         logger.info("stopped")
     return 0

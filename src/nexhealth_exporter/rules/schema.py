@@ -4,7 +4,14 @@ import zoneinfo
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PlainValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainValidator,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from nexhealth_exporter.document import Table, did_you_mean
 from nexhealth_exporter.expectation.allowance import Bounds
@@ -48,8 +55,11 @@ def _ids(value: object) -> frozenset[int]:
     return frozenset(numbers)
 
 
-def _each_day_once(hours: "Hours") -> "Hours":
-    named = [day for days in hours for day in days]
+def _each_day_once(value: object, read: ValidatorFunctionWrapHandler) -> "Hours":
+    hours: Hours = read(value)
+    # Counted as written: keys that mean the same days, such as mon and Mon, become one when read.
+    written = value if isinstance(value, dict) else hours
+    named = [day for days in written for day in parsing.weekdays(days)]
     again = sorted({day for day in named if named.count(day) > 1})
     if again:
         raise ValueError(f"names {parsing.WEEKDAYS[again[0]]} twice; name each day once")
@@ -83,7 +93,7 @@ class ScheduleTable(Table):
 
     example = '{hours: {mon-fri: "08:00-17:00"}}'
 
-    hours: Annotated[Hours, AfterValidator(_each_day_once)] = Field(
+    hours: Annotated[Hours, WrapValidator(_each_day_once)] = Field(
         examples=['{mon-fri: "08:00-17:00"}']
     )
     lunch: Windows = ()

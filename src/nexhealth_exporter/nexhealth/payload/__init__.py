@@ -11,6 +11,21 @@ Names and words are interned, so that a fleet holds each once, however often it 
 from nexhealth_exporter.nexhealth.payload.inventory_entries import institutions, merged
 from nexhealth_exporter.nexhealth.payload.sync_entries import fleet, syncs
 from nexhealth_exporter.nexhealth.payload.token_entry import bearer_token
-from nexhealth_exporter.nexhealth.payload.vocabulary import COLOURS, TYPES
+from nexhealth_exporter.nexhealth.payload.vocabulary import (
+    COLOURS,
+    TYPES,
+    integration_type,
+    is_green,
+)
 
-__all__ = ["COLOURS", "TYPES", "bearer_token", "fleet", "institutions", "merged", "syncs"]
+__all__ = [
+    "COLOURS",
+    "TYPES",
+    "bearer_token",
+    "fleet",
+    "institutions",
+    "integration_type",
+    "is_green",
+    "merged",
+    "syncs",
+]

@@ -21,7 +21,11 @@ from nexhealth_exporter.nexhealth.envelope import (
 )
 from nexhealth_exporter.nexhealth.naming import Source, names
 from nexhealth_exporter.nexhealth.payload.inventory_entries import LocationsById, locations_of
-from nexhealth_exporter.nexhealth.payload.vocabulary import COLOURS, TYPES, TYPES_BY_PRODUCT
+from nexhealth_exporter.nexhealth.payload.vocabulary import (
+    TYPES_BY_PRODUCT,
+    integration_type,
+    is_green,
+)
 from nexhealth_exporter.nexhealth.scalars import instant, integer, text
 from nexhealth_exporter.nexhealth.text import shortened
 
@@ -153,16 +157,16 @@ def _unnamed(raw: Raw, known: LocationsById) -> _Unnamed:
     entry = _decoder.decode(raw)
     institution_id = integer(entry.institution_id)
     source_name = text(entry.sync_source_name)
-    emr, integration_type, likely_type = _product(entry.emr or entry.ehr)
+    emr, kind, likely_type = _product(entry.emr or entry.ehr)
     locations = locations_of(entry.locations, known)
     sync = Sync(
         name="",
-        integration_type=integration_type,
+        integration_type=kind,
         emr=emr,
         read_at=instant(entry.read_status_at),
         write_at=instant(entry.write_status_at),
-        read_up=_is_green(entry.read_status),
-        write_up=_is_green(entry.write_status),
+        read_up=is_green(entry.read_status),
+        write_up=is_green(entry.write_status),
         locations=locations,
         likely_type=likely_type,
     )
@@ -172,13 +176,6 @@ def _unnamed(raw: Raw, known: LocationsById) -> _Unnamed:
     return _Unnamed(institution_id, Source(source_name, lowest), sync)
 
 
-def _is_green(status: object) -> bool | None:
-    """Whether a status is green; None if it is neither green nor red."""
-    if status == "green":  # as nearly always
-        return True
-    return COLOURS.get(text(status).lower())
-
-
 def _product(emr: object) -> tuple[str, IntegrationType | None, IntegrationType | None]:
     """The product's display name, where it runs, and else where such a product usually runs."""
     if not isinstance(emr, dict):
@@ -186,6 +183,6 @@ def _product(emr: object) -> tuple[str, IntegrationType | None, IntegrationType 
         return sys.intern(shortened(name)), None, TYPES_BY_PRODUCT.get(name.lower())
     name = text(emr.get("name"))
     display_name = text(emr.get("display_name")) or name
-    kind = text(emr.get("type")).lower()
+    kind = text(emr.get("type"))
     likely = None if kind else TYPES_BY_PRODUCT.get(name.lower())
-    return sys.intern(shortened(display_name)), TYPES.get(kind), likely
+    return sys.intern(shortened(display_name)), integration_type(kind), likely
