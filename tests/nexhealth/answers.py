@@ -13,8 +13,8 @@ from nexhealth_exporter.model import (
 from nexhealth_exporter.nexhealth import envelope, payload
 
 OFFICE = Institution("office", id=1)
-LISTED = frozenset({1, 2})
-"""The ids in the inventory."""
+LISTED = (OFFICE, Institution("other", id=2))
+"""The institutions of the inventory."""
 
 AT = "2026-03-02T14:05:00.000Z"
 POSIX = 1772460300.0

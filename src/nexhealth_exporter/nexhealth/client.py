@@ -68,7 +68,6 @@ class NexHealth:
         self._retry_budget = RetryBudget()
         self._remarks = Remarks(self._scrubbed)
         self._known = Inventory({})
-        self._ids: frozenset[int] = frozenset()
         self._listed_before: set[str] = set()
         """Endpoints that have listed institutions."""
         self._exchange = Exchange(
@@ -152,7 +151,6 @@ class NexHealth:
         if len(refused) == len(found):
             raise refused[0]
         self._known = payload.merged(*found)
-        self._ids = frozenset(one.id for one in self._known if one.id is not None)
         return self._known
 
     async def syncs(self, institution: Institution) -> tuple[Sync, ...]:
@@ -161,7 +159,7 @@ class NexHealth:
         url = URL(f"{self._url}/sync_status?subdomain={subdomain}", encoded=True)
         envelope = await self._ask(Call("sync_status", url, max_bytes=MIB))
         reject = self._rejecting("sync_status", institution.subdomain)
-        return await payload.syncs(envelope, institution, reject, self._ids)
+        return await payload.syncs(envelope, institution, reject, self._known)
 
     async def fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
         """The syncs of the institutions of `inventory` in one call, by subdomain."""

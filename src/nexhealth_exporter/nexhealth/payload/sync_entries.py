@@ -2,8 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -60,9 +59,9 @@ async def syncs(
     envelope: Envelope,
     institution: Institution,
     reject: Reject,
-    listed: AbstractSet[int] = frozenset(),
+    listed: Iterable[Institution] = (),
 ) -> tuple[Sync, ...]:
-    """The syncs of one institution; `listed` are the ids in the inventory. Raises Malformed.
+    """The syncs of one institution; `listed` are those of the inventory. Raises Malformed.
 
     If all entries have one other id, and no institution had it when the inventory was taken, this
     institution has been created anew since.
@@ -74,8 +73,10 @@ async def syncs(
         for u in unnamed
         if number is None or u.institution_id is None or u.institution_id == number
     ]
-    if not own and len(ids := {u.institution_id for u in unnamed}) == 1 and ids.isdisjoint(listed):
-        own = unnamed
+    if not own:
+        ids = {u.institution_id for u in unnamed}
+        if len(ids) == 1 and not any(other.id in ids for other in listed):
+            own = unnamed
     if unnamed and not own:
         raise Malformed("The answer is about other institutions.")
     if (surplus := len(own) - _MOST_SYNCS) > 0:
