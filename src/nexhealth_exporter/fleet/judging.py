@@ -378,10 +378,11 @@ def relearn_offset(institution: Institution, sync: str) -> int:
 
 def _kind(sync: Sync, before: SyncStanding | SyncMemory | None) -> IntegrationType:
     """Its type: what the API says, else what is known, else what such a product usually is."""
-    known = before.integration_type if before is not None else IntegrationType.UNKNOWN
-    if sync.integration_type is None and known is IntegrationType.UNKNOWN:
-        return sync.likely_type or known
-    return sync.integration_type or known
+    if sync.integration_type is not None:
+        return sync.integration_type
+    if before is not None and before.integration_type is not IntegrationType.UNKNOWN:
+        return before.integration_type
+    return sync.likely_type or IntegrationType.UNKNOWN
 
 
 def _as_known(sync: Sync, before: SyncStanding | None) -> Sync:
