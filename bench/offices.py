@@ -19,6 +19,7 @@ from nexhealth_exporter.expectation.deriving import derived
 from nexhealth_exporter.expectation.evidence import Evidence
 from nexhealth_exporter.expectation.learned import Learned, first_met
 from nexhealth_exporter.expectation.looks import WEEKS_KEPT
+from nexhealth_exporter.expectation.pattern import Pattern
 from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.expectation.record import Record
 from nexhealth_exporter.expectation.slots import SLOTS, slot_of
@@ -205,8 +206,25 @@ def _of_office(record: Learned, i: int, j: int, at: float) -> Learned:
     marks = Moving(2 * i + j).marks_at(at - 300)
     read, write = marks.read, marks.write
     return replace(
-        record, zone=ZONES[i % 4], read=read, write=write, read_seen=at - 300, write_seen=at - 300
+        record,
+        pattern=_pattern_of_office(record, 2 * i + j),
+        zone=ZONES[i % 4],
+        read=read,
+        write=write,
+        read_seen=at - 300,
+        write_seen=at - 300,
     )
+
+
+def _pattern_of_office(record: Learned, number: int) -> Pattern | None:
+    """The record's pattern, with another activity in one hour: no two real ones are equal."""
+    if record.pattern is None:
+        return None
+    week = record.pattern.week
+    hour, percent = divmod(number, 100)
+    activity = bytearray(week.activity)
+    activity[hour % len(activity)] = percent
+    return replace(record.pattern, packed=replace(week, activity=bytes(activity)).packed())
 
 
 def write_past(path: Path, count: int, at: float) -> None:

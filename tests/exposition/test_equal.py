@@ -162,6 +162,34 @@ def test_what_is_kept_between_pages_never_shows(
     asyncio.run(live())
 
 
+IN_NEW_YORK = 24
+"""The salt by which office "a" keeps default hours there: it is open at `NOW`."""
+SINCE = st.one_of(st.none(), st.floats(-60, 3 * 3600), st.sampled_from([0.0, 7200.0, DAY]))
+
+
+@given(
+    st.integers(0, 44),
+    st.lists(st.tuples(SINCE, SINCE, st.floats(-1800, 5400)), min_size=2, max_size=10),
+)
+@example(IN_NEW_YORK, [(600.0, 600.0, 60.0), (None, 600.0, 60.0), (60.0, 60.0, 60.0)])
+def test_marks_may_move_within_hours_and_out_of_them(
+    salt: int, moves: list[tuple[float | None, float | None, float]]
+) -> None:
+    async def live() -> None:
+        world = World(1)
+        world.reload(salt)
+        world.watch({"a": "Office"})
+        for read, write, wait in moves:
+            marks = [None if age is None else world.now - age for age in (read, write)]
+            world.poll("a", (Sync("Dentrix", IntegrationType.SERVER, "", marks[0], marks[1]),))
+            for seconds in (0, wait):
+                world.wait(seconds)
+                text = await text_of(world.page, world.fleet, world.now, names=OF_FLEET)
+                assert_same(samples(families(text)), reference(world.fleet, world.now))
+
+    asyncio.run(live())
+
+
 @pytest.mark.parametrize("hostile", ["\ud800", "x\udc00y"])
 def test_what_utf_8_cannot_hold_is_replaced(hostile: str) -> None:
     sync = Sync("Dentrix", IntegrationType.SERVER, hostile, read_at=NOW)

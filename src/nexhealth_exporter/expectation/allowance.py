@@ -140,11 +140,13 @@ def room_after(
     mark = clamped(mark)
     tuning, has_full_weight = tuning_of(kind), pattern.weights[way] == FULL_WEIGHT_PERCENT
     began = start_slot_of(expectation, mark, tuning.usual_quiet)
-    shorter = tuning.usual_quiet * min(1.0, tuning.ticket_factor_least_overnight)
-    # An hour of less weight counts less, so it may be overdue before the night.
-    lasts = has_full_weight and (
-        shorter == tuning.usual_quiet or start_slot_of(expectation, mark, shorter) == OVERNIGHT
-    )
+    lasts = True
+    if began == OVERNIGHT:
+        shorter = tuning.usual_quiet * min(1.0, tuning.ticket_factor_least_overnight)
+        # An hour of less weight counts less, so it may be overdue before the night.
+        lasts = has_full_weight and (
+            shorter == tuning.usual_quiet or start_slot_of(expectation, mark, shorter) == OVERNIGHT
+        )
     room = Room.of(pattern, way, kind, began, lasts=lasts)
     if pattern.is_left_behind(way, alone):
         return room._replace(is_left_behind=True)

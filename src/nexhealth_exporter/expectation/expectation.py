@@ -1,11 +1,12 @@
 """The expectation of a sync as a function of time, its sum, and the inverse of the sum.
 
 It is constant in pieces. A piece follows from the office's local day: closure, holiday,
-or the ordinary plan of that weekday. Pieces are made for one UTC day at a time and
+or the ordinary plan of that weekday. Plans are made for one local day at a time and
 kept in a bounded cache, so evaluating costs next to nothing while nothing changes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -23,7 +24,8 @@ from nexhealth_exporter.expectation.schedule import (
     is_among,
     joined,
 )
-from nexhealth_exporter.expectation.zone import pieces_of_day
+from nexhealth_exporter.expectation.slots import weekday_of
+from nexhealth_exporter.expectation.zone import day_at, day_bounds, pieces_between
 from nexhealth_exporter.model import Reason, Source
 
 HORIZON = 400 * DAY
@@ -69,12 +71,16 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
 
 
 class Running(NamedTuple):
-    """Unexpected lag as a straight line: `value + rate * (t - at)`, valid until `until`."""
+    """Unexpected lag as a straight line: `value + rate * (t - at)`, valid until `until`.
+
+    For a mark that has moved to `since` or later, it is `rate * (t - mark)` until then.
+    """
 
     value: float
     at: float
     rate: float
     until: float
+    since: float = math.inf
 
     def after(self, now: float) -> float:
         """The unexpected lag at `now`, in seconds; `now` must not be later than `until`."""
@@ -106,12 +112,13 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
     gone_from: int = DAY
     """Second of the local day from which it rests before a day of rest."""
 
-    def day_plan(self, day: date) -> DayPlan:
-        """The plan of a local date, holidays and closures applied."""
-        if is_among(day, self.closures):
+    def plan_of(self, day: int) -> DayPlan:
+        """The plan of a local day (since 1970) by the wall clock, holidays and closures applied."""
+        local = date_of(day)
+        if is_among(local, self.closures):
             return (Span(0, DAY, 0.0, Reason.CLOSURE),)
-        ordinary = self._beside_rest(day, self.days[day.weekday()])
-        factor = calendar.weight(self.holidays, day)
+        ordinary = self._beside_rest(local, self.days[weekday_of(day)])
+        factor = calendar.weight(self.holidays, local)
         if factor == calendar.ORDINARY:
             return ordinary
         if factor == calendar.REST:
@@ -139,11 +146,16 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
         is_holiday = calendar.weight(self.holidays, day) < calendar.ORDINARY
         return is_holiday or is_among(day, self.closures)
 
+    def _segments_of(self, day: int) -> Iterator[Segment]:
+        start, plan = _day_of(self, day)
+        for span in plan:
+            yield Segment(start + span.start, start + span.end, span.value, span.reason)
+
     def segments(self, start: float) -> Iterator[Segment]:
         """Adjoining segments from `start` on, for as long as they are asked for."""
-        day = int(clamped(start) // DAY)
+        day = day_at(self.timezone, clamped(start))
         while True:
-            for segment in _day_of(self, day).segments:
+            for segment in self._segments_of(day):
                 if segment.end > start:
                     yield segment
             day += 1
@@ -156,9 +168,9 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
             if not _alike(piece, first) or piece.start > now + HORIZON:
                 break
             end = piece.end
-        day = int(start // DAY)
+        day = day_at(self.timezone, start)
         while start > now - HORIZON:
-            earlier = [p for p in _day_of(self, day).segments if p.end <= start]
+            earlier = [p for p in self._segments_of(day) if p.end <= start]
             for piece in reversed(earlier):
                 if not _alike(piece, first):
                     return Segment(start, end, first.value, first.reason)
@@ -167,33 +179,30 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
         return Segment(start, end, first.value, first.reason)
 
     def piece(self, now: float) -> Segment:
-        """The part of that segment within the UTC day of `now`: cheap, for value and reason."""
+        """The part of that segment within the local day of `now`: cheap, for value and reason."""
         now = clamped(now)
-        for segment in _day_of(self, int(now // DAY)).segments:
-            if segment.end > now:
-                return segment
-        raise ValueError(now)  # pragma: no cover - segments cover the day
+        start, plan = _day_of(self, day_at(self.timezone, now))
+        for first, last, value, reason in plan:
+            if start + last > now:
+                return Segment(start + first, start + last, value, reason)
+        raise ValueError(now)  # pragma: no cover - plans cover the day
 
     def unexpected(self, mark: float, now: float) -> float:
         """The expectation added up from `mark` to `now`, in seconds: never negative.
 
         Only the last `HORIZON` seconds count: what is older tells nothing more.
         """
-        start, now = clamped(max(mark, now - HORIZON)), clamped(now)
-        if start >= now:
-            return 0.0
-        first, last = int(start // DAY), int(now // DAY)
-        whole = sum(_day_of(self, day).total for day in range(first, last))
-        return whole - self._sum_until(start) + self._sum_until(now)
-
-    def _sum_until(self, t: float) -> float:
-        """The sum from the start of the UTC day of `t` to `t`."""
-        total = 0.0
-        for segment in _day_of(self, int(t // DAY)).segments:
-            if t <= segment.start:
-                break
-            total += segment.value * (min(segment.end, t) - segment.start)
-        return total
+        begin, now = clamped(max(mark, now - HORIZON)), clamped(now)
+        total, day = 0.0, day_at(self.timezone, begin)
+        while True:
+            start, plan = _day_of(self, day)
+            if start >= now:
+                return total
+            for first, last, value, _ in plan:
+                opens, closes = max(start + first, begin), min(start + last, now)
+                if opens < closes:
+                    total += value * (closes - opens)
+            day += 1
 
     def running(self, mark: float, now: float) -> Running:
         """Unexpected lag since `mark`, ready to be evaluated cheaply until it bends."""
@@ -201,13 +210,14 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
             return Running(0.0, mark, 0.0, mark)
         piece = self.piece(now)
         if mark >= piece.start:
-            return Running(piece.value * (now - mark), now, piece.value, piece.end)
+            return Running(piece.value * (now - mark), now, piece.value, piece.end, piece.start)
         rate, until = piece.value, min(piece.end, mark + HORIZON)
         if now >= mark + HORIZON:
             # What leaves the horizon counts no more.
             tail = self.piece(now - HORIZON)
             rate, until = rate - tail.value, min(piece.end, tail.end + HORIZON)
-        return Running(self.unexpected(mark, now), now, rate, until)
+            return Running(self.unexpected(mark, now), now, rate, until)
+        return Running(self.unexpected(mark, now), now, rate, until, piece.start)
 
     def deadline(self, mark: float, allowance: float) -> float | None:
         """The first instant at which the unexpected lag since `mark` reaches `allowance`.
@@ -223,17 +233,20 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
         reached: list[float | None] = []
         begin = clamped(mark)
         horizon = begin + HORIZON
-        day = int(begin // DAY)
+        day = day_at(self.timezone, begin)
         allowance, spent = allowances[0], 0.0
-        while day * DAY <= horizon:
-            for segment in _day_of(self, day).segments:
-                value, end = segment.value, segment.end
+        while True:
+            start, plan = _day_of(self, day)
+            if start > horizon:
+                break
+            for first, last, value, _ in plan:
+                end = start + last
                 if value <= 0 or end <= begin:
                     continue
-                if segment.start > begin:
-                    begin = segment.start
-                    if begin > horizon:
+                if begin < (opens := start + first):
+                    if opens > horizon:
                         break
+                    begin = opens
                 until = spent + value * (end - begin)
                 while allowance < until or (
                     allowance == until and not self._rests_unannounced(mark)
@@ -252,32 +265,60 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
         return not piece.value and piece.start < at and piece.reason not in _ANNOUNCED
 
 
-class _Day(msgspec.Struct, frozen=True, gc=False):
-    """The segments of one UTC day, and what the expectation adds up to over it, in seconds."""
-
-    segments: Sequence[Segment]
-    total: float
-
-
 @lru_cache(maxsize=4096)
-def _day_of(expectation: Expectation, number: int) -> _Day:
-    # A list, since the interpreter keeps thousands of freed tuples of each length for itself.
-    segments = list(_segments(expectation, number))
-    return _Day(segments, sum(s.value * (s.end - s.start) for s in segments))
+def _day_of(expectation: Expectation, day: int) -> tuple[float, DayPlan]:
+    """When a local day (since 1970) starts, and its plan by the seconds that have passed since."""
+    frame = _frame(day, expectation.timezone, expectation.holidays)
+    if not frame.is_whole:
+        return frame.start, _by_seconds_passed(expectation, day)
+    if frame.is_ordinary and not expectation.closures:
+        return frame.start, expectation.days[frame.weekday]
+    return frame.start, expectation.plan_of(day)
 
 
-def _segments(expectation: Expectation, day: int) -> Iterator[Segment]:
-    for start, end, offset in pieces_of_day(expectation.timezone, day):
-        first = int((start + offset) // DAY)
-        last = int((end + offset - 1) // DAY)
-        at = start
+class _Frame(NamedTuple):
+    """What a local day is to all offices that have the same zone and holidays."""
+
+    start: float
+    weekday: int
+    is_whole: bool
+    """Whether it lasts 24 hours: no clocks change."""
+    is_ordinary: bool
+    """Whether its plan is that of its weekday: neither it nor a day beside it is a holiday."""
+
+
+@lru_cache(maxsize=8192)
+def _frame(day: int, timezone: str, holidays: tuple[str, ...]) -> _Frame:
+    start, end = day_bounds(timezone, day)
+    return _Frame(start, weekday_of(day), end - start == DAY, _is_ordinary(day, holidays))
+
+
+def _is_ordinary(day: int, holidays: tuple[str, ...]) -> bool:
+    if not holidays:
+        return True
+    local = date_of(day)
+    weights = {calendar.weight(holidays, local + days * _A_DAY) for days in (-1, 0, 1)}
+    return weights == {calendar.ORDINARY} and (local.month, local.day) not in _EVES
+
+
+def _by_seconds_passed(expectation: Expectation, day: int) -> DayPlan:
+    """The plan of a day on which clocks change, by the seconds that have passed since its start.
+
+    What the clocks skip is left out, and what they show twice comes twice.
+    """
+    begin, end = day_bounds(expectation.timezone, day)
+    spans, at = list[Span](), begin
+    for piece in pieces_between(expectation.timezone, begin, end):
+        first = int((piece.start + piece.offset) // DAY)
+        last = int((piece.end + piece.offset - 1) // DAY)
         for local in range(first, last + 1):
-            midnight = local * DAY - offset
-            for span in expectation.day_plan(date_of(local)):
-                until = min(end, midnight + span.end)
+            midnight = local * DAY - piece.offset
+            for span in expectation.plan_of(local):
+                until = min(piece.end, midnight + span.end)
                 if at < until:
-                    yield Segment(at, until, span.value, span.reason)
+                    spans.append(span._replace(start=int(at - begin), end=int(until - begin)))
                     at = until
+    return tuple(spans)
 
 
 def _silenced(plan: DayPlan, start: int, end: int) -> DayPlan:

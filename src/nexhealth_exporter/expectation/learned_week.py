@@ -1,13 +1,15 @@
 """From a learned pattern to the plans of seven days, with a reason for every rest."""
 
-from functools import lru_cache
+import itertools
+import operator
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
 
 import msgspec
 
 from nexhealth_exporter.expectation.expectation import EXPECTED_FROM
 from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Week, week_of
-from nexhealth_exporter.expectation.schedule import SATURDAY, DayPlan, Span, joined
-from nexhealth_exporter.expectation.sharing import shared
+from nexhealth_exporter.expectation.schedule import SATURDAY, DayPlan, Span
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS
 from nexhealth_exporter.model import Reason
 
@@ -38,10 +40,11 @@ class LearnedWeek(msgspec.Struct, frozen=True, gc=False):
     def __getitem__(self, weekday: int, /) -> DayPlan:
         """The plan of that weekday; 0 is Monday."""
         week = week_of(self.packed)
-        values = week.values[weekday * SLOTS : (weekday + 1) * SLOTS]
+        percents = week.values[weekday * SLOTS : (weekday + 1) * SLOTS]
+        if self.way is not None and (pauses := week.pauses_of(self.way).on(weekday)):
+            percents = bytes(0 if pauses >> slot & 1 else percents[slot] for slot in range(SLOTS))
         open_from = min(week.seldom or _EXPECTED_PERCENT, _EXPECTED_PERCENT)
-        pauses = 0 if self.way is None else week.pauses_of(self.way).on(weekday)
-        return _plan(values, pauses, open_from, self.weight, is_weekend=weekday >= SATURDAY)
+        return tuple(_spans(percents, open_from, self.weight, is_weekend=weekday >= SATURDAY))
 
 
 def beside_rest(week: Week) -> tuple[int, int]:
@@ -58,33 +61,32 @@ def beside_rest(week: Week) -> tuple[int, int]:
     return _SECOND_OF_SLOT[back], _SECOND_OF_SLOT[max(gone, _EVENING_SLOT)]
 
 
-@lru_cache(maxsize=2048)
-def _plan(values: bytes, pauses: int, open_from: int, weight: int, *, is_weekend: bool) -> DayPlan:
-    """The plan of a day, which is open from a value of `open_from` percent on.
+def _spans(percents: bytes, open_from: int, weight: int, *, is_weekend: bool) -> Iterator[Span]:
+    """The spans of a day, given its slots; it is open from a value of `open_from` percent on."""
+    changes = itertools.compress(range(1, SLOTS), map(operator.ne, percents, percents[1:]))
+    edges = [0, *changes, SLOTS]
+    openings = [slot for slot in edges[:-1] if percents[slot] >= open_from]
+    closed_from = 0
+    for slot, end in itertools.pairwise(edges):
+        percent, reason = percents[slot], None
+        if percent >= open_from:
+            closed_from = end
+        elif openings and openings[0] < slot < openings[-1]:
+            opens = next(opening for opening in openings if opening > slot)
+            is_lunch = _LUNCH_SLOTS[0] <= closed_from and opens <= _LUNCH_SLOTS[1]
+            reason = Reason.LUNCH if is_lunch else Reason.LEARNED
+        else:
+            reason = Reason.WEEKEND if is_weekend and not openings else Reason.CLOSED
+        yield _span(slot, end, _values(weight)[percent], reason)
 
-    Kept, since many offices have equal days.
-    """
-    shown = [0 if pauses >> n & 1 else value for n, value in enumerate(values)]
-    running = [n for n, value in enumerate(shown) if value >= open_from]
-    spans = [
-        Span(
-            _SECOND_OF_SLOT[n],
-            _SECOND_OF_SLOT[n + 1],
-            shared(value / 100 * (weight / FULL_WEIGHT_PERCENT)),
-            None if value >= open_from else _reason(n, running, is_weekend=is_weekend),
-        )
-        for n, value in enumerate(shown)
-    ]
-    return joined(spans)
+
+@lru_cache(maxsize=4096)
+def _span(slot: int, end: int, value: float, reason: Reason | None) -> Span:
+    """Cached, so that the days of many offices share them."""
+    return Span(_SECOND_OF_SLOT[slot], _SECOND_OF_SLOT[end], value, reason)
 
 
-def _reason(slot: int, running: list[int], *, is_weekend: bool) -> Reason:
-    if not running:
-        return Reason.WEEKEND if is_weekend else Reason.CLOSED
-    if slot < running[0] or slot > running[-1]:
-        return Reason.CLOSED
-    before = max(n for n in running if n < slot)
-    after = min(n for n in running if n > slot)
-    if _LUNCH_SLOTS[0] <= before + 1 and after <= _LUNCH_SLOTS[1]:
-        return Reason.LUNCH
-    return Reason.LEARNED
+@cache
+def _values(weight: int) -> Sequence[float]:
+    """The expectation by percentage, if an hour counts `weight` percent."""
+    return [percent / 100 * (weight / FULL_WEIGHT_PERCENT) for percent in range(101)]

@@ -34,6 +34,50 @@ def pieces_of_day(zone: str, day: int) -> tuple[Piece, ...]:
     return tuple(_pieces(zone, start, end))
 
 
+def pieces_between(zone: str, start: float, end: float) -> Iterator[Piece]:
+    """The pieces of UTC days from one instant to another."""
+    for day in range(int(start // DAY), int(end // DAY) + 1):
+        for piece in pieces_of_day(zone, day):
+            begin, stop = max(piece.start, start), min(piece.end, end)
+            if begin < stop:
+                yield Piece(begin, stop, piece.offset)
+
+
+@lru_cache(maxsize=8192)
+def day_bounds(zone: str, day: int) -> tuple[float, float]:
+    """The start of a local day (since 1970) and that of the next one.
+
+    A day starts when the wall clock first shows it or a later one: clocks that go back over
+    midnight do not bring the day before back, and a day that a country skips has no length.
+    """
+    return _start_of_day(zone, day), _start_of_day(zone, day + 1)
+
+
+def _start_of_day(zone: str, day: int) -> float:
+    midnight = float(day * DAY)
+    around = (piece for near in (day - 1, day, day + 1) for piece in pieces_of_day(zone, near))
+    found = next(piece for piece in around if piece.end + piece.offset > midnight)
+    return max(found.start, midnight - found.offset)
+
+
+def day_at(zone: str, at: float) -> int:
+    """The local day (since 1970) whose bounds contain the instant."""
+    day, starts = _days_within(zone, int(at // DAY))
+    for start in starts:
+        if at >= start:
+            day += 1
+    return day
+
+
+@lru_cache(maxsize=8192)
+def _days_within(zone: str, day: int) -> tuple[int, tuple[float, ...]]:
+    """The local day at the start of a UTC day, and when later ones start within it."""
+    begin, end = day * DAY, (day + 1) * DAY
+    starts = [(day_bounds(zone, local)[0], local) for local in range(day - 1, day + 3)]
+    first = max(local for start, local in starts if start <= begin)
+    return first, tuple(start for start, _ in starts if begin < start < end)
+
+
 def piece_at(zone: str, at: float) -> Piece:
     """The piece of its UTC day in which the instant lies."""
     for piece in pieces_of_day(zone, int(at // DAY)):

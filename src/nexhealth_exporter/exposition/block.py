@@ -187,9 +187,9 @@ class Block:
         ways = zip(MARKS, LAG, UNEXPECTED_LAG, self._lags, standing.judgements, strict=True)
         for mark, lag, unexpected, lags, judgement in ways:
             if mark in changed:
-                lags.moved(at, judgement.mark)
+                if not lags.moved(at, judgement.mark):
+                    self._valid_until[at] = -math.inf
                 self._stale |= {lag, unexpected}
-                self._valid_until[at] = -math.inf
 
     def _refresh_expired(self, standings: Sequence[Standing], now: float) -> Iterator[None]:
         """Work out anew what time has changed: expectation, reason, slope of the lags."""

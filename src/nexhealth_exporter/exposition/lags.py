@@ -24,6 +24,8 @@ class Lags:
         self._marks = array("d", [math.nan]) * rows
         self._bases = array("d", [math.nan]) * rows
         self._rates = array("d", [0.0]) * rows
+        self._sinces = array("d", [math.inf]) * rows
+        """From when on a mark may be, so that the rate holds for it as well."""
         self._is_apart = bytearray(rows)
         """1 where the unexpected lag differs from the lag."""
         self._without = rows
@@ -38,15 +40,25 @@ class Lags:
         """Whether any unexpected lag depends on the clock now."""
         return any(self._rates)
 
-    def moved(self, at: int, mark: float | None) -> None:
-        """Give that row another mark; its unexpected lag is not known yet."""
+    def moved(self, at: int, mark: float | None) -> bool:
+        """Give that row another mark; returns whether its unexpected lag is known.
+
+        It is if the line that the row has holds for that mark as well, as it does within hours.
+        """
         self._without += (mark is None) - math.isnan(self._marks[at])
         self._marks[at] = math.nan if mark is None else round(mark * MS)
+        if mark is not None and mark >= self._sinces[at]:
+            rate = self._rates[at]
+            self._follows(at, round(rate * (self._origin - mark) * MS), rate)
+            return True
+        self._sinces[at] = math.inf
         self._follows(at, math.nan, 0.0)
+        return False
 
     def runs(self, at: int, running: Running) -> None:
         """Give that row's unexpected lag this line."""
         since = running.at - self._origin
+        self._sinces[at] = running.since
         self._follows(at, round((running.value - running.rate * since) * MS), running.rate)
 
     def _follows(self, at: int, base: float, rate: float) -> None:
