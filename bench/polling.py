@@ -28,7 +28,7 @@ from pydantic import BaseModel
 
 from bench.figures import Figure, median
 from bench.measuring import cpu, ratios
-from bench.offices import ZONES, inventory, offices, standard_policy
+from bench.offices import ZONES, inventory, offices, standard_policy, with_past
 from bench.programs import KEY
 from nexhealth_exporter.expectation.schedule import HOUR
 from nexhealth_exporter.exposition import table
@@ -56,7 +56,7 @@ HEADERS = {"Nex-Api-Version": "v3.0.0"}
 
 
 def figures(institutions: int, rounds: int, met: int) -> list[Figure]:
-    """All three in turns on the simulated API; two also in a first round of `met` institutions."""
+    """All in turns on the simulated API; two also in a first round of `met` institutions."""
     taken = asyncio.run(_in_turns("later", WAYS, institutions, rounds))
     first = asyncio.run(_in_turns("first", ("conventional", "ours"), met, FIRST_ROUNDS))
     meeting = {way: [spent.polls for spent in its] for way, its in first.items()}
@@ -66,6 +66,8 @@ def figures(institutions: int, rounds: int, met: int) -> list[Figure]:
     return [
         median("polling", "CPU relative to a bare GET",
                ratios(polls["ours"], polls["bare"]), 2, unit="x"),
+        median("polling", "CPU relative to a bare GET, learned hours",
+               ratios(polls["learned"], polls["bare"]), 2, unit="x"),
         median("polling", "CPU relative to the conventional way",
                ratios(polls["ours"], polls["conventional"]), 0.5, unit="x"),
         median("polling", "all institutions and one scrape, CPU relative to the conventional way",
@@ -153,8 +155,17 @@ async def _later(round_: Round, scrape: Round) -> Spent:
 
 
 async def _ours(lap: Lap, url: str, institutions: int) -> Spent:
+    return await _of_fleet(lap, url, institutions, Fleet())
+
+
+async def _learned(lap: Lap, url: str, institutions: int) -> Spent:
+    return await _of_fleet(lap, url, institutions, with_past(institutions, time.time()))
+
+
+async def _of_fleet(lap: Lap, url: str, institutions: int, fleet: Fleet) -> Spent:
+    """Ours, from what is known at the start on."""
     everybody, own = inventory(institutions), OwnMetrics("bench")
-    latest = Latest(Fleet(), standard_policy(), OwnMetrics("bench"))
+    latest = Latest(fleet, standard_policy(), OwnMetrics("bench"))
     latest.watch(everybody)
     page = Page(own)
     async with NexHealth(
@@ -289,7 +300,7 @@ async def _conventional(lap: Lap, url: str, institutions: int) -> Spent:
         return await lap(lambda: _each(range(institutions), ask), scrape)
 
 
-WAYS = {"bare": _bare, "conventional": _conventional, "ours": _ours}
+WAYS = {"bare": _bare, "conventional": _conventional, "ours": _ours, "learned": _learned}
 LAPS = {"first": _first, "later": _later}
 
 if __name__ == "__main__":

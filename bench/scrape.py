@@ -9,12 +9,13 @@ from prometheus_client.metrics_core import Metric
 
 from bench.figures import Figure, median
 from bench.measuring import Work, allocated, apart, cpu, in_turns, ratios, stall
-from bench.offices import SERIES_EACH, fleet_after, polls, standard_policy
+from bench.offices import SERIES_EACH, fleet_after, polls, standard_policy, with_past
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.block import COLUMNS
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.exposition.reference import Reference
+from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.poller.latest import Latest
 
 NOW = 1793286000.0
@@ -25,24 +26,31 @@ EVERY = 15.1
 
 POLLS_A_SECOND = 300
 OVERLAPPING = 4
+POLLED = "one fifth polled since the last scrape, CPU speedup over generate_latest"
 
 
 def figures(series: int, rounds: int) -> list[Figure]:
     """Scrapes of so many series."""
-    return apart(_run, series, rounds)
+    return [*apart(_run, series, rounds), *apart(_run_learned, series, rounds)]
 
 
 def _run(series: int, rounds: int) -> list[Figure]:
-    return asyncio.run(_measured(_Scraped(round(series / SERIES_EACH)), rounds))
+    return asyncio.run(_measured(_Scraped(round(series / SERIES_EACH), Fleet()), rounds))
+
+
+def _run_learned(series: int, rounds: int) -> list[Figure]:
+    institutions = round(series / SERIES_EACH)
+    return asyncio.run(_learned(_Scraped(institutions, with_past(institutions, NOW)), rounds))
 
 
 class _Scraped:
     """A fleet, its page, and the instant, which moves on from scrape to scrape."""
 
-    def __init__(self, institutions: int) -> None:
+    def __init__(self, institutions: int, known: Fleet) -> None:
         self.institutions = institutions
         self.now = NOW
-        self.latest = Latest(fleet_after(institutions, NOW), standard_policy(), OwnMetrics("bench"))
+        fleet = fleet_after(institutions, NOW, known)
+        self.latest = Latest(fleet, standard_policy(), OwnMetrics("bench"))
         self.page = Page(OwnMetrics("bench"))
         self.metrics = list(Reference(self.latest.fleet, NOW).collect())
         self.gauges = _gauges(self.metrics)
@@ -133,10 +141,7 @@ async def _measured(of: _Scraped, rounds: int) -> list[Figure]:
         "together": of.together,
     }
     taken = await in_turns(ways, rounds)
-    fifth = []
-    for turn in range(rounds):
-        of.poll_a_fifth(turn)
-        fifth.append(await cpu(of.scrape))
+    fifth = await _polled(of, rounds)
     more = {way: await allocated(getattr(of, way)) / size for way in ("scrape", "plain")}
     stalls = [
         (await of.polled_meanwhile("scrape"), await of.polled_meanwhile("baseline"))
@@ -149,8 +154,7 @@ async def _measured(of: _Scraped, rounds: int) -> list[Figure]:
                ratios(baseline, taken["anew"]), 40, **least),
         median(name, "only lags rendered, CPU speedup over generate_latest",
                ratios(baseline, taken["kept"]), 150, **least),
-        median(name, "one fifth polled since the last scrape, CPU speedup over generate_latest",
-               ratios(baseline, fifth), None, **least),
+        median(name, POLLED, ratios(baseline, fifth), 40, **least),
         median(name, "only lags rendered, CPU", [1e3 * s for s in taken["kept"]], None, unit=" ms"),
         Figure(name, "extra memory, gzip", more["scrape"], 2, " pages"),
         Figure(name, "extra memory, plain", more["plain"], 2, " pages"),
@@ -160,3 +164,22 @@ async def _measured(of: _Scraped, rounds: int) -> list[Figure]:
                [theirs / ours for ours, theirs in stalls], 100, **least),
         median(name, stalled, [1e3 * ours for ours, _ in stalls], None, unit=" ms"),
     ]  # fmt: skip
+
+
+async def _polled(of: _Scraped, rounds: int) -> list[float]:
+    """CPU seconds of scrapes, after a fifth of the institutions were polled each time."""
+    taken = []
+    for turn in range(rounds):
+        of.poll_a_fifth(turn)
+        taken.append(await cpu(of.scrape))
+    return taken
+
+
+async def _learned(of: _Scraped, rounds: int) -> list[Figure]:
+    """The same if the hours of each sync were learned."""
+    await of.scrape()
+    gc.collect()
+    gc.freeze()
+    baseline = [await cpu(of.baseline) for _ in range(rounds)]
+    found = ratios(baseline, await _polled(of, rounds))
+    return [median("scrape", f"{POLLED}, learned hours", found, 40, unit="x", is_least=True)]

@@ -144,6 +144,31 @@ def test_a_server_is_expected_exactly_when_the_wall_clock_of_the_office_is_withi
     assert expectation.piece(now).is_expected == is_open
 
 
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("America/St_Johns", 1289097060),  # 2010: from one minute past midnight back to 23:01
+        ("Asia/Beirut", 1761426000),  # 2025: from midnight back to 23:00
+        ("America/Havana", 1772946000),  # 2026: from midnight on to 01:00
+        ("Pacific/Apia", 1325239200),  # 2011: 30 December is skipped
+    ],
+)
+def test_clocks_may_change_at_midnight(zone: str, change: int) -> None:
+    evening, morning = (22 * HOUR, 24 * HOUR), (0, 3 * HOUR)
+    by_turns = Schedule("own", tuple((evening, morning)[day % 2 :] for day in range(7)))
+    expectation = Expectation(
+        Source.CONFIGURED, "own", zone, week_plan(by_turns, IntegrationType.SERVER)
+    )
+    start, step, expected = change - 2 * DAY, 60, 0
+    for now in range(start, change + 2 * DAY, step):
+        local = datetime.fromtimestamp(now, ZoneInfo(zone))
+        second = local.hour * 3600 + local.minute * 60
+        is_open = any(a <= second < b for a, b in by_turns.windows[local.weekday()])
+        assert expectation.piece(now).is_expected == is_open, local
+        assert expectation.unexpected(start, now) == expected
+        expected += is_open * step
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_week_of_wall_time_adds_up_in_every_zone_and_over_every_change_of_clocks(
     office: Office, zone: str

@@ -25,7 +25,7 @@ from nexhealth_exporter.expectation.schedule import (
     joined,
 )
 from nexhealth_exporter.expectation.slots import weekday_of
-from nexhealth_exporter.expectation.zone import day_at, day_bounds, pieces_between
+from nexhealth_exporter.expectation.zone import day_at, pieces_between, start_of_day
 from nexhealth_exporter.model import Reason, Source
 
 HORIZON = 400 * DAY
@@ -289,8 +289,9 @@ class _Frame(NamedTuple):
 
 @lru_cache(maxsize=8192)
 def _frame(day: int, timezone: str, holidays: tuple[str, ...]) -> _Frame:
-    start, end = day_bounds(timezone, day)
-    return _Frame(start, weekday_of(day), end - start == DAY, _is_ordinary(day, holidays))
+    start = start_of_day(timezone, day)
+    is_whole = start_of_day(timezone, day + 1) - start == DAY
+    return _Frame(start, weekday_of(day), is_whole, _is_ordinary(day, holidays))
 
 
 def _is_ordinary(day: int, holidays: tuple[str, ...]) -> bool:
@@ -306,7 +307,7 @@ def _by_seconds_passed(expectation: Expectation, day: int) -> DayPlan:
 
     What the clocks skip is left out, and what they show twice comes twice.
     """
-    begin, end = day_bounds(expectation.timezone, day)
+    begin, end = (start_of_day(expectation.timezone, near) for near in (day, day + 1))
     spans, at = list[Span](), begin
     for piece in pieces_between(expectation.timezone, begin, end):
         first = int((piece.start + piece.offset) // DAY)

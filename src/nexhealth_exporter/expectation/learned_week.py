@@ -2,7 +2,7 @@
 
 import itertools
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 
 import msgspec
@@ -42,9 +42,9 @@ class LearnedWeek(msgspec.Struct, frozen=True, gc=False):
         week = week_of(self.packed)
         percents = week.values[weekday * SLOTS : (weekday + 1) * SLOTS]
         if self.way is not None and (pauses := week.pauses_of(self.way).on(weekday)):
-            percents = bytes(0 if pauses >> slot & 1 else percents[slot] for slot in range(SLOTS))
+            percents = bytes(map(operator.mul, percents, _outside(pauses)))
         open_from = min(week.seldom or _EXPECTED_PERCENT, _EXPECTED_PERCENT)
-        return tuple(_spans(percents, open_from, self.weight, is_weekend=weekday >= SATURDAY))
+        return _plan(percents, open_from, self.weight, is_weekend=weekday >= SATURDAY)
 
 
 def beside_rest(week: Week) -> tuple[int, int]:
@@ -61,12 +61,22 @@ def beside_rest(week: Week) -> tuple[int, int]:
     return _SECOND_OF_SLOT[back], _SECOND_OF_SLOT[max(gone, _EVENING_SLOT)]
 
 
-def _spans(percents: bytes, open_from: int, weight: int, *, is_weekend: bool) -> Iterator[Span]:
-    """The spans of a day, given its slots; it is open from a value of `open_from` percent on."""
+@lru_cache(maxsize=1024)
+def _outside(pauses: int) -> bytes:
+    """For each slot of a day, 0 if it is among these, else 1."""
+    return bytes(1 - (pauses >> slot & 1) for slot in range(SLOTS))
+
+
+@lru_cache(maxsize=1024)
+def _plan(percents: bytes, open_from: int, weight: int, *, is_weekend: bool) -> DayPlan:
+    """The plan of a day, given its slots; it is open from a value of `open_from` percent on.
+
+    Cached, since many offices have equal days, above all at weekends.
+    """
     changes = itertools.compress(range(1, SLOTS), map(operator.ne, percents, percents[1:]))
     edges = [0, *changes, SLOTS]
     openings = [slot for slot in edges[:-1] if percents[slot] >= open_from]
-    closed_from = 0
+    spans, closed_from = list[Span](), 0
     for slot, end in itertools.pairwise(edges):
         percent, reason = percents[slot], None
         if percent >= open_from:
@@ -77,7 +87,8 @@ def _spans(percents: bytes, open_from: int, weight: int, *, is_weekend: bool) ->
             reason = Reason.LUNCH if is_lunch else Reason.LEARNED
         else:
             reason = Reason.WEEKEND if is_weekend and not openings else Reason.CLOSED
-        yield _span(slot, end, _values(weight)[percent], reason)
+        spans.append(_span(slot, end, _values(weight)[percent], reason))
+    return tuple(spans)
 
 
 @lru_cache(maxsize=4096)

@@ -44,16 +44,12 @@ def pieces_between(zone: str, start: float, end: float) -> Iterator[Piece]:
 
 
 @lru_cache(maxsize=8192)
-def day_bounds(zone: str, day: int) -> tuple[float, float]:
-    """The start of a local day (since 1970) and that of the next one.
+def start_of_day(zone: str, day: int) -> float:
+    """When the wall clock first shows a local day (since 1970) or a later one.
 
-    A day starts when the wall clock first shows it or a later one: clocks that go back over
-    midnight do not bring the day before back, and a day that a country skips has no length.
+    Clocks that go back over midnight do not bring the day before back, and a day that a country
+    skips has no length.
     """
-    return _start_of_day(zone, day), _start_of_day(zone, day + 1)
-
-
-def _start_of_day(zone: str, day: int) -> float:
     midnight = float(day * DAY)
     around = (piece for near in (day - 1, day, day + 1) for piece in pieces_of_day(zone, near))
     found = next(piece for piece in around if piece.end + piece.offset > midnight)
@@ -61,7 +57,7 @@ def _start_of_day(zone: str, day: int) -> float:
 
 
 def day_at(zone: str, at: float) -> int:
-    """The local day (since 1970) whose bounds contain the instant."""
+    """The local day (since 1970) that has started at that instant, and the next one has not."""
     day, starts = _days_within(zone, int(at // DAY))
     for start in starts:
         if at >= start:
@@ -73,7 +69,7 @@ def day_at(zone: str, at: float) -> int:
 def _days_within(zone: str, day: int) -> tuple[int, tuple[float, ...]]:
     """The local day at the start of a UTC day, and when later ones start within it."""
     begin, end = day * DAY, (day + 1) * DAY
-    starts = [(day_bounds(zone, local)[0], local) for local in range(day - 1, day + 3)]
+    starts = [(start_of_day(zone, local), local) for local in range(day - 1, day + 3)]
     first = max(local for start, local in starts if start <= begin)
     return first, tuple(start for start, _ in starts if begin < start < end)
 
