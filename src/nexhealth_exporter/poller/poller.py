@@ -77,7 +77,6 @@ class Poller:
         self._rounds = Rounds(
             api,
             self._latest,
-            self._heartbeat,
             asking=asking,
             budget=self._budget,
             meter=meter,

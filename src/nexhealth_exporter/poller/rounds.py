@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Round
-from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
+from nexhealth_exporter.model import Institution, Inventory, Poll
 from nexhealth_exporter.plan import Plan, Scope
 from nexhealth_exporter.poller.asking import Asking, Tally, fields_of, guarded
 from nexhealth_exporter.poller.budget import Budget
-from nexhealth_exporter.poller.heartbeat import Heartbeat, now
+from nexhealth_exporter.poller.heartbeat import now
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.left_out import LeftOut
 from nexhealth_exporter.poller.ports import Api, Meter
@@ -36,7 +36,6 @@ class Rounds:
         self,
         api: Api,
         latest: Latest,
-        heartbeat: Heartbeat,
         *,
         asking: Asking,
         budget: Budget,
@@ -47,7 +46,6 @@ class Rounds:
         self.is_fleet_refused = False
         self._api = api
         self._latest = latest
-        self._heartbeat = heartbeat
         self._budget = budget
         self._asking = asking
         self._meter = meter
@@ -96,7 +94,7 @@ class Rounds:
         round makes the fleet call.
         """
         try:
-            await self._ask_fleet(inventory)
+            await self._asking.fleet(inventory)
         except PollError as error:
             Tally(self._meter).add(error)
             self.is_fleet_refused = error.status in FLEET_REFUSED
@@ -110,7 +108,7 @@ class Rounds:
     ) -> None:
         """One call for all institutions, then one for each that its answer leaves out."""
         try:
-            answer = await self._ask_fleet(Inventory(watched))
+            answer = await self._asking.fleet(Inventory(watched))
             at = self._clock()
             polls = (Poll(s, at, syncs) for s, syncs in answer.items())
             await guarded(self._latest.record_all(polls))
@@ -128,12 +126,6 @@ class Rounds:
         await self._latest.record_all(Poll(subdomain, at, ()) for subdomain in confirmed)
         found = await self._asking.each([left_out[s] for s in due], spread, tally)
         self.left_out.asked(found)
-
-    async def _ask_fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
-        await self._budget.turn()
-        self._heartbeat.beat(self._api.patience)
-        with self._budget.asking():
-            return await guarded(self._api.fleet(inventory))
 
     async def _without_fleet(
         self,
