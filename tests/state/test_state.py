@@ -20,11 +20,12 @@ from msgspec.structs import astuple, replace
 
 from nexhealth_exporter.cli import main
 from nexhealth_exporter.errors import StateError
+from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern, Week, week_of
 from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.expectation.record import Packed, Record, unpacked
-from nexhealth_exporter.fleet import Fleet, Incident
+from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules

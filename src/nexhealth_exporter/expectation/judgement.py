@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from nexhealth_exporter.expectation.expectation import Expectation, Running
+from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.schedule import DAY
 from nexhealth_exporter.model import SEVERITIES, Severity, State, Sync
 
@@ -31,8 +32,8 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
 
     `anchor` is what lag counts from: the mark, or when the sync (or a mark that lies in the future)
     was first seen. `warning` and `critical` are how much unexpected lag is tolerated.
-    `severities` are those that this direction can reach. `past_incidents` are the starts and ends
-    of the fleet incidents that ended after the anchor, the oldest first.
+    `severities` are those that this direction can reach. `past_incidents` are the fleet incidents
+    that ended after the anchor, the oldest first.
     """
 
     mark: float | None
@@ -41,7 +42,7 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
     warning: float
     critical: float
     severities: tuple[Severity, ...]
-    past_incidents: tuple[tuple[float, float], ...]
+    past_incidents: tuple[Incident, ...]
 
 
 class Judgement(Basis, frozen=True, gc=False):

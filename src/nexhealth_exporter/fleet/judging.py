@@ -8,6 +8,7 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import replace as altered
 
+from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.judgement import (
     NONE,
     NOT_IN_USE_AFTER,
@@ -24,7 +25,6 @@ from nexhealth_exporter.expectation.sharing import shared
 from nexhealth_exporter.fleet.standing import (
     NO_MEMORY,
     Hours,
-    Incident,
     Incidents,
     Memory,
     Policy,
@@ -208,7 +208,8 @@ class Judging(msgspec.Struct, frozen=True):
             before=looked_at,
             marks=marks,
             kind=kind,
-            hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
+            expectation=hours.expectation,
+            directions=(hours.of(Operation.READ), hours.of(Operation.WRITE)),
             critical_allowance=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
             is_skipped=hours.skips,
             incidents=self.incidents.get(kind, ()),
@@ -334,7 +335,7 @@ def _allowances(
     hours: Hours, kind: IntegrationType, way: int, anchor: float, learned: Learned
 ) -> tuple[float, float]:
     """The allowances of a direction (0 read, 1 write) in seconds, for warning and critical."""
-    alone = 0 if hours.pattern is None else learned.slots_alone(way, hours.expectation.timezone)
+    alone = learned.slots_alone(way, hours.expectation.timezone)
     allowed = hours.allowances(kind, WAYS[way], anchor, alone)
     return shared(allowed[Severity.WARNING]), shared(allowed[Severity.CRITICAL])
 

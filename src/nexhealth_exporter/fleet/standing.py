@@ -15,7 +15,7 @@ from nexhealth_exporter.expectation.allowance import (
     room_after,
 )
 from nexhealth_exporter.expectation.expectation import Expectation
-from nexhealth_exporter.expectation.incident import Silence
+from nexhealth_exporter.expectation.incident import Incident, Silence
 from nexhealth_exporter.expectation.judgement import Judgement, settled_until
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern
@@ -171,13 +171,6 @@ class SyncMemory(NamedTuple):
 
 Memory = Mapping[str, SyncMemory]
 """The memory of an institution: that of its syncs, by name."""
-
-
-class Incident(NamedTuple):
-    """The start and the end of a fleet incident; the end is infinite while it lasts."""
-
-    start: float
-    end: float
 
 
 Incidents = Mapping[IntegrationType, tuple[Incident, ...]]
