@@ -9,7 +9,7 @@ from typing import TypeVar
 from nexhealth_exporter.errors import OtherFailure, PollError
 from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.poller.budget import Budget
-from nexhealth_exporter.poller.heartbeat import Heartbeat, now
+from nexhealth_exporter.poller.heartbeat import Heartbeat, monotonic
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
 from nexhealth_exporter.poller.sleeper import Sleeper
@@ -92,14 +92,14 @@ class Asking:
 
     async def each(self, institutions: Sequence[Institution], spread: float, tally: Tally) -> Found:
         """Poll each of them, evenly over `spread` seconds. A wake-up ends it early."""
-        began = now()
+        began = monotonic()
         gap = spread / max(len(institutions), 1)
         queue = iter(enumerate(institutions))
         found: dict[str, tuple[Sync, ...] | None] = {}
 
         async def work() -> None:
             for position, institution in queue:
-                await self._sleeper.sleep(began + position * gap - now())
+                await self._sleeper.sleep(began + position * gap - monotonic())
                 await self._budget.turn()
                 if self._sleeper.is_woken:
                     return

@@ -10,7 +10,7 @@ from nexhealth_exporter.model import Institution, Inventory, Poll
 from nexhealth_exporter.plan import Plan, Scope
 from nexhealth_exporter.poller.asking import Asking, Tally, fields_of, guarded
 from nexhealth_exporter.poller.budget import Budget
-from nexhealth_exporter.poller.heartbeat import now
+from nexhealth_exporter.poller.heartbeat import monotonic
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.left_out import LeftOut
 from nexhealth_exporter.poller.ports import Api, Meter
@@ -53,7 +53,7 @@ class Rounds:
 
     async def poll(self, made: Plan, spread: float) -> None:
         """Make one round by this plan, spread over so many seconds."""
-        began = now()
+        began = monotonic()
         tally = Tally(self._meter)
         watched = {s.institution.subdomain: s.institution for s in self._latest.fleet}
         progress = asyncio.create_task(self._report_progress(tally, made.interval))
@@ -65,7 +65,7 @@ class Rounds:
         finally:
             progress.cancel()
         is_idle = not self._latest.fleet.standings
-        ended = self._round(now() - began, is_up=tally.answered > 0 or is_idle)
+        ended = self._round(monotonic() - began, is_up=tally.answered > 0 or is_idle)
         self._latest.ended(ended)
         _log(ended, len(self._latest.fleet.standings), tally)
 
@@ -76,13 +76,13 @@ class Rounds:
         interval without an answer or a failure, as when the budget is spent, nothing is reported.
         Never ends.
         """
-        began = now()
+        began = monotonic()
         while True:
             answered, failed = tally.answered, tally.failed.total()
             await asyncio.sleep(max(interval, _LONG))
             is_answered = tally.answered > answered
             if is_answered or tally.failed.total() > failed:
-                self._latest.lasts(self._round(now() - began, is_up=is_answered))
+                self._latest.lasts(self._round(monotonic() - began, is_up=is_answered))
 
     def _round(self, duration: float, *, is_up: bool) -> Round:
         return Round(self._clock(), duration, is_up=is_up and self._api.held_token)
@@ -120,7 +120,7 @@ class Rounds:
         del answer, polls  # megabytes, and the calls below may take the whole interval
         self.left_out.keep(left_out)
         spare = self._budget.spare
-        due = self.left_out.due(left_out, now(), made.seldom_interval, spare)
+        due = self.left_out.due(left_out, monotonic(), made.seldom_interval, spare)
         # Those known to have no syncs are missing from the fleet answer as they should be.
         confirmed = [s for s in left_out.keys() - set(due) if self.left_out.is_known_empty(s)]
         await self._latest.record_all(Poll(subdomain, at, ()) for subdomain in confirmed)
