@@ -21,7 +21,6 @@ _T = TypeVar("_T")
 Pair = tuple[_T, _T]
 """Of reads and of writes."""
 
-NONE: tuple[Severity, ...] = ()
 TICKET = (Severity.WARNING,)
 
 

@@ -10,7 +10,6 @@ from msgspec.structs import replace as altered
 
 from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.judgement import (
-    NONE,
     NOT_IN_USE_AFTER,
     Basis,
     Judgement,
@@ -105,11 +104,7 @@ class Judging(msgspec.Struct, frozen=True):
             return self._failed(before, poll)
         known = {standing.sync.name: standing for standing in before.syncs or ()}
         syncs = tuple(
-            old
-            if (old := known.get(sync.name)) is not None
-            and self._still_holds(sync, old, before.last_success, poll.at)
-            else self._after_poll(before, sync, old, poll.at)
-            for sync in (_as_known(sync, known.get(sync.name)) for sync in poll.syncs)
+            self._after_poll(before, sync, known.get(sync.name), poll.at) for sync in poll.syncs
         )
         if before.syncs is not None and _are_same(syncs, before.syncs):
             syncs = before.syncs  # the page may hold them until it is drawn again
@@ -156,6 +151,10 @@ class Judging(msgspec.Struct, frozen=True):
         self, standing: Standing, sync: Sync, before: SyncStanding | None, at: float
     ) -> SyncStanding:
         """The standing of a sync after a poll, with what that poll taught."""
+        if before is not None:
+            sync = _as_known(sync, before.sync)
+            if self._still_holds(sync, before, standing.last_success, at):
+                return before
         polled = self._polled_sync(standing, sync, before, at)
         learned, hours = self._taught(polled), polled.hours
         are_same_hours = learned.pattern is hours.pattern and (
@@ -211,7 +210,7 @@ class Judging(msgspec.Struct, frozen=True):
             expectation=hours.expectation,
             directions=(hours.of(Operation.READ), hours.of(Operation.WRITE)),
             critical_allowance=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
-            is_skipped=hours.skips,
+            is_skipped=hours.is_skipped,
             incidents=self.incidents.get(kind, ()),
             is_still_overdue=lambda: self._is_still_overdue(polled, marks),
             relearn_offset=offset,
@@ -248,7 +247,7 @@ class Judging(msgspec.Struct, frozen=True):
         zone = hours.expectation.timezone
         if learned.zone == zone:
             return learned, hours
-        learned = learned.by_clock_of(zone, kind, hours.skips)
+        learned = learned.by_clock_of(zone, kind, hours.is_skipped)
         return learned, self.policy.hours(institution, sync, kind, learned.pattern)
 
     def _judged(
@@ -282,7 +281,7 @@ class Judging(msgspec.Struct, frozen=True):
                 warning=warning,
                 critical=critical,
                 severities=(
-                    severities_of(way, anchors, known, at) if state is State.ACTIVE else NONE
+                    severities_of(way, anchors, known, at) if state is State.ACTIVE else ()
                 ),
                 past_incidents=_past(lasted, anchor),
             )
@@ -386,11 +385,10 @@ def _kind(sync: Sync, before: SyncStanding | SyncMemory | None) -> IntegrationTy
     return sync.likely_type or IntegrationType.UNKNOWN
 
 
-def _as_known(sync: Sync, before: SyncStanding | None) -> Sync:
+def _as_known(sync: Sync, known: Sync) -> Sync:
     """The sync, with what the answer lacks as it was before: rules and its state depend on it."""
-    if before is None or (sync.emr and sync.locations):
+    if sync.emr and sync.locations:
         return sync
-    known = before.sync
     return altered(sync, emr=sync.emr or known.emr, locations=sync.locations or known.locations)
 
 
