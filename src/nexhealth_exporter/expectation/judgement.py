@@ -117,12 +117,15 @@ def settled_until(anchors: Iterable[float], at: float, abandoned_after: float) -
 
 
 def severities_of(
-    way: int, anchors: Pair[float], marks: Pair[float | None], at: float
+    way: int, state: State, anchors: Pair[float], marks: Pair[float | None], at: float
 ) -> tuple[Severity, ...]:
     """Which severities a direction (0 read, 1 write) can reach: one not in use is a ticket at most.
 
-    It is not in use if it rests while the other did move: one without a mark never moved.
+    It is not in use if it rests while the other did move: one without a mark never moved. A sync
+    that is not active reaches none.
     """
+    if state is not State.ACTIVE:
+        return ()
     if at - anchors[way] <= NOT_IN_USE_AFTER:
         return SEVERITIES
     other = 1 - way

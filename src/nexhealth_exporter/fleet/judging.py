@@ -38,7 +38,6 @@ from nexhealth_exporter.model import (
     Operation,
     Poll,
     Severity,
-    State,
     Sync,
     SyncFacts,
 )
@@ -270,9 +269,7 @@ class Judging(msgspec.Struct, frozen=True):
         judged: list[Judgement] = []
         for way, operation in enumerate(WAYS):
             anchor = anchors[way]
-            allowed: tuple[float, float] | None = None
-            if judged_alike is not None:
-                allowed = _allowances_kept(judged_alike, way, anchor, learned)
+            allowed = _allowances_kept(judged_alike, way, anchor, learned)
             warning, critical = allowed or _allowances(hours, kind, way, anchor, learned)
             basis = Basis(
                 mark=marks[way],
@@ -280,9 +277,7 @@ class Judging(msgspec.Struct, frozen=True):
                 expectation=hours.of(operation),
                 warning=warning,
                 critical=critical,
-                severities=(
-                    severities_of(way, anchors, known, at) if state is State.ACTIVE else ()
-                ),
+                severities=severities_of(way, state, anchors, known, at),
                 past_incidents=_past(lasted, anchor),
             )
             judged.append(judge(basis, olds[way]))
@@ -315,13 +310,15 @@ class _PolledSync(msgspec.Struct, frozen=True, gc=False):
 
 
 def _allowances_kept(
-    before: SyncStanding, way: int, anchor: float, learned: Learned
+    before: SyncStanding | None, way: int, anchor: float, learned: Learned
 ) -> tuple[float, float] | None:
     """The allowances that a direction had by these same hours; None if they no longer hold.
 
     They hold while its mark has not moved and the other direction has not moved further ahead.
     Without a pattern they always hold.
     """
+    if before is None:
+        return None
     judged = before.judgements[way]
     if before.hours.pattern is not None:
         behind = before.learned.packed_if_behind(way)
