@@ -52,7 +52,9 @@ def main() -> None:
         "unexpected lag of both directions, added up": lambda: [
             e.unexpected(mark, NOW) for e, mark in syncs
         ],
-        "unexpected lag of both directions, lines kept": lambda: [x.after(NOW) for x in lines],
+        "unexpected lag of both directions, lines kept": lambda: [
+            x.value + x.rate * (NOW - x.at) for x in lines
+        ],
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

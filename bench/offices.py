@@ -100,9 +100,7 @@ def inventory(count: int) -> Inventory:
                 id=i,
                 name=f"Smile Office {i}",
                 country="US",
-                locations=tuple(
-                    Location(2 * i + j, ZONES[i % 4], "US", "NY") for j in range(1 + i % 2)
-                ),
+                locations=tuple(Location(2 * i + j, ZONES[i % 4]) for j in range(1 + i % 2)),
             )
             for i in range(count)
         }
@@ -123,7 +121,7 @@ def polls(some: range, at: float) -> Iterator[Poll]:
                     *Moving(2 * i + j).marks_at(at - i % 300),
                     read_up=True,
                     write_up=True,
-                    locations=(Location(2 * i + j, country="US", state="NY"),),
+                    locations=(Location(2 * i + j),),
                 )
                 for j in range(1 + i % 2)
             ),

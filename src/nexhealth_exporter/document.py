@@ -226,7 +226,7 @@ class _Reading:
                 self._wrong(place, "has no value; write one, or remove the key")
             return {} if not place else ""
         if kind == "float":
-            return text if "." not in text.strip(".") else _number(text, _float)
+            return text if "." not in text.strip(".") else _number(text, float)
         if kind not in {"str", "timestamp"}:
             self._wrong(place, f"has the tag {node.tag}; write a plain value")
         return text
@@ -261,10 +261,6 @@ def _integer(digits: str) -> int:
         return int(digits, 0)
     except ValueError:
         return int(digits)
-
-
-def _float(digits: str) -> float:
-    return float(digits)
 
 
 def _problem(model: type[Table], error: ErrorDetails) -> Problem:

@@ -73,8 +73,6 @@ class Location(msgspec.Struct, frozen=True, gc=False):
 
     id: int
     timezone: str | None = None
-    country: str | None = None
-    state: str | None = None
     inactive: bool = False
 
 

@@ -49,8 +49,8 @@ _LEAST_ROUNDS_SHARE = 0.05
 _PRECISION = 1e-4
 """Relative precision with which a stretched interval is found."""
 
-_ROUNDING = 1e-6
-"""Tolerance for rounding errors."""
+ROUNDING = 1e-6
+"""Tolerance for rounding errors in a share of institutions that grows to a whole number."""
 
 _MOST_TOKENS = 1000
 """Tokens that are simulated one by one; 30 days take 800 that are valid for an hour."""
@@ -218,7 +218,7 @@ def _next_call(made: Plan, at: float) -> float:
 def _asked_alone(made: Plan, number: int) -> int:
     """How many institutions are asked one by one in the round of that number."""
     share = made.seldom * made.interval / made.seldom_interval
-    seldom = int(number * share + _ROUNDING) - int((number - 1) * share + _ROUNDING)
+    seldom = int(number * share + ROUNDING) - int((number - 1) * share + ROUNDING)
     return made.calls_per_round - (made.scope is Scope.FLEET) + seldom
 
 

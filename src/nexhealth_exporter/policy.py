@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -41,7 +41,6 @@ class _Hours(msgspec.Struct):
     defaults: Defaults
     expectations: dict[Hashable, Expectation] = msgspec.field(default_factory=dict)
     shared: dict[Hashable, Hours] = msgspec.field(default_factory=dict)
-    skips: dict[Hashable, Callable[[int], bool]] = msgspec.field(default_factory=dict)
 
     def __call__(
         self,
@@ -59,26 +58,13 @@ class _Hours(msgspec.Struct):
             expectation, apart = _of_pattern(pattern, timezone, country, own.closures)
         else:
             expectation = self._expectation(kind, own, timezone, country)
-        skips = self._skips(country, own)
-        hours = Hours(expectation, own.allowance, zone is None, apart, pattern, skips)
+        closures = own.closures + (own.schedule.closures if own.schedule else ())
+        is_skipped = _skipping(country, closures)
+        hours = Hours(expectation, own.allowance, zone is None, apart, pattern, is_skipped)
         if pattern is not None:
             return hours
-        key = (expectation, zone is None, frozenset(own.allowance.items()), skips)
+        key = (expectation, zone is None, frozenset(own.allowance.items()), is_skipped)
         return self.shared.setdefault(key, hours)
-
-    def _skips(self, country: str, own: SyncRules) -> Callable[[int], bool]:
-        """Tells on which local days nothing is learned: holidays and announced closures."""
-        closures = own.closures + (own.schedule.closures if own.schedule else ())
-        key = (country, closures)
-        if key not in self.skips:
-
-            def is_skipped(day: int) -> bool:
-                local = date_of(day)
-                is_holiday = calendar.weight((country,), local) < calendar.ORDINARY
-                return is_holiday or is_among(local, closures)
-
-            self.skips[key] = is_skipped
-        return self.skips[key]
 
     def _expectation(
         self, kind: IntegrationType, own: SyncRules, timezone: str, country: str
@@ -119,6 +105,21 @@ def _of_pattern(
         for way, weight in enumerate(pattern.weights)
     )
     return whole, None if read is write else (read, write)
+
+
+@lru_cache(maxsize=4096)
+def _skipping(country: str, closures: tuple[DateRange, ...]) -> Callable[[int], bool]:
+    """Tells on which local days nothing is learned: holidays and announced closures.
+
+    Cached, so that hours that are equal otherwise can be shared.
+    """
+
+    def is_skipped(day: int) -> bool:
+        local = date_of(day)
+        is_holiday = calendar.weight((country,), local) < calendar.ORDINARY
+        return is_holiday or is_among(local, closures)
+
+    return is_skipped
 
 
 @cache

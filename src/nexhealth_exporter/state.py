@@ -6,6 +6,7 @@ any thread.
 """
 
 import logging
+import math
 import sqlite3
 import sys
 import threading
@@ -22,11 +23,12 @@ import msgspec
 from msgspec.structs import astuple, replace
 
 from nexhealth_exporter.errors import StateError
+from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import week_of
 from nexhealth_exporter.expectation.record import unpacked
 from nexhealth_exporter.expectation.sharing import shared
-from nexhealth_exporter.fleet import Fleet, Incident, SyncMemory
+from nexhealth_exporter.fleet import Fleet, SyncMemory
 from nexhealth_exporter.model import Answer, IntegrationType
 
 logger = logging.getLogger(__name__)
@@ -299,7 +301,7 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
         latest: dict[IntegrationType, tuple[Incident, ...]] = {}
         lasted = db.execute("SELECT integration_type, start, ended FROM incident ORDER BY start")
         for word, start, end in lasted:
-            one = Incident(start, float("inf") if end is None else end)
+            one = Incident(start, math.inf if end is None else end)
             kind = IntegrationType(word)
             latest[kind] = (*latest.get(kind, ()), one)
     except (sqlite3.Error, ValueError) as error:
@@ -309,7 +311,7 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
             "unreadable records in the state file, learning starts over for their syncs",
             extra={"file": str(path), "records": unreadable},
         )
-    lasting = {k: i[-1].start for k, i in latest.items() if i[-1].end == float("inf")}
+    lasting = {k: i[-1].start for k, i in latest.items() if i[-1].end == math.inf}
     return Fleet(remembered=remembered, incidents=lasting, latest_incidents=latest), unreadable
 
 
@@ -406,7 +408,7 @@ def _save_incidents(
     db: sqlite3.Connection, latest: Mapping[IntegrationType, tuple[Incident, ...]]
 ) -> None:
     rows = [
-        (kind.value, lasted.start, None if lasted.end == float("inf") else lasted.end)
+        (kind.value, lasted.start, None if lasted.end == math.inf else lasted.end)
         for kind, several in latest.items()
         for lasted in several
     ]

@@ -22,6 +22,13 @@ DEFAULTS = Defaults(
     timezone="America/New_York", country="US", stale_after=DAY, abandoned_after=30 * DAY
 )
 
+ALWAYS_ON = """
+schedules:
+  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
+institutions:
+  - {match: {}, schedule: always-on}
+"""
+
 
 @dataclass
 class World:

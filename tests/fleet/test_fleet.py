@@ -21,15 +21,9 @@ from nexhealth_exporter.model import (
 )
 from nexhealth_exporter.policy import policy
 from tests.expectation.conftest import at
-from tests.fleet.conftest import CLOUD, DAY, DEFAULTS, SERVER, World, marked, office
+from tests.fleet.conftest import ALWAYS_ON, CLOUD, DAY, DEFAULTS, SERVER, World, marked, office
 
 TEN = at("2026-03-04 10:00")  # a Wednesday
-ALWAYS_ON = """
-schedules:
-  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
-institutions:
-  - {match: {}, schedule: always-on}
-"""
 OPEN_AND_SHUT = """
 schedules:
   always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}

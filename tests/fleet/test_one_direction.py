@@ -14,15 +14,9 @@ from nexhealth_exporter.expectation.schedule import HOUR, MINUTE
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
 from nexhealth_exporter.rules import read
 from tests.expectation.conftest import at
-from tests.fleet.conftest import DAY, SERVER, World, marked, office
+from tests.fleet.conftest import ALWAYS_ON, DAY, SERVER, World, marked, office
 
 TEN = at("2026-03-04 10:00")  # a Wednesday
-ALWAYS_ON = """
-schedules:
-  always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
-institutions:
-  - {match: {}, schedule: always-on}
-"""
 NAMES = [f"office-{i}" for i in range(20)]
 
 

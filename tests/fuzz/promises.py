@@ -150,7 +150,7 @@ def _are_sound(syncs: tuple[Sync, ...]) -> None:
 
 
 def _words_of(locations: Iterable[Location]) -> list[str]:
-    return [word or "" for each in locations for word in (each.timezone, each.country, each.state)]
+    return [each.timezone or "" for each in locations]
 
 
 def _is_plain(text: str) -> None:

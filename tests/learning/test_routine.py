@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.learned import Learned, first_met
 from nexhealth_exporter.expectation.looks import Look
 from nexhealth_exporter.expectation.schedule import DAY, Span
@@ -19,7 +20,7 @@ def after(
     record: Learned,
     marks: tuple[float | None, float | None],
     at: float,
-    incidents: tuple[tuple[float, float], ...] = (),
+    incidents: tuple[Incident, ...] = (),
 ) -> Learned:
     return record.after_look(
         Look(
@@ -27,7 +28,8 @@ def after(
             before=at - 300,
             marks=marks,
             kind=IntegrationType.SERVER,
-            hours=(ALWAYS, ALWAYS, ALWAYS),
+            expectation=ALWAYS,
+            directions=(ALWAYS, ALWAYS),
             critical_allowance=lambda _: 14400.0,
             is_skipped=lambda _: False,
             incidents=incidents,
@@ -72,7 +74,7 @@ def test_most_looks_are_routine() -> None:
 def test_the_time_of_an_incident_within_a_rest_teaches_only_if_it_comes_again() -> None:
     hour = 3600.0
     begun = after(first_met(START, ZONE), (START, START), START)
-    incident = (START + 4 * hour, START + 6 * hour)
+    incident = Incident(START + 4 * hour, START + 6 * hour)
 
     back = START + 11 * hour
     whole, struck = (

@@ -8,11 +8,11 @@ import pytest
 
 from nexhealth_exporter import report
 from nexhealth_exporter.expectation.schedule import SATURDAY
-from nexhealth_exporter.expectation.words import sentence, weekday_groups
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page
 from nexhealth_exporter.model import IntegrationType, Reason, Severity, Source
 from nexhealth_exporter.report import Condition
+from nexhealth_exporter.report.pattern import sentence, weekday_groups
 from tests.exposition.reading import OF_FLEET, assert_same, families, reference, samples, text_of
 from tests.learning.offices import (
     FIRST,

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from nexhealth_exporter import report
-from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.model import IntegrationType, Reason, Severity, Source
+from nexhealth_exporter.report.pattern import sentence
 from tests.learning.offices import (
     FIRST,
     STEP,

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.simulator import Simulator, plain_offices
 
@@ -67,6 +68,13 @@ def plain_answer(request: web.Request) -> web.Response:
     if request.path.endswith(("/institutions", "/locations")):
         data = [{"id": 1, "subdomain": "office-1"}]
     return web.json_response({"code": True, "data": data})
+
+
+async def failure(asking: Awaitable[object]) -> PollError:
+    """What it raises."""
+    with pytest.raises(PollError) as caught:
+        await asking
+    return caught.value
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
 
 import pytest
 from aiohttp import web
@@ -11,7 +10,6 @@ from nexhealth_exporter.errors import (
     ConnectionFailed,
     Malformed,
     NotFound,
-    PollError,
     ServerError,
     Throttled,
     Timeout,
@@ -21,16 +19,10 @@ from nexhealth_exporter.nexhealth import NexHealth, Pacer
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.simulator import faults as f
 from tests.nexhealth.answers import body, entry
-from tests.nexhealth.conftest import Client, Recorder, Server, plain_answer
+from tests.nexhealth.conftest import Client, Recorder, Server, failure, plain_answer
 from tests.turns import turns
 
 OFFICE = Institution("office-1", id=1)
-
-
-async def failure(asking: Awaitable[object]) -> PollError:
-    with pytest.raises(PollError) as caught:
-        await asking
-    return caught.value
 
 
 def counted(sim: Simulator) -> dict[tuple[str, str], int]:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
 from contextlib import closing, suppress
 
 import pytest
@@ -25,7 +24,7 @@ from nexhealth_exporter.model import Institution, Inventory
 from nexhealth_exporter.nexhealth import NexHealth
 from nexhealth_exporter.simulator import Simulator
 from nexhealth_exporter.simulator import faults as f
-from tests.nexhealth.conftest import Client, Recorder, Server, plain_answer
+from tests.nexhealth.conftest import Client, Recorder, Server, failure, plain_answer
 
 OFFICE = Institution("office-1", id=1)
 
@@ -46,12 +45,6 @@ RAW = {
         Malformed,
     ),
 }
-
-
-async def failure(asking: Awaitable[object]) -> PollError:
-    with pytest.raises(PollError) as caught:
-        await asking
-    return caught.value
 
 
 async def test_a_redirect_is_a_failure_and_the_token_goes_nowhere_else(client: Client) -> None:

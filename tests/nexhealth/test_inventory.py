@@ -47,7 +47,7 @@ def test_institutions_and_locations_make_one_inventory() -> None:
                 name="Smile Dental",
                 country="US",
                 locations=(
-                    Location(7, "America/Chicago", "US", "IL"),
+                    Location(7, "America/Chicago"),
                     Location(9),
                     Location(8, "nowhere"),
                 ),

@@ -23,7 +23,7 @@ def test_the_documented_entry_becomes_a_sync() -> None:
         write_at=POSIX - 60,
         read_up=True,
         write_up=False,
-        locations=(Location(7, state="NY"),),
+        locations=(Location(7),),
     )
 
 
@@ -124,8 +124,8 @@ def test_a_sync_without_usable_locations_is_a_sync(locations: object) -> None:
 
 
 def test_one_bad_location_spoils_only_itself() -> None:
-    told = [{"id": "7", "inactive": "true"}, 5, {"id": None}, {"id": 8, "state": 3}, {"id": 7}]
-    assert one(locations=told).locations == (Location(7), Location(8, state="3"))
+    told = [{"id": "7", "inactive": "true"}, 5, {"id": None}, {"id": 8, "tz": 3}, {"id": 7}]
+    assert one(locations=told).locations == (Location(7), Location(8, "3"))
 
 
 def test_a_location_may_belong_to_several_syncs() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
 from email.utils import formatdate
 
 import pytest
@@ -21,16 +20,10 @@ from nexhealth_exporter.nexhealth.retry import Limit
 from nexhealth_exporter.nexhealth.throttling import retry_after_seconds
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.simulator import faults as f
-from tests.nexhealth.conftest import Client, Recorder, Server, plain_answer
+from tests.nexhealth.conftest import Client, Recorder, Server, failure, plain_answer
 
 OFFICE = Institution("office-1")
 NOW = 1_790_000_000.0
-
-
-async def failure(asking: Awaitable[object]) -> PollError:
-    with pytest.raises(PollError) as caught:
-        await asking
-    return caught.value
 
 
 @pytest.mark.parametrize("fault", [f.Status(500), f.Status(502, "html"), f.Reset()], ids=repr)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import traceback
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable
 
 import msgspec
 import pytest
@@ -22,7 +21,7 @@ from nexhealth_exporter.nexhealth import NexHealth
 from nexhealth_exporter.nexhealth.token import Authenticator, expiry
 from nexhealth_exporter.simulator import Simulator, plain_offices
 from nexhealth_exporter.simulator import faults as f
-from tests.nexhealth.conftest import Client, Recorder
+from tests.nexhealth.conftest import Client, Recorder, failure
 
 OFFICES = [Institution(f"office-{n}") for n in (1, 2, 3, 4)]
 REFUSED = "HTTP 401: the key or the token was refused. The API says: Invalid API key"
@@ -39,12 +38,6 @@ class Clock:
 
 async def ask_all(nexhealth: NexHealth) -> list[object]:
     return await asyncio.gather(*(nexhealth.syncs(o) for o in OFFICES), return_exceptions=True)
-
-
-async def failure(asking: Awaitable[object]) -> PollError:
-    with pytest.raises(PollError) as caught:
-        await asking
-    return caught.value
 
 
 def jwt(**claims: object) -> str:

@@ -20,11 +20,12 @@ from msgspec.structs import astuple, replace
 
 from nexhealth_exporter.cli import main
 from nexhealth_exporter.errors import StateError
+from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern, Week, week_of
 from nexhealth_exporter.expectation.quiet import Quiet
 from nexhealth_exporter.expectation.record import Packed, Record, unpacked
-from nexhealth_exporter.fleet import Fleet, Incident
+from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
@@ -70,6 +71,11 @@ def recently() -> float:
     """The midnight of a Monday about six weeks ago: older records are forgotten."""
     monday = 4 * DAY  # 1970 began on a Thursday
     return (time.time() - monday) // (7 * DAY) * (7 * DAY) + monday - 42 * DAY
+
+
+def save(path: Path, fleet: Fleet) -> None:
+    with closing(StateFile(path)) as state:
+        state.save(fleet)
 
 
 def told(fleet: Fleet) -> list[object]:
@@ -156,7 +162,6 @@ def test_an_answer_that_cannot_be_read_or_written_costs_no_other(
     state.close()
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE answer SET told = ? WHERE institution = 'a'", (told,))
-    db.close()
 
     again = opened(path)
     assert [answer.institution.subdomain for answer in again.answers()] == ["c"]
@@ -167,12 +172,9 @@ def test_a_file_from_before_answers_were_kept_has_none(
     tmp_path: Path, recently: float, opened: Opened
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
-    state = opened(path)
-    state.save(lived(watching(Fleet(), names), names, recently, 0.1))
-    state.close()
+    save(path, lived(watching(Fleet(), names), names, recently, 0.1))
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DROP TABLE answer")
-    db.close()
     assert remembered(path).remembered.keys() == {"a"}
     again = opened(path)
     assert again.answers() == []
@@ -180,13 +182,9 @@ def test_a_file_from_before_answers_were_kept_has_none(
     assert not again.was_lost
 
 
-def test_what_many_records_name_alike_is_held_once(
-    tmp_path: Path, recently: float, opened: Opened
-) -> None:
+def test_what_many_records_name_alike_is_held_once(tmp_path: Path, recently: float) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
-    state = opened(path)
-    state.save(lived(watching(Fleet(), names), names, recently, 0.1))
-    state.close()
+    save(path, lived(watching(Fleet(), names), names, recently, 0.1))
     one, other = (memory["Main é"].learned for memory in remembered(path).remembered.values())
     assert one.zone == "America/New_York"
     assert one.zone is other.zone
@@ -194,13 +192,11 @@ def test_what_many_records_name_alike_is_held_once(
 
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_what_many_patterns_have_alike_is_held_once(
-    tmp_path: Path, recently: float, opened: Opened, *, is_restarted: bool
+    tmp_path: Path, recently: float, *, is_restarted: bool
 ) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, recently, 15)
-    state = opened(path)
-    state.save(fleet)
-    state.close()
+    save(path, fleet)
     if is_restarted:
         later = recently + 15 * DAY
         fleet = lived(watching(remembered(path), names), names, later, 1 / 24)
@@ -244,9 +240,7 @@ def test_a_type_that_answers_no_longer_tell_is_known_after_a_restart(
     opened: Opened,
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
-    state = opened(path)
-    state.save(lived(watching(Fleet(), names), names, recently, 0.1))
-    state.close()
+    save(path, lived(watching(Fleet(), names), names, recently, 0.1))
     restarted = watching(opened(path).fleet(), names)
     at = recently + 0.1 * DAY
     told_nothing = Sync("Main é", None, read_at=at, write_at=at)
@@ -304,9 +298,7 @@ def test_running_incidents_are_kept(tmp_path: Path, opened: Opened) -> None:
     started = {IntegrationType.CLOUD: 5.0}
     over, lasts = Incident(1.0, 2.0), Incident(5.0, float("inf"))
     lasting = {IntegrationType.CLOUD: (over, lasts), IntegrationType.SERVER: (over,)}
-    state = opened(path)
-    state.save(Fleet(incidents=started, latest_incidents=lasting))
-    state.close()
+    save(path, Fleet(incidents=started, latest_incidents=lasting))
 
     fleet = opened(path).fleet()
     assert fleet.incidents == started
@@ -353,12 +345,9 @@ def test_a_record_that_cannot_be_read_costs_no_other(
 ) -> None:
     path, names = tmp_path / "state.db", ["a", "b", "c"]
     fleet = lived(watching(Fleet(), names), names, recently, 1)
-    state = opened(path)
-    state.save(fleet)
-    state.close()
+    save(path, fleet)
     with closing(sqlite3.connect(path)) as db, db:
         assert db.execute(spoil).rowcount == 1
-    db.close()
 
     state = opened(path)
 
@@ -395,9 +384,7 @@ def test_a_file_that_is_replaced_while_in_use_is_not_overwritten(
     tmp_path: Path, recently: float, opened: Opened
 ) -> None:
     path, backup, names = tmp_path / "state.db", tmp_path / "backup.db", ["a", "b"]
-    kept = opened(backup)
-    kept.save(lived(watching(Fleet(), names), names, recently, 2))
-    kept.close()
+    save(backup, lived(watching(Fleet(), names), names, recently, 2))
     state = opened(path)
     backup.replace(path)
     before = path.read_bytes()
@@ -447,7 +434,6 @@ def test_the_database_of_another_program_stays_as_it_is(
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE bookmark (title TEXT)")
         db.execute(f"PRAGMA user_version = {version}")
-    db.close()
     before = path.read_bytes()
 
     with pytest.raises(StateError, match=r"another program .*a table bookmark.*use another file"):
@@ -465,12 +451,9 @@ def test_a_file_of_an_older_schema_is_set_aside(
     opened: Opened,
 ) -> None:
     path, names = tmp_path / "state.db", ["a"]
-    state = opened(path)
-    state.save(lived(watching(Fleet(), names), names, recently, 1))
-    state.close()
+    save(path, lived(watching(Fleet(), names), names, recently, 1))
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA user_version = 1")
-    db.close()
     with pytest.raises(StateError, match=r"older version \(schema 1\)"):
         remembered(path)
 
@@ -482,7 +465,6 @@ def test_a_file_of_an_older_schema_is_set_aside(
     aside = next(p for p in tmp_path.iterdir() if p.name.startswith("state.db.schema-1-"))
     with closing(sqlite3.connect(aside)) as db, db:
         assert db.execute("SELECT count(*) FROM sync").fetchone() == (1,)
-    db.close()
     state.close()
     again = opened(path)
     assert not again.was_lost
@@ -560,9 +542,7 @@ def test_months_without_any_look_or_a_clock_that_is_ahead_forget_nobody(
 ) -> None:
     path, names = tmp_path / "state.db", ["a", "b"]
     fleet = lived(watching(Fleet(), names), names, time.time() - 400 * DAY, 2)
-    state = opened(path)
-    state.save(fleet)
-    state.close()
+    save(path, fleet)
 
     assert dict(opened(path).fleet().memory()) == dict(fleet.memory())
 
@@ -623,9 +603,7 @@ def test_a_record_of_a_zone_that_is_not_known_is_of_the_present_one(
     opened: Opened,
 ) -> None:
     path = tmp_path / "state.db"
-    state = opened(path)
-    state.save(lived(watching(Fleet(), ["smiles"]), ["smiles"], recently, 35))
-    state.close()
+    save(path, lived(watching(Fleet(), ["smiles"]), ["smiles"], recently, 35))
     with closing(sqlite3.connect(path)) as db, db:
         (record,) = db.execute("SELECT record FROM sync").fetchone()
         *told, zone = msgspec.msgpack.decode(record)

@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace as altered
 
 from nexhealth_exporter.fleet import Round
-from nexhealth_exporter.model import IntegrationType, Location
+from nexhealth_exporter.model import IntegrationType
 from nexhealth_exporter.report import Condition, Selection
 from tests.fleet.conftest import CLOUD, SERVER, marked
 from tests.web.conftest import NOON, Site, running
@@ -148,13 +148,6 @@ async def test_an_institution_without_a_sync_has_none(site: Site) -> None:
 
     assert (await site.json("/api/v1/institutions/empty"))["syncs"] == []
     assert _syncs(await site.json("/api/v1/syncs"))[0]["sync"] is None
-
-
-async def test_no_address_of_a_location_is_told(site: Site) -> None:
-    broken(site)
-    site.world.poll(NOON, altered(SERVER, locations=(Location(9, country="US", state="NY"),)))
-
-    assert "NY" not in await site.text("/api/v1/institutions/smiles")
 
 
 def _syncs(found: dict[str, object]) -> list[dict[str, object]]:

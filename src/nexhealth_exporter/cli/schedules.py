@@ -10,10 +10,10 @@ from nexhealth_exporter.expectation.pattern import FULL_WEIGHT_PERCENT, Pattern
 from nexhealth_exporter.expectation.quiet import OVERNIGHT
 from nexhealth_exporter.expectation.schedule import HOUR
 from nexhealth_exporter.expectation.slots import SLOTS
-from nexhealth_exporter.expectation.words import DAY_NAMES, clock, sentence, weekday_groups
 from nexhealth_exporter.formatting import quoted, subdomain_glob
 from nexhealth_exporter.model import WAYS, IntegrationType, Severity, Source
 from nexhealth_exporter.nexhealth.text import clean, shortened
+from nexhealth_exporter.report.pattern import DAY_NAMES, clock, sentence, weekday_groups
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.state import remembered
 

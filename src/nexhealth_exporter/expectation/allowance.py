@@ -185,15 +185,13 @@ def allowances(
 ) -> dict[Severity, float]:
     """The seconds of unexpected lag that are tolerated, by severity.
 
-    `room` is what the direction's own cadence and its last mark ask for.
+    `room` is what the direction's own cadence and its last mark ask for, if a pattern shows them.
     """
     if source is Source.DEFAULT and not rules:
-        return dict(USUAL_IN_DEFAULT_HOURS)
+        return dict(USUAL_IN_DEFAULT_HOURS)  # what follows would give the same, more slowly
+    is_default = source is Source.DEFAULT
+    usual = USUAL_IN_DEFAULT_HOURS if is_default else tuning_of(integration_type).usual
     room = room or Room()
-    if source is Source.DEFAULT:
-        usual, room = USUAL_IN_DEFAULT_HOURS, Room()
-    else:
-        usual = tuning_of(integration_type).usual
     own_warning = rules.get((integration_type, operation, Severity.WARNING))
     own_critical = rules.get((integration_type, operation, Severity.CRITICAL))
     warning = _bounded(room.warning(usual), own_warning)

@@ -82,10 +82,6 @@ class Running(NamedTuple):
     until: float
     since: float = math.inf
 
-    def after(self, now: float) -> float:
-        """The unexpected lag at `now`, in seconds; `now` must not be later than `until`."""
-        return self.value + self.rate * max(0.0, now - self.at)
-
 
 class WeekPlan(Protocol):
     """The plans of the seven ordinary days, Monday first."""

@@ -20,6 +20,13 @@ at most two and a half expected hours each, and the last offices open three hour
 """
 
 
+class Incident(NamedTuple):
+    """The start and the end of a fleet incident; the end is infinite while it lasts."""
+
+    start: float
+    end: float
+
+
 class Silence(NamedTuple):
     """A sync that is expected up: since when each direction has used half of its warning allowance.
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from nexhealth_exporter.expectation.expectation import Expectation, Running
+from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.schedule import DAY
 from nexhealth_exporter.model import SEVERITIES, Severity, State, Sync
 
@@ -20,7 +21,6 @@ _T = TypeVar("_T")
 Pair = tuple[_T, _T]
 """Of reads and of writes."""
 
-NONE: tuple[Severity, ...] = ()
 TICKET = (Severity.WARNING,)
 
 
@@ -31,8 +31,8 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
 
     `anchor` is what lag counts from: the mark, or when the sync (or a mark that lies in the future)
     was first seen. `warning` and `critical` are how much unexpected lag is tolerated.
-    `severities` are those that this direction can reach. `past_incidents` are the starts and ends
-    of the fleet incidents that ended after the anchor, the oldest first.
+    `severities` are those that this direction can reach. `past_incidents` are the fleet incidents
+    that ended after the anchor, the oldest first.
     """
 
     mark: float | None
@@ -41,7 +41,7 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
     warning: float
     critical: float
     severities: tuple[Severity, ...]
-    past_incidents: tuple[tuple[float, float], ...]
+    past_incidents: tuple[Incident, ...]
 
 
 class Judgement(Basis, frozen=True, gc=False):
@@ -117,12 +117,15 @@ def settled_until(anchors: Iterable[float], at: float, abandoned_after: float) -
 
 
 def severities_of(
-    way: int, anchors: Pair[float], marks: Pair[float | None], at: float
+    way: int, state: State, anchors: Pair[float], marks: Pair[float | None], at: float
 ) -> tuple[Severity, ...]:
     """Which severities a direction (0 read, 1 write) can reach: one not in use is a ticket at most.
 
-    It is not in use if it rests while the other did move: one without a mark never moved.
+    It is not in use if it rests while the other did move: one without a mark never moved. A sync
+    that is not active reaches none.
     """
+    if state is not State.ACTIVE:
+        return ()
     if at - anchors[way] <= NOT_IN_USE_AFTER:
         return SEVERITIES
     other = 1 - way

@@ -87,15 +87,14 @@ class Learned(msgspec.Struct, frozen=True, gc=False, array_like=True):
         """In how many half hours since the mark of one direction the other one has moved.
 
         The half hour of the mark does not count, nor do those in which the direction usually rests.
+        Without a pattern it is 0.
         """
         mark, packed = self.marks[way], self.packed_if_behind(way)
-        if mark is None or packed is None:
+        if mark is None or packed is None or self.pattern is None:
             return 0
-        record = unpacked(packed)
-        moved, first = record.active, record.base // SLOTS
-        if self.pattern is not None:
-            pauses = self.pattern.week.pauses_of(way)
-            moved &= ~pauses.over(first, moved.bit_length() // SLOTS + 1)
+        record, pauses = unpacked(packed), self.pattern.week.pauses_of(way)
+        days = record.active.bit_length() // SLOTS + 1
+        moved = record.active & ~pauses.over(record.base // SLOTS, days)
         return (moved >> max(slot_of(mark, zone) + 1 - record.base, 0)).bit_count()
 
     def after_routine_look(
@@ -216,7 +215,7 @@ def _evidence(record: Record, today: int, marks: Marks, zone: str) -> Evidence:
     )
 
 
-def _present(record: Learned, look: Look) -> float:
+def _present(known: Learned, look: Look) -> float:
     """The instant of the look, corrected if our clock is far ahead: else weeks would be dropped.
 
     It is far ahead if the newest mark seems to be more than a week old though one has just moved.
@@ -224,18 +223,18 @@ def _present(record: Learned, look: Look) -> float:
     newest = newest_of(look.marks, look.at)
     if newest is None or look.at - newest <= SILENCE_MOST_SECONDS:
         return look.at
-    return max(newest, min(record.first_seen, look.at))
+    return max(newest, min(known.first_seen, look.at))
 
 
-def _begun_in_time(record: Learned, look: Look) -> Learned:
+def _begun_in_time(known: Learned, look: Look) -> Learned:
     """The same, or a new one if our clock was ahead when it was begun, as both clocks say now.
 
     The old one would learn nothing until that instant has come.
     """
     newest = max((mark for mark in look.marks if mark is not None), default=look.at)
-    if max(newest, look.at) >= record.first_seen:
-        return record
-    return first_met(look.at, look.zone).with_marks(record.marks, record.seen)
+    if max(newest, look.at) >= known.first_seen:
+        return known
+    return first_met(look.at, look.zone).with_marks(known.marks, known.seen)
 
 
 def first_met(at: float, zone: str) -> Learned:

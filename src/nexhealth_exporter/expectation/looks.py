@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from nexhealth_exporter.expectation.evidence import DAYS_KEPT
 from nexhealth_exporter.expectation.expectation import Expectation
+from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.quiet import Quiet, longest, start_slot_of
 from nexhealth_exporter.expectation.record import Record
 from nexhealth_exporter.expectation.schedule import DAY, HOUR, MINUTE
 from nexhealth_exporter.expectation.slots import SLOTS, WEEK, monday_of, slot_of
-from nexhealth_exporter.expectation.tuning import usual_quiet_of
+from nexhealth_exporter.expectation.tuning import tuning_of
 from nexhealth_exporter.model import IntegrationType
 
 WEEKS_KEPT = 7
@@ -65,7 +66,7 @@ Marks = tuple[float | None, float | None]
 class Look(NamedTuple):
     """A successful poll of a sync. Instants are POSIX seconds; pairs are read, write.
 
-    `before` is the instant of the poll before it, None if there was none. `hours` and
+    `before` is the instant of the poll before it, None if there was none. Expectations and
     `critical_allowance` were in force until now.
     """
 
@@ -73,8 +74,9 @@ class Look(NamedTuple):
     before: float | None
     marks: Marks
     kind: IntegrationType
-    hours: tuple[Expectation, Expectation, Expectation]
-    """Of the sync, of its reads, of its writes."""
+    expectation: Expectation
+    directions: tuple[Expectation, Expectation]
+    """The expectations of its reads and of its writes."""
     critical_allowance: Callable[[int], float]
     """By direction (0 read, 1 write), the expected seconds of silence before a page.
 
@@ -82,8 +84,8 @@ class Look(NamedTuple):
     """
     is_skipped: Callable[[int], bool]
     """Whether nothing is to be learned from a local day (days since 1970)."""
-    incidents: Sequence[tuple[float, float]] = ()
-    """From when until when fleet incidents of its type lasted; infinite for one under way."""
+    incidents: Sequence[Incident] = ()
+    """The latest ones of its type."""
     is_still_overdue: Callable[[], bool] = bool
     """Whether a direction that was overdue has not moved at this look either.
 
@@ -95,7 +97,7 @@ class Look(NamedTuple):
     @property
     def zone(self) -> str:
         """The zone by whose wall clock its slots count."""
-        return self.hours[0].timezone
+        return self.expectation.timezone
 
     @property
     def gap_from(self) -> float | None:
@@ -155,7 +157,7 @@ def _with_rest(record: Record, known: Marks, look: Look) -> Record:
     elif last - first < REST_LEAST_SLOTS:
         return replace(record, active=record.active | _bits(record, first, last))
     slots = suspect = _bits(record, first, last) & ~record.active
-    seconds = look.hours[0].unexpected(before, newest)
+    seconds = look.expectation.unexpected(before, newest)
     if seconds <= REST_MOST_EXPECTED_SECONDS:
         # What many offices do at once may be an incident, but if it recurs it is theirs. Else a
         # Friday that most have off would count as an incident every week, and never be learned.
@@ -168,7 +170,7 @@ def _with_rest(record: Record, known: Marks, look: Look) -> Record:
 def _with_quiets(record: Record, known: Marks, look: Look) -> Record:
     """The record with the quiet stretch of each direction that has just ended, if any."""
     pauses, quiets, absences = list(record.pauses), list(record.quiets), list(record.absences)
-    usual = usual_quiet_of(look.kind)
+    usual = tuning_of(look.kind).usual_quiet
     for way in (0, 1):
         before, mark = known[way], look.marks[way]
         if before is None or mark is None or mark <= before:
@@ -177,7 +179,7 @@ def _with_quiets(record: Record, known: Marks, look: Look) -> Record:
         if end - before < QUIET_LEAST_SECONDS or _is_in_incident(look, before, end):
             continue
         slots = _bits(record, slot_of(before, look.zone) + 1, slot_of(moved, look.zone))
-        seconds = look.hours[1 + way].unexpected(before, end)
+        seconds = look.directions[way].unexpected(before, end)
         if seconds > look.critical_allowance(way):
             absences[way] |= slots
             continue
@@ -186,7 +188,7 @@ def _with_quiets(record: Record, known: Marks, look: Look) -> Record:
         if seconds >= QUIET_LEAST_SHARE * usual:
             day = slot_of(end, look.zone) // SLOTS
             recent = [q for q in quiets[way] if day - q.day <= DAYS_KEPT]
-            began = start_slot_of(look.hours[1 + way], before, usual)
+            began = start_slot_of(look.directions[way], before, usual)
             quiets[way] = longest([*recent, Quiet(day, round(seconds), began)])
     return replace(
         record,

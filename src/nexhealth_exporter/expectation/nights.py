@@ -74,9 +74,8 @@ class Night(NamedTuple):
         """
         earlier = self.began - other.began
         is_before_days_off = not other.is_single and other.began >= NOON_SLOT and earlier > 0
-        return (abs(earlier) <= ALIKE_MOST_SLOTS or is_before_days_off) and abs(
-            self.ended - other.ended
-        ) <= ALIKE_MOST_SLOTS
+        begins_alike = abs(earlier) <= ALIKE_MOST_SLOTS or is_before_days_off
+        return begins_alike and abs(self.ended - other.ended) <= ALIKE_MOST_SLOTS
 
 
 def is_from_closing_to_opening(began: int, ended: int) -> bool:

@@ -9,6 +9,7 @@ from nexhealth_exporter.expectation.quiet import NIGHT_LEAST_SLOTS
 from nexhealth_exporter.expectation.schedule import SATURDAY
 from nexhealth_exporter.expectation.slots import SLOT, SLOTS, weekday_of
 from nexhealth_exporter.expectation.tuning import tuning_of
+from nexhealth_exporter.expectation.weekdays import USUAL_FROM_FACTOR
 from nexhealth_exporter.model import IntegrationType
 
 NIGHT_MASK = (1 << 12) - 1
@@ -37,9 +38,6 @@ if it rested on this share of the days on which the sync moved in it."""
 
 HOURS_LEAST_SLOTS = 8
 """A direction that is away for all but fewer slots of a working day keeps no hours of its own."""
-
-USUAL_FROM_FACTOR = 0.5
-"""The sync usually moves in slots in which it did on so many times the days of the busiest slot."""
 
 
 class Rhythm(NamedTuple):

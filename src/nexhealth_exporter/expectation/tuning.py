@@ -81,8 +81,3 @@ USUAL_IN_DEFAULT_HOURS: Mapping[Severity, float] = {
 def tuning_of(kind: IntegrationType) -> Tuning:
     """The figures of that type; an unknown one is taken for browser-based, the cautious reading."""
     return SERVER if kind is IntegrationType.SERVER else CLOUD
-
-
-def usual_quiet_of(kind: IntegrationType) -> float:
-    """Seconds of expected time for which a sync of that type may usually be quiet."""
-    return tuning_of(kind).usual_quiet

@@ -17,7 +17,7 @@ RUNS_FROM_SHARE = 0.5
 """A slot that runs in this share of weeks runs rather than rests."""
 
 USUAL_FROM_FACTOR = 0.5
-"""The usual slots of a weekday have so many times the evidence of its most active slot."""
+"""The usual slots have so many times the evidence of the most active one."""
 
 
 class SeenDay(NamedTuple):

@@ -122,13 +122,17 @@ class OwnMetrics:
     def page(self, names: frozenset[str], *, openmetrics: bool) -> bytes:
         """These metrics as text, without `# EOF`. No names means all of them."""
         wanted = frozenset(name + suffix for name in names for suffix in _SUFFIXES)
-        registry = self._registry.restricted_registry(wanted) if wanted else self._registry
-        if openmetrics:
-            text: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
-            text = text.removesuffix(END)
-        else:
-            text = generate_latest(registry)
+        text = written(self._registry, wanted, openmetrics=openmetrics)
         return text + self._durations.text(wanted)
+
+
+def written(registry: CollectorRegistry, names: frozenset[str], *, openmetrics: bool) -> bytes:
+    """The registry as prometheus-client writes it, without `# EOF`. No names means all of them."""
+    wanted = registry.restricted_registry(names) if names else registry
+    if not openmetrics:
+        return generate_latest(wanted)
+    text: bytes = generate_openmetrics(wanted)  # type: ignore[no-untyped-call]
+    return text.removesuffix(END)
 
 
 def _counter(registry: CollectorRegistry, family: Family) -> Counter:

@@ -10,13 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.deflate import Packer, gzipped, part
-from nexhealth_exporter.exposition.own import END, OwnMetrics
+from nexhealth_exporter.exposition.own import END, OwnMetrics, written
 from nexhealth_exporter.exposition.page import GRID
 from nexhealth_exporter.exposition.table import Family
 from nexhealth_exporter.exposition.text import encodable
@@ -131,12 +129,7 @@ class ReferencePage:
     ) -> Sequence[bytes]:
         """The page in chunks, as from `Page`; blocks the event loop meanwhile."""
         registry = Reference(fleet, math.floor(now * GRID) / GRID).registry()
-        wanted = registry.restricted_registry(names) if names else registry
-        if openmetrics:
-            text: bytes = generate_openmetrics(wanted)  # type: ignore[no-untyped-call]
-            text = text.removesuffix(END)
-        else:
-            text = generate_latest(wanted)
+        text = written(registry, names, openmetrics=openmetrics)
         text += self._own.page(names, openmetrics=openmetrics) + (END if openmetrics else b"")
         packer = Packer()
         for data in gzipped([part(text)]) if gzip else [text]:

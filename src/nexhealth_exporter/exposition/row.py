@@ -44,22 +44,18 @@ class Column(msgspec.Struct, frozen=True, eq=False):
         return self.tail == OPEN
 
 
-def _severities(family: Family, path: str) -> Iterator[Column]:
+def _severities(family: Family, operation: Operation, suffix: str = "") -> Iterator[Column]:
     for severity in Severity:
         tail = f',severity="{severity}"}} '.encode()
-        yield Column(family, tail, path.format(severity=severity), is_real=True)
+        yield Column(family, tail, f"{operation}.{severity}{suffix}", is_real=True)
 
 
 MARKS = tuple(Column(table.LAST_MARK[op], path=f"sync.{op}_at", is_real=True) for op in Operation)
 SYNC_INFO = Column(table.SYNC_INFO, OPEN)
 SYNC_COLUMNS = (
     *MARKS,
-    *chain.from_iterable(
-        _severities(table.DEADLINE[op], f"{op}.{{severity}}_at") for op in Operation
-    ),
-    *chain.from_iterable(
-        _severities(table.ALLOWANCE[op], f"{op}.{{severity}}") for op in Operation
-    ),
+    *chain.from_iterable(_severities(table.DEADLINE[op], op, "_at") for op in Operation),
+    *chain.from_iterable(_severities(table.ALLOWANCE[op], op) for op in Operation),
     *(Column(table.UP[op], path=f"sync.{op}_up") for op in Operation),
     SYNC_INFO,
 )

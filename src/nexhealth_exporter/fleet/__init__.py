@@ -13,7 +13,6 @@ from nexhealth_exporter.fleet.fleet import Fleet, Round
 from nexhealth_exporter.fleet.judging import relearn_offset
 from nexhealth_exporter.fleet.standing import (
     Hours,
-    Incident,
     Memory,
     Policy,
     Standing,
@@ -25,7 +24,6 @@ from nexhealth_exporter.fleet.standings import Standings
 __all__ = [
     "Fleet",
     "Hours",
-    "Incident",
     "Memory",
     "Policy",
     "Round",

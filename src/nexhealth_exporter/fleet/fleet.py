@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 from msgspec.structs import replace as altered
 
-from nexhealth_exporter.expectation.incident import incidents
+from nexhealth_exporter.expectation.incident import Incident, incidents
 from nexhealth_exporter.fleet.judging import Judging, excused
 from nexhealth_exporter.fleet.standing import (
     MOST_INCIDENTS,
     NO_MEMORY,
-    Incident,
     Incidents,
     Memory,
     Policy,

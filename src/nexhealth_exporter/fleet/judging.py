@@ -8,8 +8,8 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import replace as altered
 
+from nexhealth_exporter.expectation.incident import Incident
 from nexhealth_exporter.expectation.judgement import (
-    NONE,
     NOT_IN_USE_AFTER,
     Basis,
     Judgement,
@@ -24,7 +24,6 @@ from nexhealth_exporter.expectation.sharing import shared
 from nexhealth_exporter.fleet.standing import (
     NO_MEMORY,
     Hours,
-    Incident,
     Incidents,
     Memory,
     Policy,
@@ -39,7 +38,6 @@ from nexhealth_exporter.model import (
     Operation,
     Poll,
     Severity,
-    State,
     Sync,
     SyncFacts,
 )
@@ -105,11 +103,7 @@ class Judging(msgspec.Struct, frozen=True):
             return self._failed(before, poll)
         known = {standing.sync.name: standing for standing in before.syncs or ()}
         syncs = tuple(
-            old
-            if (old := known.get(sync.name)) is not None
-            and self._still_holds(sync, old, before.last_success, poll.at)
-            else self._after_poll(before, sync, old, poll.at)
-            for sync in (_as_known(sync, known.get(sync.name)) for sync in poll.syncs)
+            self._after_poll(before, sync, known.get(sync.name), poll.at) for sync in poll.syncs
         )
         if before.syncs is not None and _are_same(syncs, before.syncs):
             syncs = before.syncs  # the page may hold them until it is drawn again
@@ -156,6 +150,10 @@ class Judging(msgspec.Struct, frozen=True):
         self, standing: Standing, sync: Sync, before: SyncStanding | None, at: float
     ) -> SyncStanding:
         """The standing of a sync after a poll, with what that poll taught."""
+        if before is not None:
+            sync = _as_known(sync, before.sync)
+            if self._still_holds(sync, before, standing.last_success, at):
+                return before
         polled = self._polled_sync(standing, sync, before, at)
         learned, hours = self._taught(polled), polled.hours
         are_same_hours = learned.pattern is hours.pattern and (
@@ -208,9 +206,10 @@ class Judging(msgspec.Struct, frozen=True):
             before=looked_at,
             marks=marks,
             kind=kind,
-            hours=(hours.expectation, hours.of(Operation.READ), hours.of(Operation.WRITE)),
+            expectation=hours.expectation,
+            directions=(hours.of(Operation.READ), hours.of(Operation.WRITE)),
             critical_allowance=lambda way: hours.allowances(kind, WAYS[way])[Severity.CRITICAL],
-            is_skipped=hours.skips,
+            is_skipped=hours.is_skipped,
             incidents=self.incidents.get(kind, ()),
             is_still_overdue=lambda: self._is_still_overdue(polled, marks),
             relearn_offset=offset,
@@ -247,7 +246,7 @@ class Judging(msgspec.Struct, frozen=True):
         zone = hours.expectation.timezone
         if learned.zone == zone:
             return learned, hours
-        learned = learned.by_clock_of(zone, kind, hours.skips)
+        learned = learned.by_clock_of(zone, kind, hours.is_skipped)
         return learned, self.policy.hours(institution, sync, kind, learned.pattern)
 
     def _judged(
@@ -270,9 +269,7 @@ class Judging(msgspec.Struct, frozen=True):
         judged: list[Judgement] = []
         for way, operation in enumerate(WAYS):
             anchor = anchors[way]
-            allowed: tuple[float, float] | None = None
-            if judged_alike is not None:
-                allowed = _allowances_kept(judged_alike, way, anchor, learned)
+            allowed = _allowances_kept(judged_alike, way, anchor, learned)
             warning, critical = allowed or _allowances(hours, kind, way, anchor, learned)
             basis = Basis(
                 mark=marks[way],
@@ -280,9 +277,7 @@ class Judging(msgspec.Struct, frozen=True):
                 expectation=hours.of(operation),
                 warning=warning,
                 critical=critical,
-                severities=(
-                    severities_of(way, anchors, known, at) if state is State.ACTIVE else NONE
-                ),
+                severities=severities_of(way, state, anchors, known, at),
                 past_incidents=_past(lasted, anchor),
             )
             judged.append(judge(basis, olds[way]))
@@ -315,13 +310,15 @@ class _PolledSync(msgspec.Struct, frozen=True, gc=False):
 
 
 def _allowances_kept(
-    before: SyncStanding, way: int, anchor: float, learned: Learned
+    before: SyncStanding | None, way: int, anchor: float, learned: Learned
 ) -> tuple[float, float] | None:
     """The allowances that a direction had by these same hours; None if they no longer hold.
 
     They hold while its mark has not moved and the other direction has not moved further ahead.
     Without a pattern they always hold.
     """
+    if before is None:
+        return None
     judged = before.judgements[way]
     if before.hours.pattern is not None:
         behind = before.learned.packed_if_behind(way)
@@ -334,7 +331,7 @@ def _allowances(
     hours: Hours, kind: IntegrationType, way: int, anchor: float, learned: Learned
 ) -> tuple[float, float]:
     """The allowances of a direction (0 read, 1 write) in seconds, for warning and critical."""
-    alone = 0 if hours.pattern is None else learned.slots_alone(way, hours.expectation.timezone)
+    alone = learned.slots_alone(way, hours.expectation.timezone)
     allowed = hours.allowances(kind, WAYS[way], anchor, alone)
     return shared(allowed[Severity.WARNING]), shared(allowed[Severity.CRITICAL])
 
@@ -385,11 +382,10 @@ def _kind(sync: Sync, before: SyncStanding | SyncMemory | None) -> IntegrationTy
     return sync.likely_type or IntegrationType.UNKNOWN
 
 
-def _as_known(sync: Sync, before: SyncStanding | None) -> Sync:
+def _as_known(sync: Sync, known: Sync) -> Sync:
     """The sync, with what the answer lacks as it was before: rules and its state depend on it."""
-    if before is None or (sync.emr and sync.locations):
+    if sync.emr and sync.locations:
         return sync
-    known = before.sync
     return altered(sync, emr=sync.emr or known.emr, locations=sync.locations or known.locations)
 
 

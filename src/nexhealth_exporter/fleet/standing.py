@@ -15,7 +15,7 @@ from nexhealth_exporter.expectation.allowance import (
     room_after,
 )
 from nexhealth_exporter.expectation.expectation import Expectation
-from nexhealth_exporter.expectation.incident import Silence
+from nexhealth_exporter.expectation.incident import Incident, Silence
 from nexhealth_exporter.expectation.judgement import Judgement, settled_until
 from nexhealth_exporter.expectation.learned import Learned
 from nexhealth_exporter.expectation.pattern import Pattern
@@ -41,8 +41,8 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
 
     `is_fallback` is True if neither the configuration nor the locations gave a usable zone.
     `apart` are the expectations of reads and of writes, if they differ from the sync's. `pattern`
-    is what was learned, with the quiet stretches of both directions. `skips` returns True for the
-    local days (since 1970) on which nothing is learned.
+    is what was learned, with the quiet stretches of both directions. `is_skipped` returns True
+    for the local days (since 1970) on which nothing is learned.
     """
 
     expectation: Expectation
@@ -50,7 +50,7 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
     is_fallback: bool
     apart: tuple[Expectation, Expectation] | None = None
     pattern: Pattern | None = None
-    skips: Callable[[int], bool] = _never
+    is_skipped: Callable[[int], bool] = _never
 
     def of(self, operation: Operation) -> Expectation:
         """The expectation of one direction."""
@@ -171,13 +171,6 @@ class SyncMemory(NamedTuple):
 
 Memory = Mapping[str, SyncMemory]
 """The memory of an institution: that of its syncs, by name."""
-
-
-class Incident(NamedTuple):
-    """The start and the end of a fleet incident; the end is infinite while it lasts."""
-
-    start: float
-    end: float
 
 
 Incidents = Mapping[IntegrationType, tuple[Incident, ...]]

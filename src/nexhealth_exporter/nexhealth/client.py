@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
@@ -24,10 +23,6 @@ from nexhealth_exporter.nexhealth.throttling import LONGEST_PAUSE, Throttling
 from nexhealth_exporter.nexhealth.token import Authenticator
 
 logger = logging.getLogger(__name__)
-
-MIB = 1024 * 1024
-LARGE = 256 * MIB
-"""The most bytes of an answer about all institutions."""
 
 _SMALL_LIMIT = 2.0
 """A small question may take so many times the timeout in all, retries and waits included."""
@@ -86,13 +81,8 @@ class NexHealth:
         await self._exchange.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._exchange.__aexit__(kind, error, traceback)
+    async def __aexit__(self, *error: object) -> None:
+        await self._exchange.__aexit__(*error)
 
     @property
     def held_token(self) -> bool:
@@ -157,7 +147,7 @@ class NexHealth:
         """The syncs of one institution, in the order of the answer."""
         subdomain = quote(institution.subdomain, safe="")
         url = URL(f"{self._url}/sync_status?subdomain={subdomain}", encoded=True)
-        envelope = await self._ask(Call("sync_status", url, max_bytes=MIB))
+        envelope = await self._ask(Call("sync_status", url))
         reject = self._rejecting("sync_status", institution.subdomain)
         return await payload.syncs(envelope, institution, reject, self._known)
 
@@ -180,7 +170,7 @@ class NexHealth:
 
     def _large(self, endpoint: str) -> Call:
         url = URL(f"{self._url}/{endpoint}", encoded=True)
-        return Call(endpoint, url, max_bytes=LARGE, is_small=False)
+        return Call(endpoint, url, is_small=False)
 
     async def _ask(self, call: Call) -> Envelope:
         """The answer to one question; after a 401 it is asked once more with another token."""

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Raw
 
-from nexhealth_exporter.errors import DECODING, Malformed
+from nexhealth_exporter.errors import DECODING, Malformed, TooLarge
 from nexhealth_exporter.nexhealth.limits import (
     MOST_ENTRIES,
     MOST_ENTRY_BYTES,
@@ -19,7 +19,6 @@ from nexhealth_exporter.nexhealth.limits import (
     Bytes,
     checked_values,
     holds_more,
-    too_many_entries,
     too_many_values,
 )
 from nexhealth_exporter.nexhealth.scalars import flag, integer, words
@@ -105,7 +104,7 @@ async def decode_piecewise(body: bytearray) -> Envelope:
 
 def _bounded(envelope: Envelope) -> Envelope:
     if envelope.data is not None and len(envelope.data) > MOST_ENTRIES:
-        raise too_many_entries()
+        raise TooLarge(f"The answer holds more than {MOST_ENTRIES} entries.")
     return envelope
 
 

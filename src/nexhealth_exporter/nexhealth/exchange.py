@@ -5,7 +5,6 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from types import TracebackType
 from typing import Protocol, Self
 
 import aiohttp
@@ -30,6 +29,9 @@ KEEP_ALIVE = 45.0
 LARGE_LIMIT = 30.0
 """A large answer may take so many times the timeout in all, and its retries as long again."""
 
+_SMALL_BODY, _LARGE_BODY = 1 << 20, 256 << 20
+"""The most bytes of an answer about one institution, and of one about all."""
+
 _ERROR_BODY = 65536
 """Bytes that are read of an error answer, of which only the message matters."""
 
@@ -51,12 +53,15 @@ class Meter(Protocol):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What to ask. `is_small` is True if the timeout holds for the answer as a whole."""
+    """What to ask.
+
+    `is_small` is True if the answer is about one institution, or a token: the timeout then holds
+    for the whole of it, and it may have fewer bytes.
+    """
 
     endpoint: str
     url: URL
     method: str = "GET"
-    max_bytes: int = 1024 * 1024
     is_small: bool = True
 
 
@@ -117,7 +122,7 @@ class Exchange:
         self._pacer = pacer
         self._meter = meter
         self._proxy = proxy
-        self._session: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -132,15 +137,8 @@ class Exchange:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
 
     async def send(self, call: Call, authorization: str, on_turn: Callable[[], None]) -> Response:
         """Send it when its turn comes, after calling `on_turn`. Raises a leaf of PollError."""
@@ -162,9 +160,6 @@ class Exchange:
         self.calls_sent += 1
 
     async def _send(self, call: Call, authorization: str, flight: _Flight) -> Response:
-        if self._session is None:
-            message = "the exchange is not open"
-            raise RuntimeError(message)
         _FLIGHT.set(flight)
         response = await self._session.request(
             call.method,
@@ -175,7 +170,7 @@ class Exchange:
         )
         try:
             flight.code = str(response.status)
-            body = await _body(response, call.max_bytes)
+            body = await _body(response, _SMALL_BODY if call.is_small else _LARGE_BODY)
             return Response(response.status, body, response.headers.get("Retry-After"))
         finally:
             response.release()

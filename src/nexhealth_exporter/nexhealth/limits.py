@@ -38,11 +38,6 @@ def too_many_values() -> TooLarge:
     return TooLarge(f"The answer holds more than {MOST_VALUES} values.")
 
 
-def too_many_entries() -> TooLarge:
-    """The error for more than `MOST_ENTRIES` entries."""
-    return TooLarge(f"The answer holds more than {MOST_ENTRIES} entries.")
-
-
 def _counts(json: Bytes, marks: Sequence[bytes]) -> Iterator[int]:
     """How many marks there are up to the end of each stretch."""
     number = 0

@@ -2,7 +2,7 @@
 
 poller     when the inventory and the rounds are due; what is planned
 rounds     one round of polls, in one call for the fleet or one by one
-asking     polls institutions one by one, evenly, a bounded number at a time
+asking     asks about all institutions in one call, or one by one, within the budget
 left_out   institutions that the answer about the whole fleet leaves out
 budget     delays questions, so that no 30 days cost more calls than allowed
 latest     the latest fleet, and how polls change it

@@ -1,4 +1,4 @@
-"""Polls institutions one by one: evenly spread, with a bounded number of calls at a time."""
+"""Asks about all institutions in one call, or one by one: evenly, a bounded number at a time."""
 
 import asyncio
 import logging
@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from nexhealth_exporter.errors import OtherFailure, PollError
-from nexhealth_exporter.model import Institution, Poll, Sync
+from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
 from nexhealth_exporter.poller.budget import Budget
-from nexhealth_exporter.poller.heartbeat import Heartbeat, now
+from nexhealth_exporter.poller.heartbeat import Heartbeat, monotonic
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
 from nexhealth_exporter.poller.sleeper import Sleeper
@@ -62,7 +62,7 @@ class Tally:
 
 
 class Asking:
-    """Polls institutions; `concurrency` is the most questions in flight."""
+    """Asks within the budget; `concurrency` is the most questions in flight."""
 
     def __init__(
         self,
@@ -83,16 +83,23 @@ class Asking:
         self._concurrency = concurrency
         self._clock = clock
 
+    async def fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
+        """The answer about all of them in one call, by subdomain. Raises PollError."""
+        await self._budget.turn()
+        self._heartbeat.beat(self._api.patience)
+        with self._budget.asking():
+            return await guarded(self._api.fleet(inventory))
+
     async def each(self, institutions: Sequence[Institution], spread: float, tally: Tally) -> Found:
         """Poll each of them, evenly over `spread` seconds. A wake-up ends it early."""
-        began = now()
+        began = monotonic()
         gap = spread / max(len(institutions), 1)
         queue = iter(enumerate(institutions))
         found: dict[str, tuple[Sync, ...] | None] = {}
 
         async def work() -> None:
             for position, institution in queue:
-                await self._sleeper.sleep(began + position * gap - now())
+                await self._sleeper.sleep(began + position * gap - monotonic())
                 await self._budget.turn()
                 if self._sleeper.is_woken:
                     return
@@ -113,13 +120,9 @@ class Asking:
             syncs = await guarded(self._api.syncs(institution), institution=subdomain)
         except PollError as error:
             logger.debug("poll failed", extra={"institution": subdomain, **fields_of(error)})
-            self._failed(subdomain, error, tally)
-        else:
-            tally.answered += 1
-            self._latest.record(Poll(subdomain, self._clock(), syncs))
-            return syncs
-        return None
-
-    def _failed(self, subdomain: str, error: PollError, tally: Tally) -> None:
-        tally.add(error, subdomain)
-        self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))
+            tally.add(error, subdomain)
+            self._latest.record(Poll(subdomain, self._clock(), failure=error.reason))
+            return None
+        tally.answered += 1
+        self._latest.record(Poll(subdomain, self._clock(), syncs))
+        return syncs

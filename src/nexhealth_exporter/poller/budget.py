@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nexhealth_exporter.plan import MONTH, spendable
-from nexhealth_exporter.poller.heartbeat import now
+from nexhealth_exporter.poller.heartbeat import monotonic
 from nexhealth_exporter.poller.sleeper import Sleeper
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Budget:
 
     def _room(self) -> float:
         """Calls for which there is budget now."""
-        at, sent = now(), self._sent()
+        at, sent = monotonic(), self._sent()
         earned = 0.0 if self._at is None else (at - self._at) * self._per_second
         self._saved = min(self._saved + earned, self._most) - (sent - self._seen)
         self._at, self._seen = at, sent

@@ -6,7 +6,7 @@ STALLED_SECONDS = 300.0
 """If a heartbeat is overdue by so many seconds, the poller is stuck."""
 
 
-def now() -> float:
+def monotonic() -> float:
     """The event loop's monotonic clock in seconds, by which durations are measured."""
     return asyncio.get_running_loop().time()
 
@@ -19,8 +19,8 @@ class Heartbeat:
 
     def beat(self, within: float = 0.0) -> None:
         """The poller is alive; the next heartbeat is due within so many seconds."""
-        self._due = max(self._due, now() + within)
+        self._due = max(self._due, monotonic() + within)
 
     def is_alive(self) -> bool:
         """Whether the next heartbeat is not long overdue."""
-        return now() - self._due < STALLED_SECONDS
+        return monotonic() - self._due < STALLED_SECONDS

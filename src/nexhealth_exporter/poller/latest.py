@@ -14,7 +14,7 @@ from nexhealth_exporter.errors import OtherFailure
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Answer, Institution, Inventory, Poll
 from nexhealth_exporter.plan import STALE_INTERVALS
-from nexhealth_exporter.poller.heartbeat import now
+from nexhealth_exporter.poller.heartbeat import monotonic
 from nexhealth_exporter.poller.ports import Meter
 
 logger = logging.getLogger(__name__)
@@ -157,8 +157,8 @@ class Latest:
         self._waiting.append(poll)
         if len(self._waiting) >= BATCH:
             self._apply_waiting()
-        if now() - self._looked_for_incidents > INCIDENT_SECONDS:
-            self._looked_for_incidents = now()
+        if monotonic() - self._looked_for_incidents > INCIDENT_SECONDS:
+            self._looked_for_incidents = monotonic()
             self._look_for_incidents(self._polled_at)
 
     async def record_all(self, polls: Iterable[Poll]) -> None:

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from nexhealth_exporter.model import Sync
-
-_ROUNDING = 1e-6
-"""Tolerance for rounding errors."""
+from nexhealth_exporter.plan import ROUNDING
 
 
 class LeftOut:
@@ -63,7 +61,7 @@ class LeftOut:
         self._shared_at = at
         seldom = [s for s, found in self._found.items() if not found]
         self._share = min(self._share + len(seldom) * since / seldom_interval, len(seldom) + 1)
-        number = min(int(self._share + _ROUNDING), len(seldom))
+        number = min(int(self._share + ROUNDING), len(seldom))
         self._share -= number
         return seldom[:number]
 

@@ -11,7 +11,7 @@ from nexhealth_exporter.model import Answer, Institution, Inventory
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
 from nexhealth_exporter.poller.asking import Asking, fields_of, guarded
 from nexhealth_exporter.poller.budget import Budget
-from nexhealth_exporter.poller.heartbeat import STALLED_SECONDS, Heartbeat, now
+from nexhealth_exporter.poller.heartbeat import STALLED_SECONDS, Heartbeat, monotonic
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.ports import Api, Meter
 from nexhealth_exporter.poller.rounds import Rounds
@@ -77,7 +77,6 @@ class Poller:
         self._rounds = Rounds(
             api,
             self._latest,
-            self._heartbeat,
             asking=asking,
             budget=self._budget,
             meter=meter,
@@ -130,7 +129,7 @@ class Poller:
 
     def is_alive(self) -> bool:
         """Tell whether polling goes on; False once rounds or inventories are stuck."""
-        return self._heartbeat.is_alive() and now() - self._listing_due < STALLED_SECONDS
+        return self._heartbeat.is_alive() and monotonic() - self._listing_due < STALLED_SECONDS
 
     def reload(self, policy: Policy, watches: Callable[[Institution], bool]) -> None:
         """Judge by a new policy at once; what is watched follows with the next round."""
@@ -150,12 +149,12 @@ class Poller:
             # Waiting for the budget may take days; that is not being stuck.
             self._listing_due = math.inf
             await self._budget.turn()
-            self._listing_due = now() + LONGEST_LISTING
+            self._listing_due = monotonic() + LONGEST_LISTING
             with self._budget.asking():
                 await self._take_inventory()
             made = self._plan if self._is_listed else None
             wait = made.inventory_interval if made else self._soon
-            self._listing_due = now() + wait
+            self._listing_due = monotonic() + wait
             await asyncio.sleep(wait)
 
     @property
@@ -200,7 +199,7 @@ class Poller:
         while True:
             self._heartbeat.beat()
             self._sleeper.settle()
-            began = now()
+            began = monotonic()
             made = self._make_plan()
             if is_first:
                 with self._budget.lending(self._in_advance):
@@ -212,8 +211,8 @@ class Poller:
             self._ended.clear()
             # The round itself may have changed the plan.
             made = self._make_plan()
-            self._tell_kept(made, now() - began)
-            await self._sleeper.sleep(began + made.interval - now())
+            self._tell_kept(made, monotonic() - began)
+            await self._sleeper.sleep(began + made.interval - monotonic())
 
     async def _wait_for_inventory(self) -> None:
         """Wait for the first inventory; an attempt that fails or takes long is a failed round.

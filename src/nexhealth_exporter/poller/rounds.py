@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.fleet import Round
-from nexhealth_exporter.model import Institution, Inventory, Poll, Sync
+from nexhealth_exporter.model import Institution, Inventory, Poll
 from nexhealth_exporter.plan import Plan, Scope
 from nexhealth_exporter.poller.asking import Asking, Tally, fields_of, guarded
 from nexhealth_exporter.poller.budget import Budget
-from nexhealth_exporter.poller.heartbeat import Heartbeat, now
+from nexhealth_exporter.poller.heartbeat import monotonic
 from nexhealth_exporter.poller.latest import Latest
 from nexhealth_exporter.poller.left_out import LeftOut
 from nexhealth_exporter.poller.ports import Api, Meter
@@ -36,7 +36,6 @@ class Rounds:
         self,
         api: Api,
         latest: Latest,
-        heartbeat: Heartbeat,
         *,
         asking: Asking,
         budget: Budget,
@@ -47,7 +46,6 @@ class Rounds:
         self.is_fleet_refused = False
         self._api = api
         self._latest = latest
-        self._heartbeat = heartbeat
         self._budget = budget
         self._asking = asking
         self._meter = meter
@@ -55,7 +53,7 @@ class Rounds:
 
     async def poll(self, made: Plan, spread: float) -> None:
         """Make one round by this plan, spread over so many seconds."""
-        began = now()
+        began = monotonic()
         tally = Tally(self._meter)
         watched = {s.institution.subdomain: s.institution for s in self._latest.fleet}
         progress = asyncio.create_task(self._report_progress(tally, made.interval))
@@ -67,7 +65,7 @@ class Rounds:
         finally:
             progress.cancel()
         is_idle = not self._latest.fleet.standings
-        ended = self._round(now() - began, is_up=tally.answered > 0 or is_idle)
+        ended = self._round(monotonic() - began, is_up=tally.answered > 0 or is_idle)
         self._latest.ended(ended)
         _log(ended, len(self._latest.fleet.standings), tally)
 
@@ -78,13 +76,13 @@ class Rounds:
         interval without an answer or a failure, as when the budget is spent, nothing is reported.
         Never ends.
         """
-        began = now()
+        began = monotonic()
         while True:
             answered, failed = tally.answered, tally.failed.total()
             await asyncio.sleep(max(interval, _LONG))
             is_answered = tally.answered > answered
             if is_answered or tally.failed.total() > failed:
-                self._latest.lasts(self._round(now() - began, is_up=is_answered))
+                self._latest.lasts(self._round(monotonic() - began, is_up=is_answered))
 
     def _round(self, duration: float, *, is_up: bool) -> Round:
         return Round(self._clock(), duration, is_up=is_up and self._api.held_token)
@@ -96,7 +94,7 @@ class Rounds:
         round makes the fleet call.
         """
         try:
-            await self._ask_fleet(inventory)
+            await self._asking.fleet(inventory)
         except PollError as error:
             Tally(self._meter).add(error)
             self.is_fleet_refused = error.status in FLEET_REFUSED
@@ -110,7 +108,7 @@ class Rounds:
     ) -> None:
         """One call for all institutions, then one for each that its answer leaves out."""
         try:
-            answer = await self._ask_fleet(Inventory(watched))
+            answer = await self._asking.fleet(Inventory(watched))
             at = self._clock()
             polls = (Poll(s, at, syncs) for s, syncs in answer.items())
             await guarded(self._latest.record_all(polls))
@@ -122,18 +120,12 @@ class Rounds:
         del answer, polls  # megabytes, and the calls below may take the whole interval
         self.left_out.keep(left_out)
         spare = self._budget.spare
-        due = self.left_out.due(left_out, now(), made.seldom_interval, spare)
+        due = self.left_out.due(left_out, monotonic(), made.seldom_interval, spare)
         # Those known to have no syncs are missing from the fleet answer as they should be.
         confirmed = [s for s in left_out.keys() - set(due) if self.left_out.is_known_empty(s)]
         await self._latest.record_all(Poll(subdomain, at, ()) for subdomain in confirmed)
         found = await self._asking.each([left_out[s] for s in due], spread, tally)
         self.left_out.asked(found)
-
-    async def _ask_fleet(self, inventory: Inventory) -> Mapping[str, tuple[Sync, ...]]:
-        await self._budget.turn()
-        self._heartbeat.beat(self._api.patience)
-        with self._budget.asking():
-            return await guarded(self._api.fleet(inventory))
 
     async def _without_fleet(
         self,

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nexhealth_exporter.expectation.judgement import Judgement
-from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.fleet import Fleet, Round, Standing, SyncStanding
 from nexhealth_exporter.formatting import rfc3339
 from nexhealth_exporter.model import Severity
+from nexhealth_exporter.report.pattern import sentence
 from nexhealth_exporter.report.row import Row
 from nexhealth_exporter.report.silence import looks_closed, stretch
 from nexhealth_exporter.report.story import why

@@ -7,10 +7,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from nexhealth_exporter import __version__
-from nexhealth_exporter.expectation.words import sentence
 from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.formatting import duration, rfc3339, when
 from nexhealth_exporter.report import Condition, why
+from nexhealth_exporter.report.pattern import sentence
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command, still_working
 from nexhealth_exporter.report.row import CALM
 from nexhealth_exporter.report.silence import stretch

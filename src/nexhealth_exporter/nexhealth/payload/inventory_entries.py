@@ -27,8 +27,6 @@ LocationsById = Mapping[int, Location]
 class _LocationEntry(msgspec.Struct):
     id: Any = None
     tz: Any = None
-    country_code: Any = None
-    state: Any = None
     inactive: Any = None
 
 
@@ -82,13 +80,7 @@ def locations_of(raw: Raw, known: LocationsById) -> tuple[Location, ...]:
             continue
         inactive, location = flag(entry.inactive), known.get(number)
         if location is None or location.inactive != inactive:
-            location = Location(
-                id=number,
-                timezone=zone(entry.tz),
-                country=_code(entry.country_code),
-                state=_code(entry.state),
-                inactive=inactive,
-            )
+            location = Location(number, zone(entry.tz), inactive)
         locations[number] = location
     return tuple(locations.values())
 
@@ -103,7 +95,7 @@ def _institution(raw: Raw) -> Institution:
         subdomain=sys.intern(subdomain),
         id=integer(entry.id),
         name=shortened(text(entry.name)),
-        country=_code(entry.country_code),
+        country=_country(entry.country_code),
         locations=locations_of(entry.locations, {}),
     )
 
@@ -128,6 +120,6 @@ def _readable(locations: Raw) -> Iterable[_LocationEntry]:
             continue
 
 
-def _code(value: object) -> str | None:
-    """A code of a country or a state, in capitals."""
+def _country(value: object) -> str | None:
+    """The code of a country, in capitals."""
     return sys.intern(shortened(text(value).upper())) or None
