@@ -266,7 +266,8 @@ async def test_entries_that_lack_something_are_still_syncs(
 async def test_a_silent_office_is_given_up_and_delays_no_other(
     sim: Simulator, client: Client, meter: Recorder
 ) -> None:
-    async with client(sim.url, timeout=0.4) as nexhealth:
+    timeout = 1.5  # in which the others must answer, also on a busy machine
+    async with client(sim.url, timeout=timeout) as nexhealth:
         inventory = await nexhealth.inventory()
         sim.faults["office-1"] = f.Hang()
         sim.faults["office-2"] = f.Stall()
@@ -278,7 +279,7 @@ async def test_a_silent_office_is_given_up_and_delays_no_other(
         await asyncio.gather(*(nexhealth.syncs(Institution(f"office-{n}")) for n in (3, 4)))
         assert not any(task.done() for task in hanging)
         errors = await asyncio.gather(*hanging)
-        assert time.monotonic() - began >= 0.4
+        assert time.monotonic() - began >= timeout
     assert {type(error) for error in errors} == {Timeout}
     assert meter.calls["sync_status", "none"] in (1, 2)
     assert len(inventory) == 4
