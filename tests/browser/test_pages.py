@@ -6,11 +6,16 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import HOSTILE, opened
+from nexhealth_exporter.model import Institution, Location
+from tests.browser.conftest import HOSTILE, HOUR, opened
 from tests.fleet.conftest import SERVER, marked
 from tests.web.conftest import NOON, Site
 
 AUDIT = (Path(__file__).parent / "audit.js").read_text()
+STICKS_OUT = """[...document.querySelectorAll("article *")].filter((one) => {
+    const place = one.closest(".columns > *, article");
+    return one.getBoundingClientRect().right > place.getBoundingClientRect().right + 1;
+}).map((one) => one.outerHTML)"""
 PATHS = ("/", "/institutions/canyon", "/institutions/quiet", "/institutions/office-001")
 
 
@@ -24,6 +29,17 @@ async def test_every_page_can_be_read_by_everybody(
     for path in PATHS:
         async with opened(browser, site, path, scheme=scheme, width=width) as page:
             assert await page.evaluate(AUDIT) == [], path
+
+
+@pytest.mark.parametrize("width", [360, 390, 820, 1000, 1100, 1440])
+async def test_nothing_sticks_out_of_its_place(browser: Browser, site: Site, width: int) -> None:
+    """Where it is another day in UTC than at the office, instants are longest."""
+    honolulu = Institution("far", 900, "Far", "US", (Location(900, "Pacific/Honolulu"),))
+    site.world.watch(honolulu)
+    site.world.poll(NOON, marked(SERVER, NOON - 84 * HOUR), institution="far")
+    async with opened(browser, site, "/institutions/far", width=width) as page:
+        assert "Sat 04:00:00 UTC" in await page.locator(".facts").first.inner_text()
+        assert await page.evaluate(STICKS_OUT) == []
 
 
 async def test_dark_is_dark_and_light_is_light(browser: Browser, site: Site) -> None:
