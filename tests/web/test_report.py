@@ -21,7 +21,7 @@ schedules:
     hours: {mon-fri: "08:00-17:00"}
     lunch: "12:00-13:00"
     holidays: [US]
-    closures: ["2026-03-12"]
+    closures: ["2026-03-12", "2026-06-05..2026-06-12"]
   always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
 institutions:
   - {match: {subdomain: "night-*"}, schedule: always-on}
@@ -202,6 +202,9 @@ def test_a_sync_that_never_read(world: World) -> None:
         ("2026-03-08 10:00", "weekend, since Fri 17:00, back on Mon 08:00"),
         ("2026-03-12 10:00", "announced closure, since Wed 17:00, back on Fri 08:00"),
         ("2026-05-25 10:00", "holiday, since Fri 17:00, back on Tue 08:00"),
+        # Ten days: "since Thu, back on Mon" would be those of the next weekend.
+        ("2026-06-09 09:00", "announced closure, since Thu 17:00, back on 15 Jun 08:00"),
+        ("2026-06-14 09:00", "weekend, since 4 Jun 17:00, back on 15 Jun 08:00"),
     ],
 )
 def test_why_a_sync_rests_since_when_and_until_when(world: World, now: str, said: str) -> None:
