@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace as altered
 from playwright.async_api import Browser, expect
 
 from nexhealth_exporter.model import Institution, Location
-from tests.browser.conftest import HOSTILE, HOUR, opened
-from tests.fleet.conftest import SERVER, marked
+from tests.browser.conftest import HOSTILE, HOUR, MINUTE, opened
+from tests.fleet.conftest import CLOUD, SERVER, marked
 from tests.web.conftest import NOON, Site
 
 AUDIT = (Path(__file__).parent / "audit.js").read_text()
@@ -16,6 +17,9 @@ STICKS_OUT = """[...document.querySelectorAll("article *")].filter((one) => {
     const place = one.closest(".columns > *, article");
     return one.getBoundingClientRect().right > place.getBoundingClientRect().right + 1;
 }).map((one) => one.outerHTML)"""
+TOO_WIDE = """[...document.querySelectorAll("main > *, table")].filter((one) =>
+    one.getBoundingClientRect().right > document.querySelector("main").getBoundingClientRect().right
+).map((one) => one.outerHTML)"""
 PATHS = ("/", "/institutions/canyon", "/institutions/quiet", "/institutions/office-001")
 
 
@@ -40,6 +44,19 @@ async def test_nothing_sticks_out_of_its_place(browser: Browser, site: Site, wid
     async with opened(browser, site, "/institutions/far", width=width) as page:
         assert "Sat 04:00:00 UTC" in await page.locator(".facts").first.inner_text()
         assert await page.evaluate(STICKS_OUT) == []
+
+
+@pytest.mark.parametrize("width", [360, 1000, 1024, 1100, 1220, 1280, 1350, 1440])
+async def test_the_list_fits_the_window(browser: Browser, site: Site, width: int) -> None:
+    """With durations of two units in every column, and a name without a place to break it."""
+    long = Institution("x" * 63, 900, "Zahnärzte" * 20, "US", (Location(900, "America/New_York"),))
+    site.world.watch(long)
+    mark = marked(CLOUD, NOON - 20 * HOUR - 39 * MINUTE)
+    site.world.poll(NOON, altered(mark, name="W" * 200), institution=long.subdomain)
+    for path in ("/", f"/institutions/{long.subdomain}"):
+        async with opened(browser, site, path, width=width) as page:
+            assert await page.evaluate("document.documentElement.scrollWidth") == width, path
+            assert await page.evaluate(TOO_WIDE) == [], path
 
 
 async def test_dark_is_dark_and_light_is_light(browser: Browser, site: Site) -> None:
