@@ -8,7 +8,7 @@ from msgspec.structs import replace as altered
 from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.expectation.schedule import HOUR, MINUTE
 from nexhealth_exporter.formatting import duration, rfc3339, when
-from nexhealth_exporter.model import IntegrationType, Location, Sync
+from nexhealth_exporter.model import IntegrationType, Location, Operation, Sync
 from nexhealth_exporter.report import Condition, Row, overdue_rows, rows, summarise, why
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
 from nexhealth_exporter.report.story import FAILURES, brief
@@ -401,3 +401,22 @@ def test_where_one_direction_still_works_the_office_is_not_to_blame(world: World
         "Writing still works, so the connection to the office is fine: "
         "ask NexHealth why reading stopped."
     )
+
+
+@pytest.mark.parametrize(
+    ("missing", "soon", "late"),
+    [
+        (Operation.WRITE, "Wait for its first write;", "ask NexHealth why writing never began."),
+        (Operation.READ, "Wait for its first read;", "ask NexHealth why reading never began."),
+    ],
+)
+def test_a_direction_that_never_began_has_not_stopped(
+    world: World, missing: Operation, soon: str, late: str
+) -> None:
+    half = {f"{missing}_at": None}
+
+    first = seen(world, "2026-03-02 09:00", altered(marked(SERVER, at("2026-03-02 08:59")), **half))
+    assert next_step(first).startswith(soon)
+    last = seen(world, f"{TUESDAY} 15:00", altered(marked(SERVER, at(f"{TUESDAY} 14:59")), **half))
+    assert last.is_overdue
+    assert next_step(last).endswith(late)
