@@ -179,6 +179,7 @@ async def test_an_office_is_one_page_with_the_right_text(generation: str, tmp_pa
     body = triggered["payload"]["custom_details"]["text"]
     for key in set(notes) - {"institution_name", "down_for"}:
         assert notes[key] in body
+    assert "for 26 hours; over a weekend, take the command on its page:" in body
     mail = listener.mails[0].replace("=\r\n", "")
     assert mail.count("Subject: New product key for Smile & Sons <Dental>") == 2
     assert "has been down for 3d 2h 0m 0s" in mail
