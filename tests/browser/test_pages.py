@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace as altered
 from playwright.async_api import Browser, expect
 
+from nexhealth_exporter.fleet import Round
 from nexhealth_exporter.model import Institution, Location
 from tests.browser.conftest import HOSTILE, HOUR, MINUTE, opened
 from tests.fleet.conftest import CLOUD, SERVER, marked
@@ -128,6 +129,28 @@ async def test_the_page_keeps_itself_fresh_until_told_not_to(browser: Browser, s
         await page.get_by_label("Keep this page fresh").uncheck()
         await page.reload()
         await expect(page.get_by_label("Keep this page fresh")).not_to_be_checked()
+
+
+async def test_what_was_said_is_not_announced_again_at_every_refresh(
+    browser: Browser, site: Site
+) -> None:
+    site.world.fleet = altered(site.world.fleet, round=Round(NOON, 2.0, is_up=False))
+    async with opened(browser, site, "/") as page:
+        notice = page.get_by_text("No call to NexHealth succeeds.")
+        await expect(page.get_by_role("alert")).to_have_count(1)
+        for _ in range(2):
+            await page.evaluate("window.old = document.querySelector('[data-live=summary]')")
+            await page.evaluate("swap(location.href)")
+            assert not await page.evaluate("window.old.isConnected"), "it has been refreshed"
+            await expect(notice).to_be_visible()
+            await expect(page.get_by_role("alert")).to_have_count(0)
+            await expect(page.get_by_role("status")).to_have_count(0)
+
+        site.world.fleet = altered(site.world.fleet, round=Round(NOON, 2.0, is_up=True))
+        await page.evaluate("swap(location.href)")
+        site.world.fleet = altered(site.world.fleet, round=Round(NOON, 2.0, is_up=False))
+        await page.evaluate("swap(location.href)")
+        await expect(page.get_by_role("alert")).to_have_count(1)
 
 
 async def test_an_office_says_why_and_has_the_lines_to_paste(browser: Browser, site: Site) -> None:
