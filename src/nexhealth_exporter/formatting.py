@@ -8,9 +8,6 @@ from nexhealth_exporter.expectation.zone import moment
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
-_NEAR = 6 * DAY
-"""Within so many seconds a weekday is unambiguous."""
-
 
 def duration(seconds: float) -> str:
     """Like "40 s", "47 min", "2 h 14 min", "3 d 4 h": at most two units, rounded down."""
@@ -42,12 +39,17 @@ def weekday(at: float, zone: str) -> str:
     return f"{moment(at, zone):%A}"
 
 
+def is_near(one: float, other: float) -> bool:
+    """Whether a weekday alone says which day one instant is on, seen from the other."""
+    return abs(one - other) < 6 * DAY
+
+
 def when(at: float, zone: str, now: float) -> str:
     """Like "14:05" today, "Tue 14:05" within days, "24 Nov 14:05" within months, else with year."""
     local, today = moment(at, zone), moment(now, zone)
     if local.date() == today.date():
         return f"{local:%H:%M}"
-    if abs(at - now) < _NEAR:
+    if is_near(at, now):
         return f"{local:%a %H:%M}"
     if abs(at - now) < 300 * DAY:
         return f"{local.day} {local:%b %H:%M}"

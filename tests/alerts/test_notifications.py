@@ -8,6 +8,7 @@ import pytest
 from tests.alerts.tools import ALERTMANAGER, alertmanager, configured, listening
 
 PAGER, CHAT = "/v2/enqueue", "/services/replace-with-your-hook"
+PAGE = "http://nexhealth-exporter:10639/institutions/smiles"
 ANY_TIME = re.compile(r"\n +active_time_intervals: \[.*\]")
 
 
@@ -178,6 +179,7 @@ async def test_an_office_is_one_page_with_the_right_text(generation: str, tmp_pa
     body = triggered["payload"]["custom_details"]["text"]
     for key in set(notes) - {"institution_name", "down_for"}:
         assert notes[key] in body
+    assert "for 26 hours; over a weekend, take the command on its page:" in body
     mail = listener.mails[0].replace("=\r\n", "")
     assert mail.count("Subject: New product key for Smile & Sons <Dental>") == 2
     assert "has been down for 3d 2h 0m 0s" in mail
@@ -205,13 +207,21 @@ async def test_a_fleet_incident_is_one_page_for_everybody(generation: str, tmp_p
 
 
 @pytest.mark.parametrize("generation", ALERTMANAGER)
-async def test_names_do_not_become_mentions_in_the_chat(generation: str, tmp_path: Path) -> None:
+async def test_the_chat_has_links_and_names_do_not_become_mentions(
+    generation: str, tmp_path: Path
+) -> None:
     async with listening() as listener:
         text = ANY_TIME.sub("", configured(listener))
         async with alertmanager(tmp_path, generation, text) as server:
             vanished = alert("SyncVanished", "warning", institution="smiles")
-            await server.post(vanished, summary="A sync is gone.", description="<!channel> @here")
+            notes = {"summary": "A sync is gone.", "description": "<!channel> @here"}
+            await server.post(
+                vanished, **notes, link=PAGE, runbook_url="https://runbooks.example/x"
+            )
             await listener.until(lambda heard: heard.to(CHAT))
 
     (post,) = listener.to(CHAT)
-    assert "?!channel? ?here" in post["attachments"][0]["text"]
+    lines = post["attachments"][0]["text"].splitlines()
+    assert "?!channel? ?here" in lines
+    assert f"Why: {PAGE}" in lines
+    assert "Runbook: https://runbooks.example/x" in lines

@@ -4,13 +4,23 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace as altered
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import HOSTILE, opened
-from tests.fleet.conftest import SERVER, marked
+from nexhealth_exporter.fleet import Round
+from nexhealth_exporter.model import Institution, Location
+from tests.browser.conftest import HOSTILE, HOUR, MINUTE, opened
+from tests.fleet.conftest import CLOUD, SERVER, marked
 from tests.web.conftest import NOON, Site
 
 AUDIT = (Path(__file__).parent / "audit.js").read_text()
+STICKS_OUT = """[...document.querySelectorAll("article *")].filter((one) => {
+    const place = one.closest(".columns > *, article");
+    return one.getBoundingClientRect().right > place.getBoundingClientRect().right + 1;
+}).map((one) => one.outerHTML)"""
+TOO_WIDE = """[...document.querySelectorAll("main > *, table")].filter((one) =>
+    one.getBoundingClientRect().right > document.querySelector("main").getBoundingClientRect().right
+).map((one) => one.outerHTML)"""
 PATHS = ("/", "/institutions/canyon", "/institutions/quiet", "/institutions/office-001")
 
 
@@ -24,6 +34,30 @@ async def test_every_page_can_be_read_by_everybody(
     for path in PATHS:
         async with opened(browser, site, path, scheme=scheme, width=width) as page:
             assert await page.evaluate(AUDIT) == [], path
+
+
+@pytest.mark.parametrize("width", [360, 390, 820, 1000, 1100, 1440])
+async def test_nothing_sticks_out_of_its_place(browser: Browser, site: Site, width: int) -> None:
+    """Where it is another day in UTC than at the office, instants are longest."""
+    honolulu = Institution("far", 900, "Far", "US", (Location(900, "Pacific/Honolulu"),))
+    site.world.watch(honolulu)
+    site.world.poll(NOON, marked(SERVER, NOON - 84 * HOUR), institution="far")
+    async with opened(browser, site, "/institutions/far", width=width) as page:
+        assert "Sat 04:00:00 UTC" in await page.locator(".facts").first.inner_text()
+        assert await page.evaluate(STICKS_OUT) == []
+
+
+@pytest.mark.parametrize("width", [360, 1000, 1024, 1100, 1220, 1280, 1350, 1440])
+async def test_the_list_fits_the_window(browser: Browser, site: Site, width: int) -> None:
+    """With durations of two units in every column, and a name without a place to break it."""
+    long = Institution("x" * 63, 900, "Zahnärzte" * 20, "US", (Location(900, "America/New_York"),))
+    site.world.watch(long)
+    mark = marked(CLOUD, NOON - 20 * HOUR - 39 * MINUTE)
+    site.world.poll(NOON, altered(mark, name="W" * 200), institution=long.subdomain)
+    for path in ("/", f"/institutions/{long.subdomain}"):
+        async with opened(browser, site, path, width=width) as page:
+            assert await page.evaluate("document.documentElement.scrollWidth") == width, path
+            assert await page.evaluate(TOO_WIDE) == [], path
 
 
 async def test_dark_is_dark_and_light_is_light(browser: Browser, site: Site) -> None:
@@ -95,6 +129,28 @@ async def test_the_page_keeps_itself_fresh_until_told_not_to(browser: Browser, s
         await page.get_by_label("Keep this page fresh").uncheck()
         await page.reload()
         await expect(page.get_by_label("Keep this page fresh")).not_to_be_checked()
+
+
+async def test_what_was_said_is_not_announced_again_at_every_refresh(
+    browser: Browser, site: Site
+) -> None:
+    site.world.fleet = altered(site.world.fleet, round=Round(NOON, 2.0, is_up=False))
+    async with opened(browser, site, "/") as page:
+        notice = page.get_by_text("No call to NexHealth succeeds.")
+        await expect(page.get_by_role("alert")).to_have_count(1)
+        for _ in range(2):
+            await page.evaluate("window.old = document.querySelector('[data-live=summary]')")
+            await page.evaluate("swap(location.href)")
+            assert not await page.evaluate("window.old.isConnected"), "it has been refreshed"
+            await expect(notice).to_be_visible()
+            await expect(page.get_by_role("alert")).to_have_count(0)
+            await expect(page.get_by_role("status")).to_have_count(0)
+
+        site.world.fleet = altered(site.world.fleet, round=Round(NOON, 2.0, is_up=True))
+        await page.evaluate("swap(location.href)")
+        site.world.fleet = altered(site.world.fleet, round=Round(NOON, 2.0, is_up=False))
+        await page.evaluate("swap(location.href)")
+        await expect(page.get_by_role("alert")).to_have_count(1)
 
 
 async def test_an_office_says_why_and_has_the_lines_to_paste(browser: Browser, site: Site) -> None:

@@ -138,6 +138,14 @@ def test_a_value_that_was_left_empty_though_it_is_needed_is_refused_by_name(
             },
             "NEXHEALTH_EXPORTER_CONFIG_FILE is set by the chart already",
         ),
+        (
+            {
+                "demo": True,
+                "webConfigSecret": {"name": "web"},
+                "webConfig": {"http_server_config": {"http2": False}},
+            },
+            "webConfigSecret.name and webConfig: remove one of them",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_remedy(
@@ -198,14 +206,27 @@ def test_the_notes_name_a_prometheus_that_the_network_policy_keeps_out_of_reach(
 def test_the_notes_name_what_scrapes_lack_to_pass(helm: Helm, monitor: str) -> None:
     install = ("install", "office", CHART, "--dry-run=client", "--set", "demo=true", "--set")
     https = f"tlsSecretName=tls,{monitor}.enabled=true"
+    secret = f"webConfigSecret.name=web,{monitor}.enabled=true"
     password = f"{monitor}.enabled=true,webConfig.basic_auth_users.a=$2y$10${'a' * 53}"
     plain = helm.run(*install, f"{monitor}.enabled=true").partition("NOTES:")[2]
 
     assert f"cannot verify the certificate: set {monitor}.tlsConfig" in helm.run(*install, https)
     assert f"know no password: set {monitor}.basicAuth" in helm.run(*install, password)
+    assert f"know no password: set {monitor}.basicAuth" in helm.run(*install, secret)
     assert "Scrapes" not in plain
     whole = helm.run(*install, "shards=1", "--values", CHART / "ci" / "https-values.yaml")
     assert "Scrapes" not in whole.partition("NOTES:")[2]
+
+
+def test_the_notes_warn_that_incidents_hold_back_offices_without_their_alert(helm: Helm) -> None:
+    install = ("install", "office", CHART, "--dry-run=client", "--set", "apiKey=x", "--set")
+    rule = "prometheusRule.enabled=true"
+    without = f"{rule},prometheusRule.disabled.NexHealthFleetIncident="
+    warning = "still hold back the alerts of their offices"
+
+    assert warning in helm.run(*install, f"{without}true").partition("NOTES:")[2]
+    assert warning not in helm.run(*install, f"{without}false").partition("NOTES:")[2]
+    assert warning not in helm.run(*install, rule).partition("NOTES:")[2]
 
 
 @pytest.mark.parametrize("enabled", ["serviceMonitor", "podMonitor", "prometheusRule"])

@@ -2,7 +2,7 @@ import ipaddress
 
 import pytest
 
-from tests.chart.charts import Helm, Object, exporter, one
+from tests.chart.charts import Helm, Object, environment, exporter, one
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,15 @@ def test_a_demo_has_no_way_out_but_dns(helm: Helm) -> None:
     ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
 
     assert {53} == ports
+
+
+def test_a_service_can_be_of_both_families_and_the_pages_listen_on_both(
+    scenarios: dict[str, list[Object]],
+) -> None:
+    """`[::]` is IPv6 alone, so that the kubelet of a cluster with both would not get through."""
+    objects = scenarios["everything"]
+    service = one(objects, "Service")["spec"]
+
+    assert service["ipFamilyPolicy"] == "PreferDualStack"
+    assert service["ipFamilies"] == ["IPv6", "IPv4"]
+    assert environment(objects)["NEXHEALTH_EXPORTER_LISTEN_ADDRESS"] == ":9000"

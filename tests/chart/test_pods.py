@@ -251,6 +251,25 @@ def test_a_certificate_alone_makes_the_exporter_serve_https(helm: Helm) -> None:
     assert volumes[mounts["/etc/nexhealth-exporter/tls"]]["secret"]["secretName"] == "certificate"
 
 
+def test_passwords_can_come_from_a_secret_that_the_chart_does_not_make(helm: Helm) -> None:
+    own = {"webConfigSecret": {"name": "web", "key": "users.yaml"}, "tlsSecretName": "certificate"}
+    objects = helm.objects({"apiKey": "key", **own})
+    path = environment(objects)["NEXHEALTH_EXPORTER_WEB_CONFIG_FILE"]
+    volumes = {each["name"]: each.get("secret") for each in pod(objects)["volumes"]}
+
+    assert volumes[mounted(objects, path)] == {
+        "secretName": "web",
+        "defaultMode": 0o440,
+        "items": [{"key": "users.yaml", "path": path.rpartition("/")[2]}],
+    }
+    assert volumes["tls"]["secretName"] == "certificate"
+    assert [each["metadata"]["name"] for each in objects if each["kind"] == "Secret"] == [
+        "office-nexhealth-exporter"
+    ]
+    assert all("tcpSocket" in each for each in probes(objects).values()), "they know no password"
+    assert not [each for each in objects if each["kind"] == "Pod"], "a test that cannot get in"
+
+
 def test_the_test_reads_metrics_with_the_exporter_s_own_image(
     scenarios: dict[str, list[Object]],
 ) -> None:
@@ -269,6 +288,13 @@ def test_the_service_sends_nobody_to_the_test_s_pod(scenarios: dict[str, list[Ob
 
         assert wanted <= template.items()
         assert not wanted <= one(objects, "Pod")["metadata"]["labels"].items()
+
+
+def test_common_labels_are_on_every_object(scenarios: dict[str, list[Object]]) -> None:
+    objects = [one for one in scenarios["everything"] if "labels" in one["metadata"]]
+
+    assert {each["kind"] for each in objects} >= {"StatefulSet", "Service", "Pod"}
+    assert {each["metadata"]["labels"]["team"] for each in objects} == {"integrations"}
 
 
 def test_names_leave_room_for_what_kubernetes_appends(helm: Helm) -> None:

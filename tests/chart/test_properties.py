@@ -34,6 +34,8 @@ def workable(values: dict[str, Any]) -> dict[str, Any]:
     made = {**values, "existingSecret": {"name": "nexhealth"}}
     if made.get("demo"):
         made.pop("shards", None)
+    if made.get("webConfigSecret", {}).get("name"):
+        made.pop("webConfig", None)
     if made.get("serviceMonitor", {}).get("enabled"):
         made.pop("podMonitor", None)
     return made

@@ -92,7 +92,8 @@ def _object(schema: Schema) -> Strategy:
 
 
 def _array(schema: Schema) -> Strategy:
-    return st.lists(_any(schema["items"]), min_size=schema.get("minItems", 0), max_size=3)
+    sizes = {"min_size": schema.get("minItems", 0), "max_size": schema.get("maxItems", 3)}
+    return st.lists(_any(schema["items"]), **sizes, unique=schema.get("uniqueItems", False))
 
 
 def _integer(schema: Schema) -> Strategy:

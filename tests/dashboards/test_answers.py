@@ -88,7 +88,8 @@ def test_every_annotation_has_an_answer(site: Site, query: Query) -> None:
 @pytest.mark.parametrize("board", BOARDS)
 def test_every_variable_offers_values(site: Site, board: str) -> None:
     for variable in variables(board):
-        if variable["type"] == "query":
+        # The demo's Prometheus is alone, so that its samples have no cluster.
+        if variable["type"] == "query" and variable["name"] != "cluster":
             selector, label = queried(variable)
             match = Query(board, label, selector).sent(everything(board))
             assert site.ask(f"label/{label}/values", **{"match[]": match})

@@ -105,6 +105,20 @@ def test_job_and_instance_can_be_chosen(board: str) -> None:
 
 
 @each_board
+def test_a_cluster_can_be_chosen_and_those_without_the_label_are_in_all(board: str) -> None:
+    found = {v["name"]: v for v in variables(board)}
+    lists = [queried(found[name])[0] for name in ("job", "instance")]
+
+    assert found["cluster"]["label"] == "Cluster"
+    assert found["cluster"]["multi"]
+    assert found["cluster"]["allValue"] == ".*"
+    assert all('cluster=~"$cluster"' in selector for selector in lists)
+    leading = [text for text in texts(BOARDS[board]) if text.startswith("/d/")]
+    assert leading
+    assert all("${cluster:queryparam}" in text for text in leading)
+
+
+@each_board
 def test_variables_ask_in_promql_and_follow_the_time_range(board: str) -> None:
     asked = [v for v in variables(board) if v["type"] == "query"]
 
@@ -176,14 +190,14 @@ def test_a_number_that_nobody_tells_is_a_word_in_no_alarming_or_calm_colour(
 
 
 @each_target
-def test_a_query_parses_and_is_filtered_by_job_and_instance(target: Query) -> None:
+def test_a_query_parses_and_is_filtered_by_where_it_comes_from(target: Query) -> None:
     found = selectors(parsed(target))
 
     assert found
     for selector, _ in found:
         matchers = {(m.name, str(m.op), m.value) for m in selector.matchers.matchers}
         kept = {(name, value) for name, op, value in matchers if op.endswith("Re")}
-        assert {("job", "$job"), ("instance", "$instance")} <= kept, selector
+        assert {(name, f"${name}") for name in ("cluster", "job", "instance")} <= kept, selector
 
 
 @each_target

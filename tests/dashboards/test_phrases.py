@@ -13,10 +13,10 @@ from tests.e2e.processes import binary
 KEY = 'institution="rare",sync="web",integration_type="cloud",job="j",instance="i"'
 
 
-def asked(board: str, panel: str, number: int = 0) -> str:
+def asked(board: str, panel: str, number: int = 0, **chosen: str) -> str:
     query = [t for t in targets() if (t.board, t.panel) == (board, panel)][number]
     multi = {v["name"]: v["allValue"] for v in variables(board) if v.get("multi")}
-    return query.sent({"institution": "rare", **multi})
+    return query.sent({"institution": "rare", **multi, **chosen})
 
 
 @pytest.mark.parametrize("prometheus", PROMETHEUS)
@@ -50,6 +50,30 @@ def test_who_moves_now_and_then_rests_only_outside_of_its_hours(
         }
         for panel, values in told.items()
         for minute, value in zip((5, 15), values, strict=True)
+    ]
+    checked(prometheus, tmp_path, series, cases)
+
+
+@pytest.mark.parametrize("prometheus", PROMETHEUS)
+def test_one_of_several_clusters_is_counted_alone(tmp_path: Path, prometheus: str) -> None:
+    """As in a data source that reads several Prometheus servers, whose exporters look alike."""
+    series = [
+        {"series": f'{name}{{cluster="{cluster}",{KEY}}}', "values": values}
+        for cluster, resting in (("east", "1x20"), ("west", "_x20"))
+        for name, values in (
+            ("nexhealth_institutions", "1x20"),
+            ("nexhealth_sync_expected_downtime", resting),
+            ("nexhealth_sync_read_unexpected_lag_seconds", "60x20"),
+            ("nexhealth_sync_write_unexpected_lag_seconds", "60x20"),
+        )
+    ]
+    cases = [
+        {
+            "expr": f"sum({asked('fleet', 'Resting', cluster=cluster)})",
+            "eval_time": "9m",
+            "exp_samples": [{"labels": "{}", "value": value}],
+        }
+        for cluster, value in (("east", 1), ("west", 0), ("(east|west)", 1), (".*", 1))
     ]
     checked(prometheus, tmp_path, series, cases)
 

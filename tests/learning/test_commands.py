@@ -99,6 +99,19 @@ def test_hours_of_who_moves_now_and_then_can_be_pasted(
     assert [severity for severity, _ in smiles.alerts][:1] == [Severity.WARNING]
 
 
+def test_what_is_not_learned_yet_says_which_hours_apply(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smiles = Office(IntegrationType.CLOUD)
+    smiles.live(date(2026, 2, 23), 2, now_and_then(8))
+    state = StateFile(tmp_path / "state.db")
+    state.save(smiles.fleet)
+    state.close()
+
+    assert main(["schedules", "smiles", "--state-file", str(tmp_path / "state.db")]) == 0
+    assert "configured hours apply, or else the default" in capsys.readouterr().out
+
+
 def learned_of(folder: Path, recently: float, *syncs: str) -> str:
     """The path of a state that has learned six weeks of work of these syncs of one office."""
     seen, state = folder / "seen.jsonl", str(folder / "state.db")

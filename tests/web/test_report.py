@@ -8,7 +8,7 @@ from msgspec.structs import replace as altered
 from nexhealth_exporter.errors import POLL_FAILURE_REASONS
 from nexhealth_exporter.expectation.schedule import HOUR, MINUTE
 from nexhealth_exporter.formatting import duration, rfc3339, when
-from nexhealth_exporter.model import IntegrationType, Location, Sync
+from nexhealth_exporter.model import IntegrationType, Location, Operation, Sync
 from nexhealth_exporter.report import Condition, Row, overdue_rows, rows, summarise, why
 from nexhealth_exporter.report.remedy import closure_line, next_step, silence_command
 from nexhealth_exporter.report.story import FAILURES, brief
@@ -21,7 +21,7 @@ schedules:
     hours: {mon-fri: "08:00-17:00"}
     lunch: "12:00-13:00"
     holidays: [US]
-    closures: ["2026-03-12"]
+    closures: ["2026-03-12", "2026-06-05..2026-06-12"]
   always-on: {hours: {mon-sun: "00:00-24:00"}, holidays: none}
 institutions:
   - {match: {subdomain: "night-*"}, schedule: always-on}
@@ -202,6 +202,9 @@ def test_a_sync_that_never_read(world: World) -> None:
         ("2026-03-08 10:00", "weekend, since Fri 17:00, back on Mon 08:00"),
         ("2026-03-12 10:00", "announced closure, since Wed 17:00, back on Fri 08:00"),
         ("2026-05-25 10:00", "holiday, since Fri 17:00, back on Tue 08:00"),
+        # Ten days: "since Thu, back on Mon" would be those of the next weekend.
+        ("2026-06-09 09:00", "announced closure, since Thu 17:00, back on 15 Jun 08:00"),
+        ("2026-06-14 09:00", "weekend, since 4 Jun 17:00, back on 15 Jun 08:00"),
     ],
 )
 def test_why_a_sync_rests_since_when_and_until_when(world: World, now: str, said: str) -> None:
@@ -398,3 +401,22 @@ def test_where_one_direction_still_works_the_office_is_not_to_blame(world: World
         "Writing still works, so the connection to the office is fine: "
         "ask NexHealth why reading stopped."
     )
+
+
+@pytest.mark.parametrize(
+    ("missing", "soon", "late"),
+    [
+        (Operation.WRITE, "Wait for its first write;", "ask NexHealth why writing never began."),
+        (Operation.READ, "Wait for its first read;", "ask NexHealth why reading never began."),
+    ],
+)
+def test_a_direction_that_never_began_has_not_stopped(
+    world: World, missing: Operation, soon: str, late: str
+) -> None:
+    half = {f"{missing}_at": None}
+
+    first = seen(world, "2026-03-02 09:00", altered(marked(SERVER, at("2026-03-02 08:59")), **half))
+    assert next_step(first).startswith(soon)
+    last = seen(world, f"{TUESDAY} 15:00", altered(marked(SERVER, at(f"{TUESDAY} 14:59")), **half))
+    assert last.is_overdue
+    assert next_step(last).endswith(late)

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from dashboards.panels import SOURCE, Json
 
+KEPT = "${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}"
+"""What a link from one dashboard to another keeps of what was chosen."""
+
 BOARDS = {"fleet": "Fleet", "institution": "Institution", "exporter": "Exporter"}
 
 
@@ -86,15 +89,19 @@ def dashboard(
     annotations: Iterable[Json] = (),
 ) -> Json:
     """The whole dashboard."""
+    fleet = "nexhealth_institutions"
+    cluster = 'cluster=~"$cluster"'
     scope = [
-        variable("job", "Job", "nexhealth_institutions"),
-        variable("instance", "Instance", 'nexhealth_institutions{job=~"$job"}'),
+        # A Prometheus that is alone has no such label: *All* includes its samples.
+        variable("cluster", "Cluster", fleet, every=".*"),
+        variable("job", "Job", f"{fleet}{{{cluster}}}"),
+        variable("instance", "Instance", f'{fleet}{{{cluster},job=~"$job"}}'),
     ]
     links = [
         {
             "type": "link",
             "title": title,
-            "url": f"/d/nexhealth-{other}?${{datasource:queryparam}}&${{job:queryparam}}",
+            "url": f"/d/nexhealth-{other}?{KEPT}",
             "icon": "dashboard",
             "keepTime": True,
             "targetBlank": False,

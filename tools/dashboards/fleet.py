@@ -1,7 +1,7 @@
 """The fleet: who is down, and why the others are not."""
 
 from dashboards import queries as q
-from dashboards.board import dashboard, rows, variable
+from dashboards.board import KEPT, dashboard, rows, variable
 from dashboards.panels import (
     COLOURED,
     CRITICAL,
@@ -60,8 +60,7 @@ def _office_links() -> list[Json]:
         link("Why: the office's page", "${exporter}/institutions/${__data.fields.institution}"),
         link(
             "This office over time",
-            "/d/nexhealth-institution?${datasource:queryparam}&${job:queryparam}"
-            "&var-institution=${__data.fields.institution}",
+            f"/d/nexhealth-institution?{KEPT}&var-institution=${{__data.fields.institution}}",
         ),
     ]
 

@@ -4,7 +4,7 @@ A phrase is a vector with one element for each sync: replicas are reduced first,
 is counted twice. `SCOPE` is in every selector.
 """
 
-SCOPE = 'job=~"$job",instance=~"$instance"'
+SCOPE = 'cluster=~"$cluster",job=~"$job",instance=~"$instance"'
 KEY = "institution, sync, integration_type"
 FRESH_SECONDS = 1200
 """The vendor calls marks of up to 20 minutes normal."""

@@ -69,15 +69,27 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- (.Values.settings).listenAddress | default "10639" | regexFind "[0-9]+$" }}
 {{- end }}
 
-{{/* The web configuration file in force; a certificate alone is enough to serve HTTPS. */}}
+{{/*
+The web configuration file that the chart makes, if the operator has none; a certificate alone is
+enough to serve HTTPS.
+*/}}
 {{- define "nexhealth-exporter.webConfig" -}}
 {{- $config := .Values.webConfig | default dict | deepCopy }}
-{{- if .Values.tlsSecretName }}
+{{- if (.Values.webConfigSecret).name }}
+{{- if $config }}{{ fail "webConfigSecret.name and webConfig: remove one of them" }}{{ end }}
+{{- else if .Values.tlsSecretName }}
 {{- $folder := "/etc/nexhealth-exporter/tls" }}
 {{- $files := dict "cert_file" (print $folder "/tls.crt") "key_file" (print $folder "/tls.key") }}
 {{- $config = set $config "tls_server_config" (merge ($config.tls_server_config | default dict) $files) }}
 {{- end }}
 {{- with $config }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{/* Secret with the web configuration file, the operator's or ours; empty if there is none. */}}
+{{- define "nexhealth-exporter.webSecretName" -}}
+{{- if include "nexhealth-exporter.webConfig" . }}{{ include "nexhealth-exporter.fullname" . }}-web
+{{- else }}{{ (.Values.webConfigSecret).name }}
+{{- end }}
 {{- end }}
 
 {{/* http or https. */}}
@@ -89,7 +101,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- define "nexhealth-exporter.asksFor" -}}
 {{- $config := include "nexhealth-exporter.webConfig" . | fromYaml }}
 {{- if eq "RequireAndVerifyClientCert" (dig "tls_server_config" "client_auth_type" "" $config) }}certificate
-{{- else if $config.basic_auth_users }}password
+{{- else if or $config.basic_auth_users (.Values.webConfigSecret).name }}password
 {{- end }}
 {{- end }}
 

@@ -7,7 +7,7 @@ config_file: /etc/nexhealth-exporter/config/config.yaml
 shards: {{ include "nexhealth-exporter.word" .Values.shards | quote }}
 state_file: /var/lib/nexhealth-exporter/state.db
 {{- end }}
-{{- if include "nexhealth-exporter.webConfig" . }}
+{{- if include "nexhealth-exporter.webSecretName" . }}
 web_config_file: /etc/nexhealth-exporter/web/web-config.yaml
 {{- end }}
 {{- $settings := .Values.settings | default dict }}
@@ -71,7 +71,7 @@ web_config_file: /etc/nexhealth-exporter/web/web-config.yaml
   mountPath: /etc/nexhealth-exporter/config
   readOnly: true
 {{- end }}
-{{- if include "nexhealth-exporter.webConfig" . }}
+{{- if include "nexhealth-exporter.webSecretName" . }}
 - name: web
   mountPath: /etc/nexhealth-exporter/web
   readOnly: true
@@ -104,11 +104,14 @@ web_config_file: /etc/nexhealth-exporter/web/web-config.yaml
   configMap:
     name: {{ $fullname | quote }}
 {{- end }}
-{{- if include "nexhealth-exporter.webConfig" . }}
+{{- with include "nexhealth-exporter.webSecretName" . }}
 - name: web
   secret:
-    secretName: {{ printf "%s-web" $fullname | quote }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
+    items:
+      - key: {{ if ($.Values.webConfigSecret).name }}{{ $.Values.webConfigSecret.key | quote }}{{ else }}web-config.yaml{{ end }}
+        path: web-config.yaml
 {{- end }}
 {{- with .Values.tlsSecretName }}
 - name: tls

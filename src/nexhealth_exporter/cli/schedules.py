@@ -41,7 +41,7 @@ def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
         pattern = kept.learned.pattern
         print(f"{clean(institution)}, {clean(name)}:")
         if pattern is None:
-            print("  not enough evidence yet: default hours apply\n")
+            print("  not enough evidence yet: configured hours apply, or else the default\n")
             continue
         print(f"  {sentence(pattern)}\n")
         print("\n".join(_chart(pattern)))

@@ -46,7 +46,9 @@ def next_step(row: Row) -> str:
             return "Find out why polls fail: the exporter's log names the reason."
         if row.sync is None:
             return "Wait for the next round of polls."
-        return "Wait for its first sync; if none comes, ask NexHealth whether it is set up."
+        missing = [op for op in Operation if row.sync.judgement(op).mark is None]
+        first = missing[0] if len(missing) == 1 else "sync"
+        return f"Wait for its first {first}; if none comes, ask NexHealth whether it is set up."
     if row.sync is None or not row.is_overdue:
         return _STEPS[row.condition]
     return _against_silence(row, row.sync)
@@ -54,10 +56,11 @@ def next_step(row: Row) -> str:
 
 def _against_silence(row: Row, sync: SyncStanding) -> str:
     if (working := still_working(row)) is not None:
-        stopped = " and ".join(DOING[operation] for operation in row.overdue_operations)
+        (silent,) = row.overdue_operations
+        happened = "never began" if stop_of(sync, silent) is None else "stopped"
         return (
             f"{DOING[working].capitalize()} still works, so the connection to the office is fine: "
-            f"ask NexHealth why {stopped} stopped."
+            f"ask NexHealth why {DOING[silent]} {happened}."
         )
     if looks_closed(row):
         ask = "Ask whether the office is closed. If so, announce it; if not, go through the causes."

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from nexhealth_exporter.expectation.zone import moment
 from nexhealth_exporter.fleet import SyncStanding
-from nexhealth_exporter.formatting import DAY, clock, duration, weekday, when
+from nexhealth_exporter.formatting import DAY, clock, duration, is_near, weekday, when
 from nexhealth_exporter.model import IntegrationType, Operation, Reason, Severity
 from nexhealth_exporter.report.row import Condition, Row
 from nexhealth_exporter.report.silence import (
@@ -193,7 +193,10 @@ def _rest(row: Row, sync: SyncStanding) -> str:
     if rest.start is not None:
         text += f", since {when(rest.start, zone, now)}"
     if rest.end is not None:
-        return f"{text}, back {_at(rest.end, zone, now)}"
+        # Weekdays alone would read as if a rest of more than a week ended within that week.
+        start = rest.start
+        seen_from = now if start is None or is_near(start, rest.end) else start
+        return f"{text}, back {_at(rest.end, zone, seen_from)}"
     return f"{text}, no hours to come"
 
 

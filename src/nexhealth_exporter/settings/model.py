@@ -175,7 +175,8 @@ class Settings(BaseSettings):
     listen_address: Annotated[ListenAddress, BeforeValidator(values.listen_address)] = _set(
         ListenAddress("0.0.0.0", 10639),  # noqa: S104 - a container is reached from outside
         "HOST:PORT",
-        "The address at which pages and metrics are served. Port 0 takes any free port.",
+        "The address at which pages and metrics are served. `:10639` is both IPv4 and IPv6. "
+        "Port 0 takes any free port.",
     )
     external_url: Url | None = _set(
         None, "URL", "The URL at which people reach this exporter, used for links."

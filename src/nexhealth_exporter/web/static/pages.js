@@ -14,7 +14,7 @@ async function swap(address) {
   if (turn !== latest) return; // a later request has overtaken this one
   for (const fresh of page.querySelectorAll("[data-live]")) {
     const old = document.querySelector(`[data-live="${fresh.dataset.live}"]`);
-    if (old && !holdsAttention(old)) old.replaceWith(keepOpen(old, fresh));
+    if (old && !holdsAttention(old)) old.replaceWith(following(old, fresh));
   }
   document.title = page.title;
   addCopyButtons();
@@ -27,11 +27,14 @@ function holdsAttention(part) {
   return selected || part.contains(document.activeElement);
 }
 
-function keepOpen(old, fresh) {
+// What was open stays open, and a screen reader announces nothing twice.
+function following(old, fresh) {
   const before = old.querySelectorAll("details");
   fresh.querySelectorAll("details").forEach((details, index) => {
     if (before[index]) details.open = before[index].open;
   });
+  for (const said of fresh.querySelectorAll("[role=alert], [role=status]"))
+    if (old.textContent.includes(said.textContent)) said.removeAttribute("role");
   return fresh;
 }
 
