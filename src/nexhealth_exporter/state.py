@@ -12,11 +12,11 @@ import threading
 import time
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import astuple, replace
@@ -30,6 +30,8 @@ from nexhealth_exporter.fleet import Fleet, Incident, SyncMemory
 from nexhealth_exporter.model import Answer, IntegrationType
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 SCHEMA = 4
 """Version of tables and records; an older file is set aside. To append a field to a record, no new
@@ -138,13 +140,17 @@ class StateFile:
 
     def _set_aside(self, what: str, why: str) -> None:
         aside = self.path.with_name(f"{self.path.name}.{what}-{time.time():.0f}")
+        moved: list[tuple[Path, Path]] = []
         try:
             for suffix in ("", "-wal", "-shm"):
                 part = self.path.with_name(self.path.name + suffix)
                 if part.exists():
-                    part.rename(aside.with_name(aside.name + suffix))
+                    moved.append((part, part.rename(aside.with_name(aside.name + suffix))))
             self._db = _opened(self.path, is_alone=self._is_alone)
         except (OSError, sqlite3.Error) as again:
+            with suppress(OSError):  # without it, the next start would not know of the loss
+                for part, now in moved:
+                    now.replace(part)
             raise StateError(f"{self.path} cannot be replaced: {again}; {why}.") from None
         self.was_lost = True
         logger.error(
@@ -168,15 +174,7 @@ class StateFile:
         Those that cannot be read are left out: another version wrote them, and the next poll
         replaces them.
         """
-        try:
-            rows = self._db.execute("SELECT told FROM answer").fetchall()
-        except sqlite3.Error as error:
-            raise StateError(f"{self.path} cannot be read: {error}.") from None
-        answers = []
-        for (told,) in rows:
-            with suppress(*_UNREADABLE):
-                answers.append(_decode_answer(told))
-        return sorted(answers, key=lambda answer: answer.at)
+        return _answers(self._db, self.path)
 
     def save(self, fleet: Fleet) -> int:
         """Write what has changed since the last save, in one transaction; how many records.
@@ -254,29 +252,90 @@ def remembered(path: Path | None) -> Fleet:
 
     A file that does not exist remembers nothing. Raises StateError if it cannot be used.
     """
-    if path is None:
-        return Fleet()
+    found = None if path is None else _read(path, lambda db, its: _remembering(db, its)[0])
+    return found or Fleet()
+
+
+class Unwritten(NamedTuple):
+    """A state file that can be read but not written, and what it holds."""
+
+    path: Path
+    fleet: Fleet
+    answers: list[Answer]
+    was_lost: bool
+    """Whether records could not be read."""
+    inode: tuple[int, int] | None
+    """What tells the file from another one; None if there is none, or nothing in it."""
+
+    @classmethod
+    def read(cls, path: Path) -> "Unwritten":
+        """Read the file. Raises StateError if it cannot be used."""
+
+        def everything(db: sqlite3.Connection, path: Path) -> Unwritten:
+            fleet, unreadable = _remembering(db, path)
+            return cls(path, fleet, _answers(db, path), unreadable > 0, _inode(path))
+
+        return _read(path, everything) or cls(path, Fleet(), [], was_lost=False, inode=None)
+
+    def emptied(self) -> "Unwritten":
+        """The same without what it holds."""
+        return self._replace(fleet=Fleet(), answers=[])
+
+    def opened(self) -> StateFile:
+        """The file opened for writing. Raises StateError while that fails.
+
+        So it does if another file has taken its place: what that one holds was never read, and
+        would be overwritten.
+        """
+        if (_read(self.path, lambda _, path: _inode(path))) != self.inode:
+            raise StateError(
+                f"{self.path} was replaced before it could be written; "
+                "restart the exporter to use it."
+            )
+        return StateFile(self.path)
+
+
+def _read(path: Path, reading: Callable[[sqlite3.Connection, Path], _T]) -> _T | None:
+    """What `reading` finds in the file, which is not changed; None without file or tables."""
     try:
         path.stat()  # `exists` takes a path that may not be looked at for one that is not there
         is_in_use = Path(f"{path}-wal").exists()
     except FileNotFoundError:
-        return Fleet()
+        return None
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror}.") from None
     # Where nobody writes, a reader would create WAL files of its own beside it, unless SQLite is
-    # told that the file is immutable.
-    how = "mode=ro" if is_in_use else "immutable=1"
+    # told that the file is immutable. So it must be told as well where it may not create them.
+    ways = ("mode=ro", "immutable=1") if is_in_use else ("immutable=1",)
+    why = ""
+    for way in ways:
+        try:
+            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{way}", uri=True)) as db:
+                tables = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
+                if not tables:
+                    return None
+                _check(db, path)
+                return reading(db, path)
+        except sqlite3.Error as error:
+            why = str(error)
+        except _OlderError as error:
+            raise StateError(
+                f"{path} was written by an older version (schema {error}); "
+                "the exporter sets it aside when it starts."
+            ) from None
+    raise StateError(f"{path} cannot be read: {why}.")
+
+
+def _answers(db: sqlite3.Connection, path: Path) -> list[Answer]:
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as db:
-            _check(db, path)
-            return _remembering(db, path)[0]
+        rows = db.execute("SELECT told FROM answer").fetchall()
     except sqlite3.Error as error:
         raise StateError(f"{path} cannot be read: {error}.") from None
-    except _OlderError as error:
-        raise StateError(
-            f"{path} was written by an older version (schema {error}); "
-            "the exporter sets it aside when it starts."
-        ) from None
+    answers = []
+    for (told,) in rows:
+        with suppress(*_UNREADABLE):
+            answers.append(_decode_answer(told))
+    return sorted(answers, key=lambda answer: answer.at)
 
 
 def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
@@ -291,7 +350,7 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
         )
         for institution, name, record, at, word in rows:
             try:
-                memory = SyncMemory(_read(record), at, IntegrationType(word))
+                memory = SyncMemory(_unpacked(record), at, IntegrationType(word))
             except _UNREADABLE:
                 unreadable += 1
             else:
@@ -443,7 +502,7 @@ def _text(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _read(packed: bytes) -> Learned:
+def _unpacked(packed: bytes) -> Learned:
     """A decoded record; raises one of _UNREADABLE also for what is packed within it."""
     learned = _decode(packed)
     unpacked(learned.packed)
