@@ -32,7 +32,7 @@ LARGE = 256 * MIB
 _SMALL_LIMIT = 2.0
 """A small question may take so many times the timeout in all, retries and waits included."""
 
-_OK, _REDIRECTED, _TOO_MANY_REQUESTS = 200, 300, 429
+_OK, _REDIRECTED, _TOO_MANY_REQUESTS, _UNAVAILABLE = 200, 300, 429, 503
 
 _MINUTE = 60.0
 
@@ -235,7 +235,7 @@ class NexHealth:
         seconds = self._timeout * (_SMALL_LIMIT if call.is_small else LARGE_LIMIT)
         limit = Limit(seconds)
         ask = partial(self._once, call, authorization, limit)
-        return with_retries(ask, limit, self._pacer, self._retry_budget)
+        return with_retries(ask, limit, self._pacer, self._retry_budget, self._meter.throttled)
 
     async def _once(self, call: Call, authorization: str, limit: Limit) -> Envelope:
         response = await self._exchange.send(call, authorization, limit.start)
@@ -244,7 +244,11 @@ class NexHealth:
         else:
             self._throttling.passed()
         if not _OK <= response.status < _REDIRECTED:
-            raise refusal(response, self._scrubbed)
+            error = refusal(response, self._scrubbed)
+            if response.status == _UNAVAILABLE:
+                # It may be about one institution, so it holds back no other call, as a 429 does.
+                error.retry_after = self._throttling.seconds(response.retry_after) or 0.0
+            raise error
         if call.endpoint != "authenticates":
             sent = authorization.removeprefix("Bearer ")
             mask_secrets(response.body, (sent, *self._authenticator.secrets))

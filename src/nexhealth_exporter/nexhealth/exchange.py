@@ -41,7 +41,7 @@ class Meter(Protocol):
         """A call that was sent is over; `code` is its HTTP status, or "none"."""
 
     def throttled(self, seconds: float) -> None:
-        """A call was held back by the rate limits, or by the pause after a 429."""
+        """A call was held back by the rate limits, by the pause after a 429, or by a 503."""
 
     def rejected(self, entries: int) -> None:
         """So many entries of an answer could not be read."""
