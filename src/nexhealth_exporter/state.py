@@ -5,7 +5,9 @@ overdue before a restart is so after it, whether the API answers or not. Saving 
 any thread.
 """
 
+import errno
 import logging
+import os
 import sqlite3
 import sys
 import threading
@@ -42,6 +44,9 @@ FORGOTTEN_AFTER = 120 * 86400.0
 
 _CACHE = 256
 """KiB of the database that SQLite caches: little, since it is read once and written in order."""
+
+_PATIENCE = 10.0
+"""Seconds for which a lock of another process is waited for."""
 
 _BATCH = 256
 """Records that are written together: copies of a whole fleet would leave its memory in pieces."""
@@ -126,13 +131,9 @@ class StateFile:
         self._writing = threading.Lock()
         try:
             self._db = _opened(path, is_alone=is_alone)
-        except OSError as error:
-            raise StateError(f"{path} cannot be opened: {error.strerror}.") from None
-        except sqlite3.DatabaseError as error:
-            if is_alone and _is_busy(error):
-                raise StateError(f"{path} is in use; stop the exporter that uses it.") from None
-            if isinstance(error, sqlite3.OperationalError):
-                raise StateError(f"{path} cannot be opened: {error}.") from None
+        except (OSError, sqlite3.DatabaseError) as error:
+            if (refused := _refusal(path, error, is_alone=is_alone)) is not None:
+                raise refused from None
             self._set_aside("damaged", f"it is damaged: {error}")
         except _OlderError as error:
             self._set_aside(f"schema-{error}", f"an older version wrote it (schema {error})")
@@ -385,7 +386,7 @@ def _inode(path: Path) -> tuple[int, int] | None:
 
 def _opened(path: Path, *, is_alone: bool) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, check_same_thread=False, timeout=10)
+    db = sqlite3.connect(path, check_same_thread=False, timeout=_PATIENCE)
     try:
         if is_alone:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -404,6 +405,51 @@ def _opened(path: Path, *, is_alone: bool) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def require_usable(path: Path) -> None:
+    """Raise StateError if `StateFile` would refuse it alone; leaves no trace and no lock.
+
+    A file that is damaged or of an older version is not refused: it would be set aside.
+    """
+    try:
+        if not _is_there(path):
+            return
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE)) as db:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("BEGIN EXCLUSIVE")
+            with suppress(_OlderError):
+                _check(db, path)
+            db.rollback()
+    except (OSError, sqlite3.DatabaseError) as error:
+        if (refused := _refusal(path, error, is_alone=True)) is not None:
+            raise refused from None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file. Raises OSError if there is none and none can be begun."""
+    with suppress(FileNotFoundError):
+        path.stat()
+        return True
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    is_effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=is_effective):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return False
+
+
+def _refusal(
+    path: Path, error: OSError | sqlite3.DatabaseError, *, is_alone: bool
+) -> StateError | None:
+    """Why a file cannot be used after this error; None if it is damaged and can be replaced."""
+    if isinstance(error, OSError):
+        return StateError(f"{path} cannot be opened: {error.strerror}.")
+    if is_alone and _is_busy(error):
+        return StateError(f"{path} is in use; stop the exporter that uses it.")
+    if isinstance(error, sqlite3.OperationalError):
+        return StateError(f"{path} cannot be opened: {error}.")
+    return None
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
