@@ -184,11 +184,15 @@ class Exchange:
 class _Request(aiohttp.ClientRequest):
     """Tells its flight when its headers have been written.
 
+    It is not sent where an answer waits already, which would be taken for that to this request.
+
     aiohttp's tracing would tell that too, with nine other things, but costs as much as reading an
     answer.
     """
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        if conn.protocol is not None and conn.protocol.should_close:
+            raise aiohttp.ServerDisconnectedError("It answered before it was asked.")
         response = await super().send(conn)
         _FLIGHT.get().sent()
         return response
