@@ -56,7 +56,7 @@ class PollError(ExporterError):
     """NexHealth did not give an answer that can be used.
 
     `status` is the HTTP status of the answer; None if there was none, or if it answered the request
-    for a token.
+    for a token. `retry_after` is for how many seconds this question should not be repeated.
     """
 
     reason: ClassVar[str] = "other"
@@ -64,6 +64,7 @@ class PollError(ExporterError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = 0.0
 
 
 class Timeout(PollError):

@@ -5,19 +5,21 @@ overdue before a restart is so after it, whether the API answers or not. Saving 
 any thread.
 """
 
+import errno
 import logging
 import math
+import os
 import sqlite3
 import sys
 import threading
 import time
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import astuple, replace
@@ -33,6 +35,8 @@ from nexhealth_exporter.model import Answer, IntegrationType
 
 logger = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
 SCHEMA = 4
 """Version of tables and records; an older file is set aside. To append a field to a record, no new
 version is needed."""
@@ -42,6 +46,9 @@ FORGOTTEN_AFTER = 120 * 86400.0
 
 _CACHE = 256
 """KiB of the database that SQLite caches: little, since it is read once and written in order."""
+
+_PATIENCE = 10.0
+"""Seconds for which a lock of another process is waited for."""
 
 _BATCH = 256
 """Records that are written together: copies of a whole fleet would leave its memory in pieces."""
@@ -126,13 +133,9 @@ class StateFile:
         self._writing = threading.Lock()
         try:
             self._db = _opened(path, is_alone=is_alone)
-        except OSError as error:
-            raise StateError(f"{path} cannot be opened: {error.strerror}.") from None
-        except sqlite3.DatabaseError as error:
-            if is_alone and _is_busy(error):
-                raise StateError(f"{path} is in use; stop the exporter that uses it.") from None
-            if isinstance(error, sqlite3.OperationalError):
-                raise StateError(f"{path} cannot be opened: {error}.") from None
+        except (OSError, sqlite3.DatabaseError) as error:
+            if (refused := _refusal(path, error, is_alone=is_alone)) is not None:
+                raise refused from None
             self._set_aside("damaged", f"it is damaged: {error}")
         except _OlderError as error:
             self._set_aside(f"schema-{error}", f"an older version wrote it (schema {error})")
@@ -140,13 +143,17 @@ class StateFile:
 
     def _set_aside(self, what: str, why: str) -> None:
         aside = self.path.with_name(f"{self.path.name}.{what}-{time.time():.0f}")
+        moved: list[tuple[Path, Path]] = []
         try:
             for suffix in ("", "-wal", "-shm"):
                 part = self.path.with_name(self.path.name + suffix)
                 if part.exists():
-                    part.rename(aside.with_name(aside.name + suffix))
+                    moved.append((part, part.rename(aside.with_name(aside.name + suffix))))
             self._db = _opened(self.path, is_alone=self._is_alone)
         except (OSError, sqlite3.Error) as again:
+            with suppress(OSError):  # without it, the next start would not know of the loss
+                for part, now in moved:
+                    now.replace(part)
             raise StateError(f"{self.path} cannot be replaced: {again}; {why}.") from None
         self.was_lost = True
         logger.error(
@@ -170,15 +177,7 @@ class StateFile:
         Those that cannot be read are left out: another version wrote them, and the next poll
         replaces them.
         """
-        try:
-            rows = self._db.execute("SELECT told FROM answer").fetchall()
-        except sqlite3.Error as error:
-            raise StateError(f"{self.path} cannot be read: {error}.") from None
-        answers = []
-        for (told,) in rows:
-            with suppress(*_UNREADABLE):
-                answers.append(_decode_answer(told))
-        return sorted(answers, key=lambda answer: answer.at)
+        return _answers(self._db, self.path)
 
     def save(self, fleet: Fleet) -> int:
         """Write what has changed since the last save, in one transaction; how many records.
@@ -256,29 +255,90 @@ def remembered(path: Path | None) -> Fleet:
 
     A file that does not exist remembers nothing. Raises StateError if it cannot be used.
     """
-    if path is None:
-        return Fleet()
+    found = None if path is None else _read(path, lambda db, its: _remembering(db, its)[0])
+    return found or Fleet()
+
+
+class Unwritten(NamedTuple):
+    """A state file that can be read but not written, and what it holds."""
+
+    path: Path
+    fleet: Fleet
+    answers: list[Answer]
+    was_lost: bool
+    """Whether records could not be read."""
+    inode: tuple[int, int] | None
+    """What tells the file from another one; None if there is none, or nothing in it."""
+
+    @classmethod
+    def read(cls, path: Path) -> "Unwritten":
+        """Read the file. Raises StateError if it cannot be used."""
+
+        def everything(db: sqlite3.Connection, path: Path) -> Unwritten:
+            fleet, unreadable = _remembering(db, path)
+            return cls(path, fleet, _answers(db, path), unreadable > 0, _inode(path))
+
+        return _read(path, everything) or cls(path, Fleet(), [], was_lost=False, inode=None)
+
+    def emptied(self) -> "Unwritten":
+        """The same without what it holds."""
+        return self._replace(fleet=Fleet(), answers=[])
+
+    def opened(self) -> StateFile:
+        """The file opened for writing. Raises StateError while that fails.
+
+        So it does if another file has taken its place: what that one holds was never read, and
+        would be overwritten.
+        """
+        if (_read(self.path, lambda _, path: _inode(path))) != self.inode:
+            raise StateError(
+                f"{self.path} was replaced before it could be written; "
+                "restart the exporter to use it."
+            )
+        return StateFile(self.path)
+
+
+def _read(path: Path, reading: Callable[[sqlite3.Connection, Path], _T]) -> _T | None:
+    """What `reading` finds in the file, which is not changed; None without file or tables."""
     try:
         path.stat()  # `exists` takes a path that may not be looked at for one that is not there
         is_in_use = Path(f"{path}-wal").exists()
     except FileNotFoundError:
-        return Fleet()
+        return None
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror}.") from None
     # Where nobody writes, a reader would create WAL files of its own beside it, unless SQLite is
-    # told that the file is immutable.
-    how = "mode=ro" if is_in_use else "immutable=1"
+    # told that the file is immutable. So it must be told as well where it may not create them.
+    ways = ("mode=ro", "immutable=1") if is_in_use else ("immutable=1",)
+    why = ""
+    for way in ways:
+        try:
+            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{way}", uri=True)) as db:
+                tables = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
+                if not tables:
+                    return None
+                _check(db, path)
+                return reading(db, path)
+        except sqlite3.Error as error:
+            why = str(error)
+        except _OlderError as error:
+            raise StateError(
+                f"{path} was written by an older version (schema {error}); "
+                "the exporter sets it aside when it starts."
+            ) from None
+    raise StateError(f"{path} cannot be read: {why}.")
+
+
+def _answers(db: sqlite3.Connection, path: Path) -> list[Answer]:
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as db:
-            _check(db, path)
-            return _remembering(db, path)[0]
+        rows = db.execute("SELECT told FROM answer").fetchall()
     except sqlite3.Error as error:
         raise StateError(f"{path} cannot be read: {error}.") from None
-    except _OlderError as error:
-        raise StateError(
-            f"{path} was written by an older version (schema {error}); "
-            "the exporter sets it aside when it starts."
-        ) from None
+    answers = []
+    for (told,) in rows:
+        with suppress(*_UNREADABLE):
+            answers.append(_decode_answer(told))
+    return sorted(answers, key=lambda answer: answer.at)
 
 
 def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
@@ -293,7 +353,7 @@ def _remembering(db: sqlite3.Connection, path: Path) -> tuple[Fleet, int]:
         )
         for institution, name, record, at, word in rows:
             try:
-                memory = SyncMemory(_read(record), at, IntegrationType(word))
+                memory = SyncMemory(_unpacked(record), at, IntegrationType(word))
             except _UNREADABLE:
                 unreadable += 1
             else:
@@ -328,7 +388,7 @@ def _inode(path: Path) -> tuple[int, int] | None:
 
 def _opened(path: Path, *, is_alone: bool) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, check_same_thread=False, timeout=10)
+    db = sqlite3.connect(path, check_same_thread=False, timeout=_PATIENCE)
     try:
         if is_alone:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -347,6 +407,51 @@ def _opened(path: Path, *, is_alone: bool) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def require_usable(path: Path) -> None:
+    """Raise StateError if `StateFile` would refuse it alone; leaves no trace and no lock.
+
+    A file that is damaged or of an older version is not refused: it would be set aside.
+    """
+    try:
+        if not _is_there(path):
+            return
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE)) as db:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("BEGIN EXCLUSIVE")
+            with suppress(_OlderError):
+                _check(db, path)
+            db.rollback()
+    except (OSError, sqlite3.DatabaseError) as error:
+        if (refused := _refusal(path, error, is_alone=True)) is not None:
+            raise refused from None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file. Raises OSError if there is none and none can be begun."""
+    with suppress(FileNotFoundError):
+        path.stat()
+        return True
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    is_effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=is_effective):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return False
+
+
+def _refusal(
+    path: Path, error: OSError | sqlite3.DatabaseError, *, is_alone: bool
+) -> StateError | None:
+    """Why a file cannot be used after this error; None if it is damaged and can be replaced."""
+    if isinstance(error, OSError):
+        return StateError(f"{path} cannot be opened: {error.strerror}.")
+    if is_alone and _is_busy(error):
+        return StateError(f"{path} is in use; stop the exporter that uses it.")
+    if isinstance(error, sqlite3.OperationalError):
+        return StateError(f"{path} cannot be opened: {error}.")
+    return None
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
@@ -445,7 +550,7 @@ def _text(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _read(packed: bytes) -> Learned:
+def _unpacked(packed: bytes) -> Learned:
     """A decoded record; raises one of _UNREADABLE also for what is packed within it."""
     learned = _decode(packed)
     unpacked(learned.packed)

@@ -14,6 +14,7 @@ from nexhealth_exporter.model import (
     Institution,
 )
 from nexhealth_exporter.nexhealth import envelope, limits
+from nexhealth_exporter.nexhealth.splitting import PIECE
 from tests.nexhealth.answers import ENTRY, JSON, Rejected, body, entry, one, read
 
 
@@ -199,6 +200,16 @@ def test_what_is_not_the_documented_json_is_malformed_and_never_quoted(answer: b
         read(answer)
     assert "html" not in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("entries", [1, 2000])
+async def test_a_byte_order_mark_before_an_answer_is_ignored(entries: int) -> None:
+    answer = body([entry(institution_id=n) for n in range(entries)])
+    marked = b"\xef\xbb\xbf" + answer
+    assert (len(marked) > PIECE) is (entries > 1)
+    same, found = envelope.decode(answer), await envelope.decode_piecewise(bytearray(marked))
+    assert [bytes(raw) for raw in found.data or ()] == [bytes(raw) for raw in same.data or ()]
+    assert len(found.data or ()) == entries
 
 
 @given(st.binary() | JSON.map(msgspec.json.encode))

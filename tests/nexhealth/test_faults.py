@@ -24,6 +24,7 @@ from nexhealth_exporter.model import Institution, Inventory
 from nexhealth_exporter.nexhealth import NexHealth
 from nexhealth_exporter.simulator import Simulator
 from nexhealth_exporter.simulator import faults as f
+from tests.nexhealth import answers
 from tests.nexhealth.conftest import Client, Recorder, Server, failure, plain_answer
 
 OFFICE = Institution("office-1", id=1)
@@ -242,6 +243,39 @@ async def test_bytes_that_are_no_answer_have_their_failure(
         error = await failure(nexhealth.syncs(OFFICE))
     assert type(error) is kind
     assert {endpoint for endpoint, _ in meter.calls} == {"authenticates"}
+
+
+def answered(data: object) -> bytes:
+    """An HTTP response with these data."""
+    content = answers.body(data)
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(content), content)
+
+
+async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
+    client: Client, meter: Recorder
+) -> None:
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with closing(writer), suppress(asyncio.IncompleteReadError):
+            while b"/authenticates" in await reader.readuntil(b"\r\n\r\n"):
+                writer.write(answered({"token": "token-1"}))
+            writer.write(answered([answers.entry()]))
+            await writer.drain()
+            await asyncio.sleep(0.1)  # the connection is idle by then
+            writer.write(answered([]))
+            await reader.read()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, client(f"http://127.0.0.1:{port}") as nexhealth:
+        for _ in range(3):
+            assert len(await nexhealth.syncs(OFFICE)) == 1
+            await asyncio.sleep(0.3)
+    assert connections == 3
+    assert meter.calls["sync_status", "200"] == meter.calls.total() - 1 == 3
 
 
 async def test_entries_that_cannot_be_read_are_metered(

@@ -193,6 +193,36 @@ async def test_a_429_without_retry_after_waits_longer_each_time_until_another_an
     assert 0.9 < at[4] - at[3] < 1.9
 
 
+@pytest.mark.parametrize("as_date", [False, True])
+async def test_a_503_is_tried_again_when_its_retry_after_is_over_and_holds_no_other_call(
+    sim: Simulator, nexhealth: NexHealth, meter: Recorder, *, as_date: bool
+) -> None:
+    told = formatdate(time.time() + 3, usegmt=True) if as_date else "2"
+    sim.faults["office-1"] = f.First(1, f.Status(503, headers={"Retry-After": told}))
+    asked = asyncio.ensure_future(nexhealth.syncs(OFFICE))
+    await nexhealth.syncs(Institution("office-2"))
+    assert not asked.done()
+    assert await asked
+    at = [call.at for call in sim.traffic.calls if call.subdomain == "office-1"]
+    assert len(at) == 2
+    assert 1.9 < at[1] - at[0] < 4
+    assert 1.9 < meter.throttled_seconds < 4
+
+
+@pytest.mark.parametrize("told", ["3600", "9" * 12, formatdate(4e9, usegmt=True)])
+async def test_a_503_that_asks_for_more_time_than_there_is_fails_at_once(
+    sim: Simulator, client: Client, meter: Recorder, told: str
+) -> None:
+    pacer = Pacer(1000, 60_000)
+    sim.faults["office-1"] = f.Status(503, headers={"Retry-After": told})
+    async with client(sim.url, pacer=pacer) as nexhealth:
+        error = await failure(nexhealth.syncs(OFFICE))
+    assert (type(error), error.status) == (ServerError, 503)
+    assert sim.traffic.count("sync_status") == 1
+    assert pacer.paused_for == 0
+    assert meter.throttled_seconds < 0.5
+
+
 async def test_a_burst_of_429s_is_one_reason_to_pause(client: Client) -> None:
     refusals, all_are_here = iter(range(12)), asyncio.Barrier(12)
 

@@ -15,7 +15,7 @@ from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.fleet import Fleet, Memory, SyncMemory
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import Settings, variable
-from nexhealth_exporter.state import FORGOTTEN_AFTER, StateFile
+from nexhealth_exporter.state import FORGOTTEN_AFTER, StateFile, require_usable
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -31,6 +31,7 @@ def learn(settings: Settings, arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"{variable('state_file')} is not set: there is no file to save patterns to."
         )
+    require_usable(settings.state_file)  # the past takes minutes to read
     rules = read_files(settings).rules
     if arguments.observations is not None:
         fleet = from_observations(settings, rules, Path(arguments.observations))

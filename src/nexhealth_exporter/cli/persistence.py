@@ -18,7 +18,7 @@ from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import Answer
 
 if TYPE_CHECKING:
-    from nexhealth_exporter.state import StateFile
+    from nexhealth_exporter.state import StateFile, Unwritten
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,8 @@ class Persistence:
     def __init__(self, path: Path | None, own: OwnMetrics) -> None:
         self._own = own
         self._state: StateFile | None = None
+        self._unwritten: Unwritten | None = None
+        """The state file while it can only be read."""
         self._is_lost = False
         self.is_empty = True
         """Whether no hours were known at start."""
@@ -63,16 +65,30 @@ class Persistence:
             self._found, self._answers = self._state.fleet(), self._state.answers()
             self._is_lost = self._state.was_lost
         except StateError as error:
-            self._is_lost = True
             self.close()
-            facts = {"error": str(error)}
-            logger.error("state file unusable, learned state is kept in memory only", extra=facts)  # noqa: TRY400 - a sentence
+            self._only_read(path, str(error))
         self.is_empty = not any(
             kept.learned.pattern is not None
             for memory in self._found.remembered.values()
             for kept in memory.values()
         )
-        self._own.state_usable(is_ok=not self._is_lost)
+        self._own.state_usable(is_ok=self._state is not None and not self._is_lost)
+
+    def _only_read(self, path: Path, why: str) -> None:
+        """Read what cannot be written: what was learned is known, and is saved once it can be."""
+        from nexhealth_exporter.state import Unwritten  # noqa: PLC0415
+
+        try:
+            found = Unwritten.read(path)
+        except StateError:
+            self._is_lost = True
+            told = "state file unusable, learned state is kept in memory only"
+        else:
+            self._found, self._answers = found.fleet, found.answers
+            self._unwritten = found.emptied()
+            self._is_lost = found.was_lost
+            told = "state file cannot be written, learned state is kept in memory only until it can"
+        logger.error(told, extra={"error": why})
 
     def handed_over(self) -> tuple[Fleet, list[Answer]]:
         """What was learned before the start, and the last answers from then.
@@ -101,9 +117,11 @@ class Persistence:
 
     def save(self, fleet: Fleet) -> None:
         """Write what is new. Never raises: a bug here must not stop the exporter."""
-        if self._state is None:
-            return
         try:
+            if self._unwritten is not None:
+                self._state, self._unwritten = self._unwritten.opened(), None
+            if self._state is None:
+                return
             self._state.save(fleet)
         except StateError as error:
             logger.error("saving state failed", extra={"error": str(error)})  # noqa: TRY400 - a sentence

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Self
 from urllib.parse import quote
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _SMALL_LIMIT = 2.0
 """A small question may take so many times the timeout in all, retries and waits included."""
 
-_OK, _REDIRECTED, _TOO_MANY_REQUESTS = 200, 300, 429
+_OK, _REDIRECTED, _TOO_MANY_REQUESTS, _UNAVAILABLE = 200, 300, 429, 503
 
 _MINUTE = 60.0
 
@@ -65,6 +65,7 @@ class NexHealth:
         self._known = Inventory({})
         self._listed_before: set[str] = set()
         """Endpoints that have listed institutions."""
+        self._unlisted: Mapping[str, PollError] = {}
         self._exchange = Exchange(
             version=version,
             timeout=timeout,
@@ -107,25 +108,35 @@ class NexHealth:
         """How many seconds one question may take, retries and a pause included."""
         return LARGE_LIMIT * self._timeout + LONGEST_PAUSE
 
+    @property
+    def unlisted(self) -> Sequence[PollError]:
+        """Why an endpoint of the latest inventory told nothing; empty if both answered."""
+        return tuple(self._unlisted.values())
+
+    def recall(self, inventory: Inventory) -> None:
+        """Take over what was known before a restart: its locations are kept while none are told."""
+        self._known = inventory
+        self._listed_before.add("locations")
+
     async def inventory(self) -> Inventory:
         """Every institution that the key can see, with its locations and their time zones.
 
-        A key that may use only one of the two endpoints gets what that one lists. What an endpoint
-        listed once is kept while it is refused or suddenly empty: without time zones, every office
-        would be judged by the default one. Institutions that are no longer listed are removed.
+        A key that may use only one of the two endpoints gets what that one lists, and so does
+        everybody while `/locations` fails in any way: see `unlisted`. What an endpoint listed once
+        is kept while it fails or is suddenly empty: without time zones, every office would be
+        judged by the default one. Institutions that are no longer listed are removed.
         """
         found: list[list[Institution]] = []
-        refused: list[PollError] = []
+        failed: dict[str, PollError] = {}
         for endpoint in ("institutions", "locations"):
             listed: list[Institution] = []
             try:
                 envelope = await self._ask(self._large(endpoint))
-            except (Forbidden, NotFound) as error:
-                refused.append(error)
-                facts = {"endpoint": endpoint, "error": str(error)}
-                logger.warning("inventory endpoint refused", extra=facts)
-            else:
                 listed = await payload.institutions(envelope, self._rejecting(endpoint))
+            except PollError as error:
+                if endpoint == "institutions" and not isinstance(error, Forbidden | NotFound):
+                    raise  # it may soon tell whom to poll; locations alone may leave out many
+                failed[endpoint] = error
             if listed:
                 self._listed_before.add(endpoint)
             elif endpoint in self._listed_before:
@@ -133,15 +144,26 @@ class NexHealth:
                 listed = [
                     one for one in self._known if not subdomains or one.subdomain in subdomains
                 ]
-                logger.warning(
-                    "inventory endpoint lists no institutions, keeping what it listed before",
-                    extra={"endpoint": endpoint},
-                )
+                if endpoint not in failed:
+                    logger.warning(
+                        "inventory endpoint lists no institutions, keeping what it listed before",
+                        extra={"endpoint": endpoint},
+                    )
             found.append(listed)
-        if len(refused) == len(found):
-            raise refused[0]
+        if failed and (len(failed) == len(found) or not any(found)):
+            raise next(iter(failed.values()))
+        self._note_unlisted(failed)
         self._known = payload.merged(*found)
         return self._known
+
+    def _note_unlisted(self, failed: Mapping[str, PollError]) -> None:
+        """Log each failure once, until it has another reason or is over."""
+        for endpoint, error in failed.items():
+            before = self._unlisted.get(endpoint)
+            if before is None or before.reason != error.reason:
+                facts = {"endpoint": endpoint, "reason": error.reason, "error": str(error)}
+                logger.warning("inventory incomplete, keeping what is known", extra=facts)
+        self._unlisted = failed
 
     async def syncs(self, institution: Institution) -> tuple[Sync, ...]:
         """The syncs of one institution, in the order of the answer."""
@@ -203,7 +225,7 @@ class NexHealth:
         seconds = self._timeout * (_SMALL_LIMIT if call.is_small else LARGE_LIMIT)
         limit = Limit(seconds)
         ask = partial(self._once, call, authorization, limit)
-        return with_retries(ask, limit, self._pacer, self._retry_budget)
+        return with_retries(ask, limit, self._pacer, self._retry_budget, self._meter.throttled)
 
     async def _once(self, call: Call, authorization: str, limit: Limit) -> Envelope:
         response = await self._exchange.send(call, authorization, limit.start)
@@ -212,7 +234,11 @@ class NexHealth:
         else:
             self._throttling.passed()
         if not _OK <= response.status < _REDIRECTED:
-            raise refusal(response, self._scrubbed)
+            error = refusal(response, self._scrubbed)
+            if response.status == _UNAVAILABLE:
+                # It may be about one institution, so it holds back no other call, as a 429 does.
+                error.retry_after = self._throttling.seconds(response.retry_after) or 0.0
+            raise error
         if call.endpoint != "authenticates":
             sent = authorization.removeprefix("Bearer ")
             mask_secrets(response.body, (sent, *self._authenticator.secrets))

@@ -38,6 +38,9 @@ and the subdomain if the entries themselves show that all are of one institution
 
 _T = TypeVar("_T")
 
+_BOM = b"\xef\xbb\xbf"
+"""A byte order mark, which some proxies and servers put before JSON; a reader may ignore it."""
+
 _MAX_WORDS_BYTES = 65536
 _MOST_MENDED = 250_000
 """Backslashes in an answer that is mended."""
@@ -91,7 +94,9 @@ def decode(body: Bytes) -> Envelope:
 
 
 async def decode_piecewise(body: bytearray) -> Envelope:
-    """The same; for a large answer, the event loop gets its turn in between."""
+    """The same without a byte order mark; others have their turn while it reads a large answer."""
+    if body.startswith(_BOM):
+        del body[: len(_BOM)]  # without a copy
     if len(body) <= PIECE:
         return decode(body)
     for _ in checked_values(body):

@@ -43,7 +43,7 @@ class Meter(Protocol):
         """A call that was sent is over; `code` is its HTTP status, or "none"."""
 
     def throttled(self, seconds: float) -> None:
-        """A call was held back by the rate limits, or by the pause after a 429."""
+        """A call was held back by the rate limits, by the pause after a 429, or by a 503."""
 
     def rejected(self, entries: int) -> None:
         """So many entries of an answer could not be read."""
@@ -179,11 +179,15 @@ class Exchange:
 class _Request(aiohttp.ClientRequest):
     """Tells its flight when its headers have been written.
 
+    It is not sent where an answer waits already, which would be taken for that to this request.
+
     aiohttp's tracing would tell that too, with nine other things, but costs as much as reading an
     answer.
     """
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        if conn.protocol is not None and conn.protocol.should_close:
+            raise aiohttp.ServerDisconnectedError("It answered before it was asked.")
         response = await super().send(conn)
         _FLIGHT.get().sent()
         return response

@@ -90,9 +90,15 @@ class Limit:
 
 
 async def with_retries(
-    ask: Callable[[], Awaitable[_T]], limit: Limit, pacer: Pacer, budget: RetryBudget
+    ask: Callable[[], Awaitable[_T]],
+    limit: Limit,
+    pacer: Pacer,
+    budget: RetryBudget,
+    held: Callable[[float], None],
 ) -> _T:
     """The result of `ask`, with retries. Raises the last failure.
+
+    `held` is told for how many seconds a retry waits because a failure has a `retry_after`.
 
     Nearly all first attempts succeed, so tenacity is set up only after a failure; the first
     failure is then handed to it by raising it again.
@@ -111,27 +117,40 @@ async def with_retries(
         return await ask()
 
     async with limit.enforced():
-        answer = await _retrying(limit, pacer, budget)(again)
+        answer = await _retrying(limit, pacer, budget, held)(again)
     budget.succeeded()
     return answer
 
 
-def _retrying(limit: Limit, pacer: Pacer, budget: RetryBudget) -> "AsyncRetrying":
+def _retrying(
+    limit: Limit, pacer: Pacer, budget: RetryBudget, held: Callable[[float], None]
+) -> "AsyncRetrying":
     """The retries for one question; `reraise` raises the last failure."""
     # Imported late, to keep the start fast: only failures need it.
     from tenacity import AsyncRetrying, retry_if_exception  # noqa: PLC0415
     from tenacity.wait import wait_random_exponential  # noqa: PLC0415
 
+    jitter = wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)
+
+    def wait(state: "RetryCallState") -> float:
+        # The jitter comes on top, so that not all come back together.
+        return _retry_after(state) + jitter(state)
+
+    def waits(state: "RetryCallState") -> None:
+        if _retry_after(state):
+            held(state.upcoming_sleep)
+
     def gives_up(state: "RetryCallState") -> bool:
         limit.failure = _error(state)
-        wait = max(state.upcoming_sleep, pacer.paused_for)
-        is_late = state.attempt_number >= ATTEMPTS or wait >= limit.left
+        pause = max(state.upcoming_sleep, pacer.paused_for)
+        is_late = state.attempt_number >= ATTEMPTS or pause >= limit.left
         return is_late or not budget.pay_for(limit.failure)
 
     return AsyncRetrying(
         retry=retry_if_exception(_is_transient),
-        wait=wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
+        wait=wait,
         stop=gives_up,
+        before_sleep=waits,
         reraise=True,
     )
 
@@ -139,6 +158,11 @@ def _retrying(limit: Limit, pacer: Pacer, budget: RetryBudget) -> "AsyncRetrying
 def _error(state: "RetryCallState") -> PollError | None:
     error = state.outcome.exception() if state.outcome is not None else None
     return error if isinstance(error, PollError) else None
+
+
+def _retry_after(state: "RetryCallState") -> float:
+    error = _error(state)
+    return error.retry_after if error is not None else 0.0
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -34,7 +34,7 @@ class Throttling:
 
     def throttled(self, retry_after: str | None) -> None:
         """A call got a 429, with this Retry-After header."""
-        seconds = retry_after_seconds(retry_after, self._clock())
+        seconds = self.seconds(retry_after)
         if seconds is None:
             if self._pacer.paused_for:
                 return  # another call of the same burst has paused it
@@ -47,6 +47,10 @@ class Throttling:
             facts = {"seconds": round(seconds)}
             logger.warning("API refuses calls as too many, pausing all calls", extra=facts)
         self._pacer.pause(seconds)
+
+    def seconds(self, retry_after: str | None) -> float | None:
+        """What this Retry-After header asks for; None if it is missing or unreadable."""
+        return retry_after_seconds(retry_after, self._clock())
 
     def passed(self) -> None:
         """A call got any other status, so the next backoff starts from the shortest again."""

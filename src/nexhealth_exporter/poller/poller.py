@@ -30,6 +30,9 @@ LOOK_SECONDS = 30.0
 LONGEST_LISTING = 86400.0
 """Seconds after which an inventory is stuck; 50 calls before it may each cause a long pause."""
 
+AGAIN = 1 / 60
+"""Share of the inventory interval after which an inventory that failed is first taken again."""
+
 ADVANCE = 0.5
 """Share of the budget that the first round may spend in advance."""
 
@@ -109,7 +112,9 @@ class Poller:
         answers, self._answers = self._answers, ()
         # If this shard has another number now, all of them may belong to others.
         if any(self._watches(answer.institution) for answer in answers):
-            self._watch(Inventory({a.institution.subdomain: a.institution for a in answers}))
+            known = Inventory({a.institution.subdomain: a.institution for a in answers})
+            self._api.recall(known)
+            self._watch(known)
             await self._latest.resume(answers, self._clock())
 
     async def once(self) -> Fleet:
@@ -145,24 +150,32 @@ class Poller:
     # The inventory
 
     async def _take_inventories(self) -> None:
+        failed = 0
         while True:
             # Waiting for the budget may take days; that is not being stuck.
             self._listing_due = math.inf
             await self._budget.turn()
             self._listing_due = monotonic() + LONGEST_LISTING
             with self._budget.asking():
-                await self._take_inventory()
-            made = self._plan if self._is_listed else None
-            wait = made.inventory_interval if made else self._soon
+                failed = 0 if await self._take_inventory() else failed + 1
+            wait = self._until_next(failed)
             self._listing_due = monotonic() + wait
             await asyncio.sleep(wait)
 
-    @property
-    def _soon(self) -> float:
-        """Seconds until a failed first inventory is tried again."""
-        return min(self._pace.interval, MINUTE)
+    def _until_next(self, failed: int) -> float:
+        """Seconds until the next inventory, after so many in a row that failed or lack something.
 
-    async def _take_inventory(self) -> None:
+        Those are taken again soon, but ever less often, down to the usual interval. While none was
+        ever taken, nothing but what was known before a restart is polled: then always soon.
+        """
+        made = self._plan if self._is_listed else None
+        if made is None:
+            return min(self._pace.interval, MINUTE)
+        usual = made.inventory_interval
+        return min(usual, AGAIN * usual * 2.0 ** min(failed - 1, 10)) if failed else usual
+
+    async def _take_inventory(self) -> bool:
+        """Take the inventory once; whether it is complete."""
         try:
             inventory = await guarded(self._api.inventory())
         except PollError as error:
@@ -170,14 +183,17 @@ class Poller:
             logger.warning(
                 "inventory failed, keeping last known institutions", extra=fields_of(error)
             )
-            return
+            return False
         finally:
             self._attempted.set()
+        for lacking in self._api.unlisted:
+            self._meter.poll_failed(lacking.reason)
         self._is_listed = True
         self._watch(inventory)
         if self._rounds.is_fleet_refused and await self._rounds.try_fleet_again(inventory):
             self._make_plan()
             self._sleeper.wake()
+        return not self._api.unlisted
 
     def _watch(self, inventory: Inventory) -> None:
         self._inventory = inventory

@@ -1,8 +1,9 @@
 """What the poller needs from the API client and from the metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from nexhealth_exporter.errors import PollError
 from nexhealth_exporter.model import Institution, Inventory, Sync
 from nexhealth_exporter.plan import Plan
 
@@ -25,6 +26,13 @@ class Api(Protocol):
     @property
     def patience(self) -> float:
         """How long (seconds) one question may take, retries and pauses included."""
+
+    @property
+    def unlisted(self) -> Sequence[PollError]:
+        """What failed of the latest inventory, which is incomplete then."""
+
+    def recall(self, inventory: Inventory) -> None:
+        """Take over what was known before a restart, for inventories that are incomplete."""
 
     async def inventory(self) -> Inventory:
         """Ask for every institution the key can see."""
