@@ -111,6 +111,18 @@ def test_the_country_is_taken_from_wherever_it_is_told() -> None:
         assert found.country == "CA"
 
 
+def test_a_country_that_only_locations_tell_is_that_of_most_of_them() -> None:
+    codes = (None, "us", "ca", 7, "CA ", "us", "ca")
+    places = [{"id": n, "country_code": code} for n, code in enumerate(codes)]
+    for told, country in ((None, "CA"), ("gb", "GB")):
+        (found,) = institutions([LISTED | {"country_code": told, "locations": places}])
+        assert found.country == country
+    (listed,) = institutions([LISTED])
+    (located,) = institutions([LISTED | {"country_code": None, "locations": places}])
+    (merged,) = payload.merged([listed], [located])
+    assert merged.country == "US"
+
+
 def fleet(data: Any, inventory: Inventory, rejected: Rejected) -> Mapping[str, tuple[Sync, ...]]:
     async def work() -> Mapping[str, tuple[Sync, ...]]:
         return await payload.fleet(envelope.decode(body(data)), inventory, rejected)

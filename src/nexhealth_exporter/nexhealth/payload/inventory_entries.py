@@ -5,6 +5,7 @@ become values.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ class _LocationEntry(msgspec.Struct):
     id: Any = None
     tz: Any = None
     inactive: Any = None
+    country_code: Any = None
 
 
 class _InstitutionEntry(msgspec.Struct):
@@ -73,8 +75,12 @@ def locations_of(raw: Raw, known: LocationsById) -> tuple[Location, ...]:
     A location that is `known` already is taken from there, so that a fleet holds it once. But
     whether it is in use, an entry tells later than the inventory.
     """
+    return _locations(_location_entries(raw), known)
+
+
+def _locations(entries: Iterable[_LocationEntry], known: LocationsById) -> tuple[Location, ...]:
     locations: dict[int, Location] = {}
-    for entry in _location_entries(raw):
+    for entry in entries:
         number = integer(entry.id)
         if number is None:
             continue
@@ -91,13 +97,20 @@ def _institution(raw: Raw) -> Institution:
     subdomain = entry.subdomain.strip() if isinstance(entry.subdomain, str) else ""
     if not 0 < len(subdomain) <= _MAX_SUBDOMAIN or not subdomain.isprintable():
         raise Unreadable
+    entries = _location_entries(entry.locations)
     return Institution(
         subdomain=sys.intern(subdomain),
         id=integer(entry.id),
         name=shortened(text(entry.name)),
-        country=_country(entry.country_code),
-        locations=locations_of(entry.locations, {}),
+        country=_country(entry.country_code) or _country_of(entries),
+        locations=_locations(entries, {}),
     )
+
+
+def _country_of(locations: Iterable[_LocationEntry]) -> str | None:
+    """The country of most of these locations; of two with equally many, the first one."""
+    countries = Counter(filter(None, (_country(entry.country_code) for entry in locations)))
+    return max(countries, key=countries.__getitem__, default=None)
 
 
 def _location_entries(raw: Raw) -> list[_LocationEntry]:
