@@ -22,7 +22,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bench.leaps import Leaps
+from bench.leaps import KINDS, Leaps
 from nexhealth_exporter.backtest import Alert
 from nexhealth_exporter.backtest.baselines import Tally
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
@@ -42,7 +42,6 @@ STARTS = tuple(
 )
 """Six weeks later are judged: both changes of clocks, Thanksgiving, Christmas, summer holidays."""
 
-KINDS = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
 MUST_FIND = {
     (IntegrationType.SERVER, Severity.WARNING): 3 * HOUR,
     (IntegrationType.CLOUD, Severity.WARNING): 6 * HOUR,
