@@ -16,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from nexhealth_exporter.backtest import Answer, Batch, Replay, answer, batches
-from nexhealth_exporter.backtest.answer import WAYS
+from nexhealth_exporter.backtest.answer import RULES
 from nexhealth_exporter.backtest.baselines import Place
 from nexhealth_exporter.backtest.observations import instant, opened
 from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
@@ -160,8 +160,8 @@ def _print(found: Answer) -> None:
     table = Table("alerts per office and month", box=box.SIMPLE_HEAD, pad_edge=False)
     for kind, count in found.syncs.items():
         table.add_column(f"{kind} ({count})", justify="right")
-    for way, words in WAYS.items():
-        table.add_row(words, *(f"{rates[way]:.2f}" for rates in found.rates.values()))
+    for rule, words in RULES.items():
+        table.add_row(words, *(f"{rates[rule]:.2f}" for rates in found.rates.values()))
     console.print(table)
     _print_incidents(found, console)
 
