@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from aiohttp import web
 
 from nexhealth_exporter import settings
-from nexhealth_exporter.cli import DEMO_SETTINGS
+from nexhealth_exporter.cli.arguments import DEMO_SETTINGS
 from nexhealth_exporter.cli.exporter import opened
 from nexhealth_exporter.cli.history import history_files, write_history
 from nexhealth_exporter.cli.learn import from_observations
