@@ -1,4 +1,4 @@
-"""Durations and instants as people read them."""
+"""Durations and instants as people read them, and text as the configuration file takes it."""
 
 import json
 import re
@@ -10,6 +10,9 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 _NEAR = 6 * DAY
 """Within so many seconds a weekday is unambiguous."""
+
+_FIRST_SECOND = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 
 
 def duration(seconds: float) -> str:
@@ -26,10 +29,6 @@ def duration(seconds: float) -> str:
 
 def _two(many: int, unit: str, few: int, small: str) -> str:
     return f"{many} {unit} {few} {small}" if few else f"{many} {unit}"
-
-
-_FIRST_SECOND = datetime.min.replace(tzinfo=UTC).timestamp()
-_LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 
 
 def clock(at: float, zone: str) -> str:
