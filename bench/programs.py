@@ -23,22 +23,14 @@ class Exporter:
     url: str
     process: Process
 
-    def _status(self, word: str) -> int:
-        text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        found = re.search(rf"{word}:\s+(\d+) kB", text)
-        if found is None:
-            raise RuntimeError(self.process.said)
-        return int(found[1]) * 1024
-
     @property
     def resident(self) -> int:
         """Bytes of memory that it holds."""
-        return self._status("VmRSS")
-
-    @property
-    def peak(self) -> int:
-        """The most bytes that it has held."""
-        return self._status("VmHWM")
+        text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        found = re.search(r"VmRSS:\s+(\d+) kB", text)
+        if found is None:
+            raise RuntimeError(self.process.said)
+        return int(found[1]) * 1024
 
     @property
     def cpu(self) -> float:

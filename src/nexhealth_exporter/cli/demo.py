@@ -57,16 +57,16 @@ async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo)
     if arguments.history is None:
         known = await asyncio.to_thread(_learned, given, rules, fleet, time.time())
     else:
-        known = await _written(arguments, given, rules, fleet)
+        known = await _with_history(arguments, given, rules, fleet)
     if given.state_file is not None:
         with closing(StateFile(given.state_file)) as state:
             state.save(known)
 
 
-async def _written(
+async def _with_history(
     arguments: argparse.Namespace, given: Settings, rules: Rules, fleet: Demo
 ) -> Fleet:
-    """What is learned until now, after the history was written; until it begins, as by `learn`."""
+    """Write the history; what is learned until its end, which is now."""
     folder, days = arguments.history, arguments.history_days
     with _writing(folder):  # fails before weeks are simulated and learned
         files = history_files(folder, days)
