@@ -11,9 +11,6 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 _NEAR = 6 * DAY
 """Within so many seconds a weekday is unambiguous."""
 
-_FIRST_SECOND = datetime.min.replace(tzinfo=UTC).timestamp()
-_LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
-
 
 def duration(seconds: float) -> str:
     """Like "40 s", "47 min", "2 h 14 min", "3 d 4 h": at most two units, rounded down."""
@@ -29,6 +26,10 @@ def duration(seconds: float) -> str:
 
 def _two(many: int, unit: str, few: int, small: str) -> str:
     return f"{many} {unit} {few} {small}" if few else f"{many} {unit}"
+
+
+_FIRST_SECOND = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 
 
 def clock(at: float, zone: str) -> str:
