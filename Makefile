@@ -48,8 +48,8 @@ lint: setup  ## check style, spelling, import layers, and that generated files a
 	$(RUN)/python tools/drawings --check
 	$(RUN)/python tools/version.py --check
 	$(RUN)/python tools/settings_page.py --check
-	$(RUN)/python helm/readme.py --check
-	$(RUN)/python tools/metrics_page.py | diff docs/metrics.md -
+	$(RUN)/python tools/chart_page.py --check
+	$(RUN)/python tools/metrics_page.py --check
 
 types: setup  ## check types with mypy, strict
 	$(RUN)/mypy
@@ -130,8 +130,8 @@ docs: setup  ## regenerate pages, drawings and dashboards
 	$(RUN)/python tools/drawings
 	$(RUN)/python tools/version.py
 	$(RUN)/python tools/settings_page.py
-	$(RUN)/python helm/readme.py
-	$(RUN)/python tools/metrics_page.py > docs/metrics.md
+	$(RUN)/python tools/chart_page.py
+	$(RUN)/python tools/metrics_page.py
 	$(RUN)/python -m tests.alerts.readme
 	$(RUN)/python -m tests.alerts.weeks
 

@@ -22,7 +22,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bench.leaps import Leaps
+from bench.leaps import KINDS, Leaps
 from nexhealth_exporter.backtest import Alert
 from nexhealth_exporter.backtest.baselines import Tally
 from nexhealth_exporter.model import IntegrationType, Operation, Severity
@@ -42,7 +42,6 @@ STARTS = tuple(
 )
 """Six weeks later are judged: both changes of clocks, Thanksgiving, Christmas, summer holidays."""
 
-KINDS = {"onprem": IntegrationType.SERVER, "cloud": IntegrationType.CLOUD}
 MUST_FIND = {
     (IntegrationType.SERVER, Severity.WARNING): 3 * HOUR,
     (IntegrationType.CLOUD, Severity.WARNING): 6 * HOUR,
@@ -374,8 +373,7 @@ def _mix(arguments: argparse.Namespace) -> Mix:
 def _add(one: Tally, other: Tally) -> None:
     one.syncs += other.syncs
     one.seconds += other.seconds
-    for name in ("plain", "colour", "fixed", "default"):
-        setattr(one.counts, name, getattr(one.counts, name) + getattr(other.counts, name))
+    one.counts.update(other.counts)
 
 
 def _print(total: dict[Key, Tallied], simpler: dict[IntegrationType, Tally]) -> None:
@@ -401,7 +399,7 @@ def _print(total: dict[Key, Tallied], simpler: dict[IntegrationType, Tally]) -> 
                       file=sys.stderr)  # fmt: skip
     print("\n| simpler rule | " + " | ".join(simpler) + " |\n| --- |" + " --- |" * len(simpler))
     for way in ("plain", "colour", "fixed", "default"):
-        cells = [getattr(t.counts, way) / (t.seconds / MONTH) for t in simpler.values()]
+        cells = [t.counts[way] / (t.seconds / MONTH) for t in simpler.values()]
         print(f"| {way} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |")
 
 
@@ -445,7 +443,7 @@ def _verdict(total: dict[Key, Tallied], simpler: dict[IntegrationType, Tally]) -
             failures.append(f"{kind} {severity}: median {median:.0f} min")
     for (kind, way), least in HARD.items():
         tally_of = simpler[kind]
-        if getattr(tally_of.counts, way) / (tally_of.seconds / MONTH) < least:
+        if tally_of.counts[way] / (tally_of.seconds / MONTH) < least:
             failures.append(f"the world is too easy: {kind} {way}")
     months = {kind: total[kind, Severity.WARNING, True].months for kind in KINDS.values()}
     failures += [

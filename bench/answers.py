@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bench.figures import Figure, median
-from bench.measuring import apart, peak, ratios, stall, turns
+from bench.measuring import MIB, apart, peak, ratios, stall, turns
 from bench.offices import answer, inventory, standard_policy
 from bench.scrape import NOW
 from nexhealth_exporter.errors import PollError
@@ -22,9 +22,6 @@ from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import Poll
 from nexhealth_exporter.nexhealth import envelope, payload
 from nexhealth_exporter.poller.latest import Latest
-
-MIB = 1024 * 1024
-
 
 REPEATS = 3
 """How often a round is repeated from the same fleet: each turn counts with its shortest time.

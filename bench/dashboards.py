@@ -19,8 +19,7 @@ from pathlib import Path
 
 import aiohttp
 import yaml
-from aiohttp import web
-from tests.alerts.bench import spent
+from tests.alerts.bench import serving, spent
 from tests.dashboards.boards import BOARDS, ROOT, Query, annotations, targets
 from tests.dashboards.test_answers import everything
 
@@ -90,25 +89,6 @@ def write_past(folder: Path, syncs: int, now: float) -> None:
 def _office_hours(step: int) -> bool:
     day, hour = divmod(step, 24)
     return (day + 3) % 7 < 5 and 13 <= hour < 22  # noqa: PLR2004 - 1970 began on a Thursday
-
-
-@asynccontextmanager
-async def serving(body: str, replicas: int) -> AsyncIterator[list[str]]:
-    """The page, as that many replicas would serve it."""
-
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(text=body)
-
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    for _ in range(replicas):
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield ["{}:{}".format(*address[:2]) for address in runner.addresses]
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

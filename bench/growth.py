@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Figure
-from bench.measuring import apart, peak
+from bench.measuring import MIB, apart, peak
 from bench.offices import answer, fleet_after, inventory, standard_policy
 from bench.scrape import NOW
 from nexhealth_exporter.exposition.own import OwnMetrics
@@ -25,7 +25,6 @@ LEAST_ROUNDS, MOST_ROUNDS = 3, 5
 COUNTED = 20_000
 """Institutions that are polled in all the rounds that count, if that takes more than the least."""
 
-MIB = 1024 * 1024
 LARGE = 1000
 """From this size on, the fixed cost of a process is negligible."""
 

@@ -39,8 +39,9 @@ from nexhealth_exporter.model import (
     Severity,
     Sync,
 )
-from nexhealth_exporter.simulator.answers import READ_RED_AFTER, Direction
+from nexhealth_exporter.simulator.answers import READ_RED_AFTER
 from nexhealth_exporter.simulator.behaviour import Routine
+from nexhealth_exporter.simulator.offices import Direction
 from nexhealth_exporter.simulator.world import World
 
 DAY = 86400.0
@@ -71,7 +72,6 @@ class Watched:
     position: int
     name: str
     kind: IntegrationType
-    routine: Routine
     events: list[Event]
     number: int = -1
     """Of its latest event."""
@@ -109,6 +109,7 @@ class Leaps:
         self._since: dict[tuple[IntegrationType, int], dict[int, float]] = {
             (kind, way): {} for kind in KINDS.values() for way in (0, 1)
         }
+        self._look = -1
         # What is to be done at a look: (look, number of the sync, what).
         self._agenda: list[tuple[int, int, bool]] = []
 
@@ -139,8 +140,6 @@ class Leaps:
                 first = math.ceil((instants[-1] - self.world.start) / self.step)
                 due = min(due, max(first, self._look + 1))
         return due
-
-    _look: int = -1
 
     def _move(self, look: int, at: float) -> set[int]:
         """Bring every sync that has an event, or falls due, to this look."""
@@ -299,7 +298,7 @@ class Leaps:
                 zone = routine.site.timezone
                 events = list(_events(marks, zone, late, self))
                 self.simpler.append((kind, _simpler(events, zone, kind, self)))
-                yield Watched(office.subdomain, position, sync.name, kind, routine, events)
+                yield Watched(office.subdomain, position, sync.name, kind, events)
 
 
 Shown = list[tuple[int, float | None]]

@@ -16,6 +16,8 @@ _T = TypeVar("_T")
 
 Work = Callable[[], Awaitable[object]]
 
+MIB = 1024 * 1024
+
 REPEATS, SHORT = 5, 0.5
 """Work that takes less than so many CPU seconds is repeated this often in a round."""
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from bench.figures import Figure, median
-from bench.measuring import apart
+from bench.measuring import MIB, apart
 from bench.offices import (
     fleet_after,
     institutions_of,
@@ -17,7 +17,7 @@ from bench.offices import (
     standard_policy,
     write_past,
 )
-from bench.programs import MIB, exporter, simulated
+from bench.programs import exporter, simulated
 from bench.scrape import NOW
 from nexhealth_exporter.exposition.own import OwnMetrics
 from nexhealth_exporter.exposition.page import Page

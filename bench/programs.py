@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import aiohttp
 from tests.e2e.processes import PROGRAM, Process, free_port, get, running, until
 
 KEY = "bench"
-MIB = 1024 * 1024
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -24,22 +23,14 @@ class Exporter:
     url: str
     process: Process
 
-    def _status(self, word: str) -> int:
-        text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        found = re.search(rf"{word}:\s+(\d+) kB", text)
-        if found is None:
-            raise RuntimeError(self.process.said)
-        return int(found[1]) * 1024
-
     @property
     def resident(self) -> int:
         """Bytes of memory that it holds."""
-        return self._status("VmRSS")
-
-    @property
-    def peak(self) -> int:
-        """The most bytes that it has held."""
-        return self._status("VmHWM")
+        text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        found = re.search(r"VmRSS:\s+(\d+) kB", text)
+        if found is None:
+            raise RuntimeError(self.process.said)
+        return int(found[1]) * 1024
 
     @property
     def cpu(self) -> float:
@@ -75,10 +66,10 @@ class Exporter:
 
 
 @asynccontextmanager
-async def simulated(institutions: int) -> AsyncIterator[str]:
-    """The simulated API with so many institutions; its address."""
+async def beside(module: str, *arguments: str) -> AsyncIterator[str]:
+    """A module in a process of its own, until its input ends; the first line that it prints."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.simulated", str(institutions)),
+        *(sys.executable, "-m", module, *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -89,6 +80,11 @@ async def simulated(institutions: int) -> AsyncIterator[str]:
     finally:
         process.stdin.close()
         await process.wait()
+
+
+def simulated(institutions: int) -> AbstractAsyncContextManager[str]:
+    """The simulated API with so many institutions; its address."""
+    return beside("bench.simulated", str(institutions))
 
 
 @asynccontextmanager

@@ -82,10 +82,6 @@ class _Scraped:
             block._stale.update(COLUMNS)  # noqa: SLF001
         await self.scrape()
 
-    async def a_fifth_polled(self) -> None:
-        """A scrape after a fifth of the institutions were polled: the poll is not counted."""
-        await self.scrape()
-
     async def baseline(self) -> None:
         """What prometheus-client needs for gauges that were set before."""
         generate_latest(self.gauges)

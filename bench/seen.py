@@ -8,8 +8,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -17,7 +15,7 @@ from tests.e2e.processes import Prometheus, free_port, prometheus, until
 
 from bench.figures import Figure
 from bench.offices import SERIES_EACH
-from bench.programs import Exporter, exporter, simulated
+from bench.programs import Exporter, beside, exporter, simulated
 
 INTERVAL = 3
 """Seconds between scrapes."""
@@ -46,8 +44,9 @@ async def _seen(program: Exporter, scrapes: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "page.gz").write_bytes(page)
-        async with _static(folder / "page.gz") as static:
-            targets = {"exporter": program.url.removeprefix("http://"), "file": static}
+        port = str(free_port())
+        async with beside("bench.seen", str(folder / "page.gz"), port):
+            targets = {"exporter": program.url.removeprefix("http://"), "file": f"127.0.0.1:{port}"}
             interval = f"{INTERVAL}s"
             async with prometheus("prometheus-3", folder, targets, interval=interval) as prom:
                 lasted = {job: await _lasted(prom, job, scrapes) for job in targets}
@@ -111,26 +110,8 @@ async def _probes(program: Exporter) -> list[float]:
     return taken
 
 
-@asynccontextmanager
-async def _static(page: Path) -> AsyncIterator[str]:
-    """A process that answers everything with these bytes; its address."""
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.seen", str(page), str(port)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    if process.stdin is None or process.stdout is None:
-        raise RuntimeError("pipes were asked for")
-    try:
-        await process.stdout.readline()
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.stdin.close()
-        await process.wait()
-
-
 async def _serve(body: bytes, port: int) -> None:
+    """Answer everything with these bytes, until the input ends."""
     head = (
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
         f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"

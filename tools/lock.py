@@ -32,16 +32,8 @@ PIN = re.compile(r"[\w.\[\]-]+==[\w.!+]+( ; [^/]+)?( \\)?|    --hash=sha256:[0-9
 def main() -> None:
     """Write each file; refuses what is neither a pin nor a hash."""
     venv.create(UV, symlinks=True, with_pip=True)
-    install: list[str | Path] = [
-        UV / "bin/python",
-        "-m",
-        "pip",
-        "install",
-        "-qq",
-        "--upgrade",
-        "uv",
-    ]
-    subprocess.run(install, check=True)
+    pip = (UV / "bin/python", "-m", "pip")
+    subprocess.run([*pip, "install", "-qq", "--upgrade", "uv"], check=True)
     above: list[str | Path] = []
     for name, source in FILES.items():
         path = ROOT / "constraints" / f"{name}.txt"

@@ -1,9 +1,9 @@
-"""Write docs/metrics.md: every metric, from the table that the program itself uses.
+"""Write docs/metrics.md: every metric, from the table that the program itself uses."""
 
-python tools/metrics_page.py > docs/metrics.md
-"""
-
+import sys
 from collections.abc import Sequence
+
+from generated import ROOT, write_or_check
 
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.exposition.table import Family
@@ -56,24 +56,17 @@ def section(title: str, families: Sequence[Family]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def main() -> None:
-    """Print the page."""
-    of_syncs = [family for family in table.OF_FLEET if "sync" in family.labels]
-    of_offices = [
-        family
-        for family in table.OF_FLEET
-        if "institution" in family.labels and family not in of_syncs
-    ]
-    of_fleet = [
-        family for family in table.OF_FLEET if family not in of_syncs and family not in of_offices
-    ]
-    print(HEAD, end="")
-    print(section("Sync metrics", of_syncs), end="")
-    print(section("Institution metrics", of_offices), end="")
-    print(section("Fleet metrics", of_fleet), end="")
-    print(section("Exporter metrics", table.OWN), end="")
-    print(TAIL, end="")
+def page() -> str:
+    """The whole page."""
+    sections: dict[str, list[Family]] = {"Sync": [], "Institution": [], "Fleet": []}
+    for family in table.OF_FLEET:
+        is_of_institution = "institution" in family.labels
+        of = "Sync" if "sync" in family.labels else "Institution" if is_of_institution else "Fleet"
+        sections[of].append(family)
+    sections["Exporter"] = list(table.OWN)
+    tables = [section(f"{of} metrics", families) for of, families in sections.items()]
+    return "".join([HEAD, *tables, TAIL])
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(write_or_check({ROOT / "docs/metrics.md": page()}))

@@ -14,24 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MUTANTS = ROOT / "mutants"
 MUTMUT = Path(sys.executable).with_name("mutmut")
-FOUND, SURVIVED, UNTESTED = (1, 3), (0,), (5, 33)
-"""The exit codes that mutmut records. Any other means that the mutant did not finish."""
+VERDICTS = {0: "survived", 1: "found", 3: "found", 5: "untested", 33: "untested"}
+"""By the exit codes that mutmut records. Any other means that the mutant did not finish."""
 
 
 def judged(path: Path) -> Counter[str]:
     """How many mutants of a module were found, survived, met no test, or took too long."""
     codes = json.loads(path.read_text("utf-8"))["exit_code_by_key"].values()
-    return Counter(
-        "found"
-        if code in FOUND
-        else "survived"
-        if code in SURVIVED
-        else "untested"
-        if code in UNTESTED
-        else "endless"
-        for code in codes
-        if code is not None
-    )
+    return Counter(VERDICTS.get(code, "endless") for code in codes if code is not None)
 
 
 def main(names: list[str]) -> int:

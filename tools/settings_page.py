@@ -1,15 +1,12 @@
-"""Write the table of settings into docs/settings.md and, between its marks, into README.md.
-
-With --check nothing is written; the exit code is 1 if a page is not as it would be written.
-"""
+"""Write the table of settings into docs/settings.md and, between its marks, into README.md."""
 
 import re
 import sys
 from pathlib import Path
 
-from nexhealth_exporter.settings import markdown_table
+from generated import ROOT, write_or_check
 
-ROOT = Path(__file__).parent.parent
+from nexhealth_exporter.settings import markdown_table
 
 PAGE = """# Settings
 
@@ -41,21 +38,5 @@ def pages() -> dict[Path, str]:
     }
 
 
-def main() -> int:
-    """Write the pages, or check them."""
-    old = {
-        path: text
-        for path, text in pages().items()
-        if not path.exists() or path.read_text("utf-8") != text
-    }
-    for path, text in old.items():
-        name = path.relative_to(ROOT)
-        if "--check" in sys.argv:
-            print(f"{name} is out of date: run `{Path(__file__).relative_to(ROOT)}`.")
-        else:
-            path.write_text(text, "utf-8")
-    return 1 if old and "--check" in sys.argv else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(pages()))

@@ -1,4 +1,4 @@
-"""Durations and instants as people read them."""
+"""Durations and instants as people read them, and text as the configuration file takes it."""
 
 import json
 import re

@@ -53,7 +53,7 @@ def test_leaping_over_looks_changes_no_alert(tmp_path: Path, one_way: float) -> 
     assert sorted(map(repr, map(told, leaps.alerts))) == sorted(map(repr, map(told, replay.alerts)))
     assert leaps.incidents == [(i.integration_type, i.start) for i in replay.incidents] != []
     counts = [
-        [sum(getattr(s.counts, way) for _, s in found) for way in WAYS]
+        [sum(s.counts[way] for _, s in found) for way in WAYS]
         for found in (leaps.simpler, list(replay.observed))
     ]
     assert counts[0] == counts[1] != [0, 0, 0, 0]

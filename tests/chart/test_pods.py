@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from nexhealth_exporter import rules
-from nexhealth_exporter.cli import parse_arguments
+from nexhealth_exporter.cli.arguments import parse_arguments
 from nexhealth_exporter.settings import load, overrides
 from tests.chart.charts import CHART, Helm, Object, environment, exporter, one, pod
 

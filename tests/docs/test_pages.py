@@ -12,8 +12,9 @@ import promql_parser
 import pytest
 import yaml
 
-from nexhealth_exporter import cli, rules, webconfig
+from nexhealth_exporter import rules, webconfig
 from nexhealth_exporter.backtest.observations import Observation
+from nexhealth_exporter.cli.arguments import parse_arguments
 from nexhealth_exporter.exposition import table
 from nexhealth_exporter.model import Reason
 from nexhealth_exporter.plan import Pace, Scope, plan
@@ -101,7 +102,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_understood(command: str) -> None:
-    cli.parse_arguments(shlex.split(command, comments=True)[1:])
+    parse_arguments(shlex.split(command, comments=True)[1:])
 
 
 def test_every_variable_that_a_page_names_exists() -> None:

@@ -20,6 +20,7 @@ from nexhealth_exporter.errors import ConfigError
 
 BAD = sorted((Path(__file__).parent / "bad_web").glob("*.txt"))
 PASSWORD = "correct horse"
+TLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
 
 
 def hashed(password: str, cost: int = 4) -> str:
@@ -68,10 +69,9 @@ def test_without_a_file_everybody_may_come_over_plain_http() -> None:
 
 
 def test_the_files_that_matter_are_named(folder: Path) -> None:
-    text = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
-    config = load(folder, text)
+    config = load(folder, TLS)
     assert config.files == tuple(folder / name for name in ("web.yaml", "server.crt", "server.key"))
-    assert config.text == text
+    assert config.text == TLS
 
 
 def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(folder: Path) -> None:
@@ -80,7 +80,7 @@ def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(folder
     hidden = BestAvailableEncryption(b"hunter2hunter2")
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hidden))
     with pytest.raises(ConfigError, match="must be PEM, the key not encrypted"):
-        load(folder, "tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+        load(folder, TLS)
 
 
 def test_headers_are_taken_over(folder: Path) -> None:
@@ -122,7 +122,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 async def test_tls_is_spoken(folder: Path, authority: trustme.CA) -> None:
-    config = load(folder, "tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+    config = load(folder, TLS)
     assert await greeted(config, trusting(authority)) == "TLSv1.3"
 
 
@@ -131,8 +131,7 @@ async def test_version_and_ciphers_are_those_configured(
 ) -> None:
     config = load(
         folder,
-        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
-        "  max_version: TLS12\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n",
+        f"{TLS}  max_version: TLS12\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n",
     )
     assert await greeted(config, trusting(authority)) == "TLSv1.2"
     assert config.tls is not None
@@ -143,10 +142,7 @@ async def test_version_and_ciphers_are_those_configured(
 
 
 async def test_an_old_client_is_turned_away(folder: Path, authority: trustme.CA) -> None:
-    config = load(
-        folder,
-        "tls_server_config: {cert_file: server.crt, key_file: server.key, min_version: TLS13}\n",
-    )
+    config = load(folder, f"{TLS}  min_version: TLS13\n")
     old = trusting(authority)
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     assert await greeted(config, old) is None
@@ -156,7 +152,7 @@ async def test_an_old_client_is_turned_away(folder: Path, authority: trustme.CA)
     ("minor", "said"), [(1, "UNSUPPORTED_PROTOCOL"), (2, "UNSUPPORTED_PROTOCOL"), (3, "goes on")]
 )
 def test_versions_before_tls_1_2_are_refused(folder: Path, minor: int, said: str) -> None:
-    config = load(folder, "tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+    config = load(folder, TLS)
     assert config.tls is not None
     arriving = ssl.MemoryBIO()
     arriving.write(client_hello(minor))
@@ -188,8 +184,7 @@ async def test_a_client_must_show_a_certificate_where_that_is_asked(
 ) -> None:
     config = load(
         folder,
-        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
-        "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n",
+        f"{TLS}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n",
     )
     assert await greeted(config, trusting(authority)) is None
     known = trusting(authority)
@@ -205,8 +200,7 @@ async def test_a_client_may_show_a_certificate_but_no_strange_one_where_that_is_
 ) -> None:
     config = load(
         folder,
-        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
-        "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.crt\n",
+        f"{TLS}  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.crt\n",
     )
     assert await greeted(config, trusting(authority)) == "TLSv1.3"
     assert not config.asks_who

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
@@ -85,14 +85,13 @@ async def running(made: Site) -> AsyncIterator[Site]:
         serving(app, "127.0.0.1", 0) as port,
         aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=IDENTITY) as session,
     ):
-        yield replace(made, url=f"http://127.0.0.1:{port}", session=session)
+        made.url, made.session = f"http://127.0.0.1:{port}", session
+        yield made
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    made = Site()
-    async with running(made) as there:
-        made.url, made.session = there.url, there.session
+    async with running(Site()) as made:
         yield made
 
 

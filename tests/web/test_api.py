@@ -130,8 +130,8 @@ async def test_what_is_not_known_is_null(site: Site) -> None:
 
 async def test_links_lead_to_the_address_that_people_use(site: Site) -> None:
     broken(site)
-    site.external_url = "https://ops.example/nexhealth"
-    async with running(site) as other:
+    linked = dataclasses.replace(site, external_url="https://ops.example/nexhealth")
+    async with running(linked) as other:
         sync = _syncs(await other.json("/api/v1/syncs"))[0]
 
     assert sync["url"] == "https://ops.example/nexhealth/institutions/smiles"

@@ -17,9 +17,7 @@ COLOURED = {"type": "color-background", "mode": "basic"}
 """Cells of a table that have the colour of their value."""
 
 
-def query(
-    expression: str, legend: str = "__auto", *, ref: str = "A", instant: bool = False
-) -> Json:
+def query(expression: str, legend: str = "__auto", *, instant: bool = False) -> Json:
     """A target; instant ones are shown as tables or single values."""
     return {
         "datasource": SOURCE,
@@ -29,7 +27,6 @@ def query(
         "instant": instant,
         "legendFormat": legend,
         "range": not instant,
-        "refId": ref,
     }
 
 

@@ -50,6 +50,26 @@ def deadline() -> str:
     )
     for words, row in (("expected", HOURS), ("counts", COUNTED), ("polls", POLLS)):
         paper.text(16, row + 5, words, "strong")
+    _hours(paper, expected, due)
+    _polls(paper, polls, seen, due)
+    last = f"last mark {clock(MARK.timestamp())}"
+    for at, words, colour, kind in (
+        (MARK.timestamp(), last, "mark", "middle"),
+        (due, f"deadline {clock(due)}", "warning", "end"),
+        (overdue, f"overdue {clock(overdue)}", "critical", "middle"),
+    ):
+        paper.line([(x(at), 36), (x(at), AXIS)], colour, stroke_dasharray="4 3")
+        paper.text(x(at), 28, words, "small", kind, colour=colour)
+    _axis(paper)
+    foot = (
+        f"A browser-based sync; its allowance before a ticket is {allowed / HOUR:g} h. The deadline"
+        f" is a fact from {clock(MARK.timestamp())} on; being overdue needs a look after it."
+    )
+    paper.text(LEFT, HEIGHT - 12, foot, "small", "soft")
+    return paper.svg()
+
+
+def _hours(paper: Paper, expected: Expectation, due: float) -> None:
     for segment in expected.segments(FROM.timestamp()):
         begin, end = max(segment.start, FROM.timestamp()), min(segment.end, UNTIL.timestamp())
         if begin >= end:
@@ -59,31 +79,6 @@ def deadline() -> str:
             _counted(paper, max(begin, MARK.timestamp()), min(end, due))
         else:
             paper.text((x(begin) + x(end)) / 2, HOURS + 5, "lunch", "small", "soft", "middle")
-    for at in polls:
-        is_seen = at in seen
-        colour = "unknown" if not is_seen else "critical" if at >= due else "mark"
-        paper.dot(x(at), POLLS, 6 if is_seen else 4, colour, fill_opacity="1" if is_seen else "0.4")
-    fails = f"{len(polls) - len(seen)} polls fail"
-    paper.text(x(due) - 8, POLLS + 26, fails, "small", "end", colour="unknown")
-
-    last = f"last mark {clock(MARK.timestamp())}"
-    for at, words, colour, kind in (
-        (MARK.timestamp(), last, "mark", "middle"),
-        (due, f"deadline {clock(due)}", "warning", "end"),
-        (overdue, f"overdue {clock(overdue)}", "critical", "middle"),
-    ):
-        paper.line([(x(at), 36), (x(at), AXIS)], colour, stroke_dasharray="4 3")
-        paper.text(x(at), 28, words, "small", kind, colour=colour)
-    paper.line([(LEFT, AXIS), (RIGHT, AXIS)], "soft")
-    for hour in range(FROM.hour, UNTIL.hour + 1):
-        at = FROM.replace(hour=hour).timestamp()
-        paper.text(x(at), AXIS + 18, clock(at), "small", "soft", "middle")
-    foot = (
-        f"A browser-based sync; its allowance before a ticket is {allowed / HOUR:g} h."
-        " The deadline is a fact from 11:30 on; being overdue needs a look after it."
-    ).replace("11:30", clock(MARK.timestamp()))
-    paper.text(LEFT, HEIGHT - 12, foot, "small", "soft")
-    return paper.svg()
 
 
 def _counted(paper: Paper, begin: float, end: float) -> None:
@@ -93,3 +88,19 @@ def _counted(paper: Paper, begin: float, end: float) -> None:
     minutes = round((end - begin) / 60)
     words = f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
     paper.text((x(begin) + x(end)) / 2, COUNTED + 5, words, "small", "middle")
+
+
+def _polls(paper: Paper, polls: list[float], seen: list[float], due: float) -> None:
+    for at in polls:
+        is_seen = at in seen
+        colour = "unknown" if not is_seen else "critical" if at >= due else "mark"
+        paper.dot(x(at), POLLS, 6 if is_seen else 4, colour, fill_opacity="1" if is_seen else "0.4")
+    fails = f"{len(polls) - len(seen)} polls fail"
+    paper.text(x(due) - 8, POLLS + 26, fails, "small", "end", colour="unknown")
+
+
+def _axis(paper: Paper) -> None:
+    paper.line([(LEFT, AXIS), (RIGHT, AXIS)], "soft")
+    for hour in range(FROM.hour, UNTIL.hour + 1):
+        at = FROM.replace(hour=hour).timestamp()
+        paper.text(x(at), AXIS + 18, clock(at), "small", "soft", "middle")

@@ -94,29 +94,13 @@ def week() -> str:
         paper.line([(x(at), level), (x(at), STRIPS["our page (critical)"] + 12)], colour)
     paper.line([(x(n), y(UNEXPECTED, unexpected[n])) for n in instants], "mark", stroke_width="2")
 
-    overdue = {
-        severity: [(now, at <= now < REPAIRED.timestamp()) for now in instants]
-        for severity, at in deadlines.items()
-    }
-    rows = (
-        ([(now, now - marks[now] > PLAIN) for now in instants], "plain"),
-        (overdue[Severity.WARNING], "warning"),
-        (overdue[Severity.CRITICAL], "critical"),
-    )
-    for (words, top), (holds, colour) in zip(STRIPS.items(), rows, strict=True):
-        paper.text(LEFT - 12, top + 5, words, "small", "end")
-        paper.line([(LEFT, top), (RIGHT, top)], "line")
-        for begin, end in stretches([*holds[:-1]]):
-            paper.box(x(begin), top - 6, x(end) - x(begin), 12, colour)
+    _strips(paper, marks, deadlines)
     for severity, colour in ((Severity.WARNING, "warning"), (Severity.CRITICAL, "critical")):
         at = deadlines[severity]
         paper.dot(x(at), y(UNEXPECTED, allowed[severity]), 4, colour)
         nudge, kind = (-6.0, "end") if severity is Severity.WARNING else (6.0, "small")
         paper.text(x(at) + nudge, 376, f"deadline {clock(at)}", "small", kind, colour=colour)
-    for when, words in ((STOPPED, "stops"), (REPAIRED, "is repaired")):
-        at = when.timestamp()
-        paper.line([(x(at), 32), (x(at), UNEXPECTED[1])], "soft", stroke_dasharray="2 3")
-        paper.text(x(at), 26, f"{words} {clock(at)}", "small", "middle")
+    _outage(paper)
     foot = "Shaded: hours in which the sync is expected to run."
     paper.text(LEFT, HEIGHT - 8, foot, "small", "soft")
     return paper.svg()
@@ -142,3 +126,28 @@ def _panel(paper: Paper, panel: tuple[float, float, float], words: str, every: i
         level = y(panel, hour * HOUR)
         paper.line([(LEFT, level), (RIGHT, level)], "line")
         paper.text(LEFT - 12, level + 4, f"{hour} h", "small", "soft", "end")
+
+
+def _strips(paper: Paper, marks: dict[float, float], deadlines: dict[Severity, float]) -> None:
+    """When a plain rule, our tickets and our pages would alert; `marks` by instant."""
+    overdue = {
+        severity: [(now, at <= now < REPAIRED.timestamp()) for now in marks]
+        for severity, at in deadlines.items()
+    }
+    rows = (
+        ([(now, now - mark > PLAIN) for now, mark in marks.items()], "plain"),
+        (overdue[Severity.WARNING], "warning"),
+        (overdue[Severity.CRITICAL], "critical"),
+    )
+    for (words, top), (holds, colour) in zip(STRIPS.items(), rows, strict=True):
+        paper.text(LEFT - 12, top + 5, words, "small", "end")
+        paper.line([(LEFT, top), (RIGHT, top)], "line")
+        for begin, end in stretches(holds[:-1]):
+            paper.box(x(begin), top - 6, x(end) - x(begin), 12, colour)
+
+
+def _outage(paper: Paper) -> None:
+    for when, words in ((STOPPED, "stops"), (REPAIRED, "is repaired")):
+        at = when.timestamp()
+        paper.line([(x(at), 32), (x(at), UNEXPECTED[1])], "soft", stroke_dasharray="2 3")
+        paper.text(x(at), 26, f"{words} {clock(at)}", "small", "middle")

@@ -1,5 +1,6 @@
 """What a backtest prints: the alerts, the incidents, and the comparison."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from nexhealth_exporter.model import IntegrationType, Severity
 
 MONTH = 30 * 86400.0
 
-WAYS = {
+RULES = {
     "plain": "lag > 20 min for 10 min",
     "colour": "the vendor's colour for reads",
     "fixed": "fixed hours Mon-Fri 8-17, lag > 60 min for 30 min",
@@ -18,6 +19,7 @@ WAYS = {
     "warning": "nexhealth-exporter: tickets",
     "critical": "nexhealth-exporter: pages",
 }
+"""The rules that are compared: the simpler ones, and the exporter's by severity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Answer:
                 kind.value: {
                     "syncs": self.syncs[kind],
                     "alerts_per_office_and_month": {
-                        way: round(rate, 4) for way, rate in rates.items()
+                        rule: round(rate, 4) for rule, rate in rates.items()
                     },
                 }
                 for kind, rates in self.rates.items()
@@ -85,19 +87,10 @@ def answer(replay: Replay, since: float | None) -> Answer:
 def _rates(tally: Tally, alerts: list[Alert]) -> dict[str, float]:
     months = tally.seconds / MONTH
     if not months:
-        return dict.fromkeys(WAYS, 0.0)
-    counts = tally.counts
-    found = {
-        "plain": counts.plain,
-        "colour": counts.colour,
-        "fixed": counts.fixed,
-        "default": counts.default,
-        **{
-            severity.value: _of_syncs(alerts, severity)
-            for severity in (Severity.WARNING, Severity.CRITICAL)
-        },
-    }
-    return {way: count / months for way, count in found.items()}
+        return dict.fromkeys(RULES, 0.0)
+    own = Counter({severity.value: _of_syncs(alerts, severity) for severity in Severity})
+    counts = tally.counts + own
+    return {rule: counts[rule] / months for rule in RULES}
 
 
 def _of_syncs(alerts: list[Alert], severity: Severity) -> int:

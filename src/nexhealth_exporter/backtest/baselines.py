@@ -1,5 +1,6 @@
 """Four simpler ways to alert, replayed for comparison."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -40,29 +41,22 @@ def _default_hours(place: Place, kind: IntegrationType) -> Expectation:
     return Expectation(Source.DEFAULT, "", place.timezone, days, (place.country,))
 
 
-@dataclass(slots=True)
-class Counts:
-    """How often each baseline began to alert."""
-
-    plain: int = 0
-    colour: int = 0
-    fixed: int = 0
-    default: int = 0
-
-
 class Baselines:
-    """The four baselines for one sync; the older of both marks counts."""
+    """The four baselines for one sync; the older of both marks counts.
+
+    `counts` is how often each of them began to alert, by name: plain, colour, fixed and default.
+    """
 
     __slots__ = (
-        "_active", "_default_at", "_kind", "_last", "_mark", "_place", "counts", "seconds",
+        "_alerting", "_default_at", "_kind", "_last", "_mark", "_place", "counts", "seconds",
     )  # fmt: skip
 
     def __init__(self, place: Place, kind: IntegrationType | None, at: float) -> None:
-        self.counts = Counts()
+        self.counts: Counter[str] = Counter()
         self.seconds = 0.0
         self._kind = kind or IntegrationType.UNKNOWN
         self._place = place
-        self._active = [False, False, False, False]
+        self._alerting: set[str] = set()
         self._last = at
         self._mark: float | None = None
         self._default_at: float | None = None
@@ -77,21 +71,22 @@ class Baselines:
             return
         if mark != self._mark:
             self._mark, self._default_at = mark, None
-        active = self._active
-        if at - mark <= PLAIN_AFTER and not any(active) and sync.read_up is not False:
-            return
-        self._follow(at, mark, is_red=sync.read_up is False)
+        is_red = sync.read_up is False
+        if at - mark > PLAIN_AFTER or self._alerting or is_red:
+            self._follow(at, mark, is_red=is_red)
 
     def _follow(self, at: float, mark: float, *, is_red: bool) -> None:
-        lag, active, counts = at - mark, self._active, self.counts
-        plain = lag > PLAIN_AFTER
-        fixed = lag > FIXED_AFTER and self._in_office_hours(at)
-        default = lag > DEFAULT_AFTER[self._kind] and self._is_due(at, mark)
-        counts.plain += plain and not active[0]
-        counts.colour += is_red and not active[1]
-        counts.fixed += fixed and not active[2]
-        counts.default += default and not active[3]
-        self._active = [plain, is_red, fixed, default]
+        lag = at - mark
+        verdicts = {
+            "plain": lag > PLAIN_AFTER,
+            "colour": is_red,
+            "fixed": lag > FIXED_AFTER and self._in_office_hours(at),
+            "default": lag > DEFAULT_AFTER[self._kind] and self._is_due(at, mark),
+        }
+        alerting = {name for name, alerts in verdicts.items() if alerts}
+        if alerting != self._alerting:
+            self.counts.update(alerting - self._alerting)
+            self._alerting = alerting
 
     def _in_office_hours(self, at: float) -> bool:
         return _default_hours(self._place, IntegrationType.SERVER).piece(at).value > 0
@@ -110,12 +105,10 @@ class Tally:
 
     seconds: float = 0.0
     syncs: int = 0
-    counts: Counts = field(default_factory=Counts)
+    counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, simpler: Baselines) -> None:
+    def add(self, baselines: Baselines) -> None:
         """Add those of one sync."""
         self.syncs += 1
-        self.seconds += simpler.seconds
-        for name in Counts.__slots__:
-            total = getattr(self.counts, name) + getattr(simpler.counts, name)
-            setattr(self.counts, name, total)
+        self.seconds += baselines.seconds
+        self.counts.update(baselines.counts)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import aiohttp
 import msgspec
@@ -77,11 +78,11 @@ async def history(
         at = start
         while at < end:
             until = min(at + (CHUNK_STEPS - 1) * STEP, end)
-            read, write = await ask.range(_READ, at, until), await ask.range(_WRITE, at, until)
-            colours, polls = await ask.range(_COLOUR, at, until), await ask.range(_POLL, at, until)
-            types = {**read.types, **write.types}
+            chunk = await ask.chunk(at, until)
             for instant in _instants(at, until):
-                rows = list(_rows(instant, types, (read, write, colours), polls, (polled, zones)))
+                news = chunk.polled_since(polled, instant)
+                rows = list(_rows(chunk, instant, news, zones))
+                polled |= news
                 if rows:
                     yield Batch(sorted(rows, key=lambda row: row[0]))
             at = until + STEP
@@ -123,24 +124,35 @@ def _number(text: str) -> float | None:
     return value if _EARLIEST <= value < _LATEST else None
 
 
+class _Chunk(NamedTuple):
+    """What was recorded in a stretch of time; `types` are those of the syncs with a mark."""
+
+    read: Points
+    write: Points
+    colour: Points
+    polls: Points
+    types: Mapping[Key, str]
+
+    def polled_since(self, polled: Mapping[str, float], instant: float) -> dict[str, float]:
+        """The institutions with a later poll at that instant than in `polled`, and when it was."""
+        found: dict[str, float] = {}
+        for institution, _ in self.types:
+            poll = self.polls.at((institution, ""), instant)
+            if poll is not None and poll > polled.get(institution, 0.0):
+                found[institution] = poll
+        return found
+
+
 def _rows(
-    instant: float,
-    types: Mapping[Key, str],
-    series: tuple[Points, Points, Points],
-    polls: Points,
-    known: tuple[dict[str, float], Mapping[Key, str]],
+    chunk: _Chunk, instant: float, polled: Mapping[str, float], zones: Mapping[Key, str]
 ) -> Iterator[tuple[float, Observation]]:
-    """The syncs of institutions that were polled since the previous instant."""
-    polled, zones = known
-    news = dict(polled)
-    for key, kind in types.items():
-        poll = polls.at((key[0], ""), instant)
-        if poll is None or poll <= polled.get(key[0], 0.0):
+    """The syncs of the institutions that were polled, as they were at that instant."""
+    for key, kind in chunk.types.items():
+        poll = polled.get(key[0])
+        read, write = chunk.read.at(key, instant), chunk.write.at(key, instant)
+        if poll is None or (read is None and write is None):
             continue
-        news[key[0]] = poll
-        read, write, colour = (one.at(key, instant) for one in series)
-        if read is None and write is None:
-            continue
+        colour = chunk.colour.at(key, instant)
         yield (
             poll,
             Observation(
@@ -154,7 +166,6 @@ def _rows(
                 read_status=None if colour is None else _COLOUR_TYPE_WORDS[bool(colour)],
             ),
         )
-    polled.update(news)
 
 
 def _iso(at: float | None) -> str | None:
@@ -168,7 +179,14 @@ class _Queries:
         self._session = session
         self._url = url
 
-    async def range(self, query: str, start: float, end: float) -> Points:
+    async def chunk(self, start: float, end: float) -> _Chunk:
+        """What was recorded from start to end."""
+        read, write, colour, polls = [
+            await self._range(query, start, end) for query in (_READ, _WRITE, _COLOUR, _POLL)
+        ]
+        return _Chunk(read, write, colour, polls, read.types | write.types)
+
+    async def _range(self, query: str, start: float, end: float) -> Points:
         """The points from start to end, one per step."""
         parameters = {"query": query, "start": str(start), "end": str(end), "step": str(STEP)}
         return Points(await self._ask("query_range", parameters))

@@ -7,7 +7,7 @@ from nexhealth_exporter.backtest.baselines import DEFAULT_PLACE, Baselines, Plac
 from nexhealth_exporter.backtest.observations import Batch, Observation, instant
 from nexhealth_exporter.expectation.incident import is_held_back
 from nexhealth_exporter.expectation.zone import is_zone
-from nexhealth_exporter.fleet import Fleet, Policy, Standing
+from nexhealth_exporter.fleet import Fleet, Policy, Standing, SyncStanding
 from nexhealth_exporter.model import (
     SEVERITIES,
     WAYS,
@@ -218,19 +218,21 @@ class Replay:
         self._close_vanished(standing, active, at)
         observed = self._offices[subdomain].syncs
         for sync in standing.syncs or ():
-            if observed[sync.sync.name].at != at:
-                continue
-            begun = self.fleet.incidents.get(sync.integration_type)
-            for operation, judgement in zip(WAYS, sync.judgements, strict=True):
-                deadlines = (judgement.warning_at, judgement.critical_at)
-                for severity, due in zip(SEVERITIES, deadlines, strict=True):
-                    key = (sync.sync.name, operation, severity)
-                    if due is None or due > at:
-                        if key in active:
-                            active.pop(key).resolved_at = at
-                    elif key not in active and not is_held_back(due, begun):
-                        active[key] = Alert(subdomain, key[0], operation, severity, at)
-                        self.alerts.append(active[key])
+            if observed[sync.sync.name].at == at:
+                self._follow_sync(subdomain, sync, active, at)
+
+    def _follow_sync(self, subdomain: str, sync: SyncStanding, active: _Active, at: float) -> None:
+        begun = self.fleet.incidents.get(sync.integration_type)
+        for operation, judgement in zip(WAYS, sync.judgements, strict=True):
+            deadlines = (judgement.warning_at, judgement.critical_at)
+            for severity, due in zip(SEVERITIES, deadlines, strict=True):
+                key = (sync.sync.name, operation, severity)
+                if due is None or due > at:
+                    if key in active:
+                        active.pop(key).resolved_at = at
+                elif key not in active and not is_held_back(due, begun):
+                    active[key] = Alert(subdomain, key[0], operation, severity, at)
+                    self.alerts.append(active[key])
 
     def _close_vanished(self, standing: Standing, active: _Active, at: float) -> None:
         """Close the alerts of syncs that the institution no longer has."""

@@ -16,56 +16,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from nexhealth_exporter.backtest import Answer, Batch, Replay, answer, batches
-from nexhealth_exporter.backtest.answer import WAYS
+from nexhealth_exporter.backtest.answer import RULES
 from nexhealth_exporter.backtest.baselines import Place
 from nexhealth_exporter.backtest.observations import instant, opened
 from nexhealth_exporter.backtest.prometheus import HISTORY_SECONDS, history
 from nexhealth_exporter.cli.parts import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
 from nexhealth_exporter.settings import Settings, variable
-from nexhealth_exporter.settings.values import url
-
-
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Add the arguments of this command other than settings."""
-    source = command.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "file", nargs="?", metavar="FILE", help="observations as JSON lines, gzipped or not"
-    )
-    add_prometheus(source, "the last six weeks of a Prometheus that scraped this exporter")
-    command.add_argument(
-        "--from",
-        dest="since",
-        metavar="TIME",
-        help="report only alerts from this time on, but learn from everything",
-    )
-    command.add_argument(
-        "--format",
-        choices=("table", "json"),
-        default="table",
-        help="a comparison for people (the default), or one JSON object with every alert",
-    )
-
-
-def add_prometheus(command: argparse._MutuallyExclusiveGroup, what: str) -> None:
-    """Add the flag that names a Prometheus; without a value it is that of the settings."""
-    command.add_argument(
-        "--prometheus",
-        metavar="URL",
-        nargs="?",
-        const="",
-        type=_address,
-        help=f"{what}; without URL, the one in {variable('prometheus_url')}",
-    )
-
-
-def _address(text: str) -> str:
-    try:
-        return url(text) if text else ""
-    except ValueError as error:
-        reason = f"{error}; the process list would show it" if "password" in str(error) else error
-        remedy = f"set {variable('prometheus_url')} and write --prometheus alone"
-        raise argparse.ArgumentTypeError(f"{reason}; {remedy}") from None
 
 
 def prometheus_of(settings: Settings, given: str) -> str:
@@ -160,8 +117,8 @@ def _print(found: Answer) -> None:
     table = Table("alerts per office and month", box=box.SIMPLE_HEAD, pad_edge=False)
     for kind, count in found.syncs.items():
         table.add_column(f"{kind} ({count})", justify="right")
-    for way, words in WAYS.items():
-        table.add_row(words, *(f"{rates[way]:.2f}" for rates in found.rates.values()))
+    for rule, words in RULES.items():
+        table.add_row(words, *(f"{rates[rule]:.2f}" for rates in found.rates.values()))
     console.print(table)
     _print_incidents(found, console)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from nexhealth_exporter.cli.parts import (
     connect,
-    log,
+    log_warnings,
     pace_of,
     policy_of,
     read_files,
@@ -45,7 +45,7 @@ async def check(settings: Settings, *, is_offline: bool) -> int:
         return 0
     key = ApiKey(settings)
     key()
-    log(settings, key)
+    log_warnings(settings, key)
     print("Configuration: ok.")
     if proxy := shown_proxy(settings):
         print(f"Proxy: {proxy}.")

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from aiohttp import web
 
 from nexhealth_exporter import settings
-from nexhealth_exporter.cli import DEMO_SETTINGS
+from nexhealth_exporter.cli.arguments import DEMO_SETTINGS
 from nexhealth_exporter.cli.exporter import opened
 from nexhealth_exporter.cli.history import history_files, write_history
 from nexhealth_exporter.cli.learn import from_observations
@@ -53,27 +53,32 @@ async def demo(arguments: argparse.Namespace) -> int:
 
 async def _remember(arguments: argparse.Namespace, given: Settings, fleet: Demo) -> None:
     """Fill the state file with what an exporter would have learned in weeks."""
-    files: list[Path] = []
-    if arguments.history is not None:
-        with _writing(arguments.history):  # fails before weeks are simulated and learned
-            files = history_files(arguments.history, arguments.history_days)
     rules = read_files(given).rules
-    until = time.time()
     if arguments.history is None:
-        known = await asyncio.to_thread(_learned, given, rules, fleet, until)
+        known = await asyncio.to_thread(_learned, given, rules, fleet, time.time())
     else:
-        begin = until - arguments.history_days * DAY
-        known = await asyncio.to_thread(_learned, given, rules, fleet, begin)
-        policy = policy_of(given, rules)
-        target = arguments.history_target
-        with _writing(arguments.history):
-            known = await write_history(
-                fleet.past, policy, files, known=known, until=until, target=target
-            )
-        _tell_how_to_load(arguments.history, len(files))
+        known = await _with_history(arguments, given, rules, fleet)
     if given.state_file is not None:
         with closing(StateFile(given.state_file)) as state:
             state.save(known)
+
+
+async def _with_history(
+    arguments: argparse.Namespace, given: Settings, rules: Rules, fleet: Demo
+) -> Fleet:
+    """Write the history; what is learned until its end, which is now."""
+    folder, days = arguments.history, arguments.history_days
+    with _writing(folder):  # fails before weeks are simulated and learned
+        files = history_files(folder, days)
+    until = time.time()
+    known = await asyncio.to_thread(_learned, given, rules, fleet, until - days * DAY)
+    policy, target = policy_of(given, rules), arguments.history_target
+    with _writing(folder):
+        known = await write_history(
+            fleet.past, policy, files, known=known, until=until, target=target
+        )
+    _tell_how_to_load(folder, len(files))
+    return known
 
 
 def _learned(given: Settings, rules: Rules, fleet: Demo, until: float) -> Fleet:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nexhealth_exporter.backtest import Replay
-from nexhealth_exporter.cli.backtest import add_prometheus, from_file, prometheus_of
+from nexhealth_exporter.cli.backtest import from_file, prometheus_of
 from nexhealth_exporter.cli.backtest import from_prometheus as prometheus_history
 from nexhealth_exporter.cli.parts import policy_of, read_files, watches
 from nexhealth_exporter.errors import ConfigError
@@ -16,13 +16,6 @@ from nexhealth_exporter.fleet import Fleet, Memory, SyncMemory
 from nexhealth_exporter.rules import Rules
 from nexhealth_exporter.settings import Settings, variable
 from nexhealth_exporter.state import FORGOTTEN_AFTER, StateFile, require_usable
-
-
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Add the arguments of this command other than settings."""
-    source = command.add_mutually_exclusive_group(required=True)
-    source.add_argument("--observations", metavar="FILE", help="JSON lines, gzipped or not")
-    add_prometheus(source, "a Prometheus that scraped this exporter")
 
 
 def learn(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -124,7 +124,7 @@ def shown_proxy(settings: Settings) -> str | None:
     return proxy and without_password(proxy)
 
 
-def log(settings: Settings, api_key: ApiKey) -> None:
+def log_warnings(settings: Settings, api_key: ApiKey) -> None:
     """Configure logging for a one-shot command: warnings only, unless a level is set."""
     level = settings.log_level if "log_level" in settings.model_fields_set else LogLevel.WARNING
     logs.configure(level, settings.log_format, secrets=lambda: api_key.known)

@@ -21,11 +21,6 @@ _SHADES = " ░▒▓█"
 _HOURS = "".join(f"{hour:<6}" for hour in range(0, 24, 3))
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Add the arguments of this command other than settings."""
-    command.add_argument("institution", help="the subdomain of the institution")
-
-
 def schedules(settings: Settings, arguments: argparse.Namespace) -> int:
     """Print what was learned about each sync; 0. Raises ConfigError if there is nothing."""
     institution: str = arguments.institution

@@ -10,7 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from nexhealth_exporter import report
-from nexhealth_exporter.cli.parts import connect, log, pace_of, policy_of, read_files, watches
+from nexhealth_exporter.cli.parts import (
+    connect,
+    log_warnings,
+    pace_of,
+    policy_of,
+    read_files,
+    watches,
+)
 from nexhealth_exporter.cli.persistence import read_learned
 from nexhealth_exporter.cli.running import readable
 from nexhealth_exporter.errors import ExporterError
@@ -42,7 +49,7 @@ async def _polled(settings: Settings) -> Fleet:
     rules = read_files(settings).rules
     key = ApiKey(settings)
     key()
-    log(settings, key)
+    log_warnings(settings, key)
     own = OwnMetrics("")
     async with connect(settings, key, own) as api:
         poller = Poller(

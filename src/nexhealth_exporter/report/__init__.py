@@ -5,17 +5,15 @@ Pure: a `Fleet` and an instant go in. The pages, the JSON and `status` show the 
 
 from nexhealth_exporter.report.facts import facts_of_row
 from nexhealth_exporter.report.row import Condition, Row, overdue_rows, rows
-from nexhealth_exporter.report.selection import Picked, Selection, SelectionError, pick
+from nexhealth_exporter.report.selection import Selection, SelectionError, pick
 from nexhealth_exporter.report.story import why
-from nexhealth_exporter.report.summary import Summary, summarise
+from nexhealth_exporter.report.summary import summarise
 
 __all__ = [
     "Condition",
-    "Picked",
     "Row",
     "Selection",
     "SelectionError",
-    "Summary",
     "facts_of_row",
     "overdue_rows",
     "pick",

@@ -33,10 +33,13 @@ CALM = frozenset({Condition.FRESH, Condition.RESTING})
 """Conditions in which nothing is wrong: to show lag and deadlines would only alarm."""
 
 _RANK = {condition: rank for rank, condition in enumerate(Condition)}
-_OVERDUE = {
-    Severity.CRITICAL: Condition.OVERDUE_CRITICAL,
-    Severity.WARNING: Condition.OVERDUE_WARNING,
+SEVERITY_OF = {
+    Condition.OVERDUE_CRITICAL: Severity.CRITICAL,
+    Condition.OVERDUE_WARNING: Severity.WARNING,
 }
+"""The conditions in which a sync is overdue, each with its severity."""
+
+_OVERDUE = {severity: condition for condition, severity in SEVERITY_OF.items()}
 _NOT_JUDGED = {State.ABANDONED: Condition.ABANDONED, State.INACTIVE: Condition.INACTIVE}
 
 
@@ -59,7 +62,7 @@ class Row(NamedTuple):
     @property
     def severity(self) -> Severity | None:
         """The severity at which the sync is overdue."""
-        return next((s for s, c in _OVERDUE.items() if c is self.condition), None)
+        return SEVERITY_OF.get(self.condition)
 
     @property
     def is_overdue(self) -> bool:

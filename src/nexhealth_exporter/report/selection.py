@@ -67,8 +67,10 @@ class Selection:
         """The rows that match, of all pages."""
         words = self.text.casefold().split()
         kept = list(rows)
-        if self.state is not None:
-            kept = [row for row in kept if row.condition in self._conditions]
+        if self.state == OVERDUE:
+            kept = [row for row in kept if row.is_overdue]
+        elif self.state is not None:
+            kept = [row for row in kept if row.condition == self.state]
         if self.integration_type is not None:
             kept = [row for row in kept if row.integration_type is self.integration_type]
         if self.reason is not None:
@@ -76,12 +78,6 @@ class Selection:
         for word in words:
             kept = [row for row in kept if word in _said(row)]
         return kept
-
-    @property
-    def _conditions(self) -> tuple[str | None, ...]:
-        if self.state == OVERDUE:
-            return (Condition.OVERDUE_CRITICAL, Condition.OVERDUE_WARNING)
-        return (self.state,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nexhealth_exporter.fleet import Fleet, Round
 from nexhealth_exporter.model import IntegrationType, Reason
-from nexhealth_exporter.report.row import Condition, Row
+from nexhealth_exporter.report.row import SEVERITY_OF, Condition, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,7 @@ class Summary:
     @property
     def overdue(self) -> int:
         """Syncs that are overdue at either severity."""
-        both = (Condition.OVERDUE_CRITICAL, Condition.OVERDUE_WARNING)
-        return sum(self.conditions.get(condition, 0) for condition in both)
+        return sum(self.conditions.get(condition, 0) for condition in SEVERITY_OF)
 
 
 def summarise(fleet: Fleet, rows: Iterable[Row]) -> Summary:

@@ -55,6 +55,7 @@ class Matcher(msgspec.Struct, frozen=True):
 
 
 Candidate = tuple[int, Matcher, T]
+"""An entry with its position in the file and its compiled match."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Entries(Generic[T]):
         object.__setattr__(self, "_by_subdomain", dict(named))
         object.__setattr__(self, "_others", others)
 
-    def of_institution(self, institution: Institution) -> Iterator[tuple[int, Matcher, T]]:
+    def of_institution(self, institution: Institution) -> Iterator[Candidate[T]]:
         """The entries that match the institution, in file order, with their positions."""
         own = self._by_subdomain.get(institution.subdomain, [])
         candidates: Iterable[Candidate[T]] = (

@@ -3,21 +3,18 @@
 from nexhealth_exporter.settings.api_key import ApiKey
 from nexhealth_exporter.settings.loading import add_arguments, load, overrides
 from nexhealth_exporter.settings.masked import masked
-from nexhealth_exporter.settings.model import Settings, flag, is_secret, variable
+from nexhealth_exporter.settings.model import Settings, variable
 from nexhealth_exporter.settings.proxy import proxy_to, without_password
 from nexhealth_exporter.settings.table import markdown_table
-from nexhealth_exporter.settings.values import Exposition, ListenAddress, LogFormat, LogLevel
+from nexhealth_exporter.settings.values import Exposition, ListenAddress, LogLevel
 
 __all__ = [
     "ApiKey",
     "Exposition",
     "ListenAddress",
-    "LogFormat",
     "LogLevel",
     "Settings",
     "add_arguments",
-    "flag",
-    "is_secret",
     "load",
     "markdown_table",
     "masked",

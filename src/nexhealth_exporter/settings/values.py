@@ -144,7 +144,7 @@ def _is_host(name: str) -> bool:
 def pattern(value: object) -> re.Pattern[str]:
     """A compiled regular expression."""
     try:
-        return re.compile(str(getattr(value, "pattern", value)))
+        return re.compile(str(value))
     except (re.error, OverflowError) as e:
         raise ValueError(f"is not a regular expression: {e}") from e
     except RecursionError:
@@ -182,8 +182,6 @@ def country(value: object) -> str:
 
 def listen_address(value: object) -> ListenAddress:
     """`host:port`, `[v6 address]:port` or `:port`."""
-    if isinstance(value, ListenAddress):
-        return value
     found = re.fullmatch(
         r"(?:\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:/\[\]]*)):(?P<port>\d+)", str(value)
     )

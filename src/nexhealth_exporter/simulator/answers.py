@@ -1,7 +1,7 @@
 """The API's own shapes: entries of `/sync_status`, `/institutions` and `/locations`."""
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from nexhealth_exporter.simulator.draws import sixteen
 from nexhealth_exporter.simulator.offices import Location, Marks, Office, Sync
@@ -9,7 +9,6 @@ from nexhealth_exporter.simulator.offices import Location, Marks, Office, Sync
 READ_RED_AFTER = 150 * 60.0
 WRITE_RED_AFTER = 25 * 60.0
 
-Direction = Literal["read", "write"]
 Json = dict[str, Any]
 
 _CREATED = "2024-03-05T09:30:00.000Z"

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf, nextafter
 
-from nexhealth_exporter.simulator.answers import Direction
 from nexhealth_exporter.simulator.draws import subseed, uniform
 from nexhealth_exporter.simulator.habits import Habit, Span, Spans
-from nexhealth_exporter.simulator.offices import Marks
+from nexhealth_exporter.simulator.offices import Direction, Marks
 from nexhealth_exporter.simulator.site import Site
 from nexhealth_exporter.simulator.troubles import SOUND, Troubles
 from nexhealth_exporter.simulator.wallclock import day_of

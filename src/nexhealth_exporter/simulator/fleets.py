@@ -1,6 +1,6 @@
 """Random fleets of realistic offices, drawn from a seed: hours, habits and outages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from nexhealth_exporter.simulator.behaviour import Routine
@@ -111,7 +111,6 @@ def mixed_fleet(
     seed: int,
     mix: Mix = Mix(),
     changes: tuple[int, int] | None = None,
-    places: Sequence[Place] = US,
 ) -> list[Office]:
     """So many institutions. `changes` are local days (ordinals) between which hours may change."""
     offices: list[Office] = []
@@ -122,7 +121,7 @@ def mixed_fleet(
         cloud = draw[0] < mix.cloud
         shared = site is not None and not cloud and draw[1] < mix.same_server
         if site is None or not shared:
-            place = places[int(draw[2] ** 1.6 * len(places))]
+            place = US[int(draw[2] ** 1.6 * len(US))]
             site = _site(own, place, mix, changes)
         offices.append(_office(number, _Making(seed, own, mix, site), cloud=cloud))
     return offices

@@ -225,14 +225,12 @@ class Batch:
     """Local minutes after midnight."""
     spread: float = 6.0
     """Up to so many minutes a run may begin late."""
-    every_day: bool = False
-    """Runs on days off too."""
     read_cell: float = 120.0
     write_cell: float = 120.0
 
     def spans(self, site: Site, seed: int, day: int) -> tuple[Spans, Spans]:
         """Five minutes at each of the set times."""
-        if not self.every_day and not site.day(day).open:
+        if not site.day(day).open:
             return (), ()
         draw = sixteen(seed, "batch", day)
         begins = (

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
+
+Direction = Literal["read", "write"]
+BOTH: tuple[Direction, Direction] = ("read", "write")
 
 
 class Marks(NamedTuple):
@@ -111,11 +114,10 @@ def plain_office(
     subdomain: str | None = None,
     emr: Emr | None = None,
     behaviour: Behaviour | None = None,
-    timezone: str | None = "America/New_York",
 ) -> Office:
     """An office with one location and one sync, for tests that do not care about its habits."""
     chosen = emr or (DENTRIX, DENTRIX_ASCEND)[number % 2]
-    location = Location(id=number * 10 + 1, name="Main", timezone=timezone)
+    location = Location(id=number * 10 + 1, name="Main")
     sync = Sync(f"{chosen.display_name} #{number}", chosen, behaviour or Steady(), (location.id,))
     return Office(
         id=number,

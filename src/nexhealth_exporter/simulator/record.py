@@ -4,7 +4,7 @@ Observations are JSON lines ordered by time, one per sync and step. Memory is bo
 made for a few hours at a time, the truth for one sync at a time.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,22 +13,13 @@ from typing import NamedTuple, Protocol
 import msgspec
 from isal import igzip
 
-from nexhealth_exporter.simulator.answers import (
-    READ_RED_AFTER,
-    WRITE_RED_AFTER,
-    Direction,
-    colour,
-    iso,
-)
+from nexhealth_exporter.simulator.answers import READ_RED_AFTER, WRITE_RED_AFTER, colour, iso
 from nexhealth_exporter.simulator.behaviour import Routine
-from nexhealth_exporter.simulator.offices import Office, Sync
+from nexhealth_exporter.simulator.offices import Direction, Office, Sync
 from nexhealth_exporter.simulator.world import World
 
 _STRETCH = 6 * 3600.0
 """Seconds for which marks are made at once."""
-
-Progress = Callable[[float], None]
-"""Called with the share that is done, from 0 to 1."""
 
 
 class _Sink(Protocol):
@@ -57,14 +48,8 @@ def observations(
             yield Observation(at, tape.office, tape.sync, tape.read.mark, tape.write.mark)
 
 
-def write_observations(  # what, where and how often
-    offices: Iterable[Office],
-    path: Path,
-    *,
-    start: float,
-    end: float,
-    step: float = 300.0,
-    progress: Progress = lambda _: None,
+def write_observations(
+    offices: Iterable[Office], path: Path, *, start: float, end: float, step: float = 300.0
 ) -> int:
     """Write the observations as JSON lines, gzipped for `.gz`; returns how many."""
     number = 0
@@ -73,8 +58,6 @@ def write_observations(  # what, where and how often
             prefix = f'{{"at":"{_second(at)}",'
             file.write("".join([prefix + tape.line(at) for tape in tapes]).encode())
             number += len(tapes)
-            progress((at - start) / (end - start))
-    progress(1.0)
     return number
 
 

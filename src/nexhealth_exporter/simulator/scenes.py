@@ -8,9 +8,9 @@ from datetime import date
 from math import inf
 from typing import NamedTuple
 
-from nexhealth_exporter.simulator.answers import Direction
 from nexhealth_exporter.simulator.behaviour import Routine
 from nexhealth_exporter.simulator.offices import (
+    BOTH,
     CLOUD9,
     CURVE,
     DENTICON,
@@ -19,6 +19,7 @@ from nexhealth_exporter.simulator.offices import (
     EAGLESOFT,
     OPEN_DENTAL,
     UNKNOWN_EMR,
+    Direction,
     Emr,
     Still,
 )
@@ -46,7 +47,7 @@ from nexhealth_exporter.simulator.stage import (
     since,
     sync,
 )
-from nexhealth_exporter.simulator.troubles import BOTH, Outage
+from nexhealth_exporter.simulator.troubles import Outage
 from nexhealth_exporter.simulator.wallclock import instant
 
 
@@ -107,7 +108,6 @@ def _fresh(now: float) -> Iterator[Scene]:
 
 def _resting(now: float) -> Iterator[Scene]:
     night, noon = where_it_is(now, 21, 23), where_it_is(now, 11.75, 12.75)
-    day = where_it_is(now, 10, 12)
     yield Scene(
         "moonlit-bay-dental",
         "Moonlit Bay Dental",
@@ -143,6 +143,10 @@ def _resting(now: float) -> Iterator[Scene]:
             schedule=None,
             is_learned=True,
         )
+
+
+def _days_off(now: float) -> Iterator[Scene]:
+    day = where_it_is(now, 10, 12)
     away = frozenset(day.day(now + offset * DAY) for offset in range(-1, 6))
     yield Scene(
         "summit-family-dental",
@@ -282,7 +286,13 @@ def _odd(now: float) -> Iterator[Scene]:
         yield Scene(f"elm-street-{number}", name, "fresh: a shared server", day, (actor,))
 
 
-_PARTS: tuple[Callable[[float], Iterator[Scene]], ...] = (_fresh, _resting, _late, _odd)
+_PARTS: tuple[Callable[[float], Iterator[Scene]], ...] = (
+    _fresh,
+    _resting,
+    _days_off,
+    _late,
+    _odd,
+)
 
 
 def what_cannot_be(now: float) -> tuple[str, ...]:

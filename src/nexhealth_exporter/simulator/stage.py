@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from math import inf
 
-from nexhealth_exporter.simulator.answers import Direction
 from nexhealth_exporter.simulator.behaviour import Routine
 from nexhealth_exporter.simulator.habits import Cloud, Habit, Power, Server
 from nexhealth_exporter.simulator.hours import week
-from nexhealth_exporter.simulator.offices import Behaviour, Emr, Marks
+from nexhealth_exporter.simulator.offices import BOTH, Behaviour, Direction, Emr, Marks
 from nexhealth_exporter.simulator.places import Place
 from nexhealth_exporter.simulator.site import PUNCTUAL, Site
-from nexhealth_exporter.simulator.troubles import BOTH, Outage, Troubles
+from nexhealth_exporter.simulator.troubles import Outage, Troubles
 
 HOUR, DAY = 3600.0, 86400.0
 

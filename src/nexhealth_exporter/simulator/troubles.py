@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from nexhealth_exporter.simulator.answers import Direction
 from nexhealth_exporter.simulator.draws import sixteen, subseed, uniform
+from nexhealth_exporter.simulator.offices import BOTH, Direction
 
-BOTH: tuple[Direction, ...] = ("read", "write")
 _BLOCK = 28 * 86400.0
 _YEAR = 365 * 86400.0
 _HOUR = 3600.0

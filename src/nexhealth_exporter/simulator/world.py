@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from nexhealth_exporter.simulator.answers import Direction
 from nexhealth_exporter.simulator.behaviour import Routine
 from nexhealth_exporter.simulator.fleets import Mix, incidents, mixed_fleet
 from nexhealth_exporter.simulator.habits import Cloud, Server
-from nexhealth_exporter.simulator.offices import Office, Sync
+from nexhealth_exporter.simulator.offices import BOTH, Office, Sync
 from nexhealth_exporter.simulator.site import Day, Site, Why
 from nexhealth_exporter.simulator.troubles import Outage
 from nexhealth_exporter.simulator.wallclock import day_of
@@ -25,7 +24,6 @@ TESTING_SEEDS = range(1000, 1100)
 """Worlds for testing only."""
 
 DAY = 86400.0
-_WAYS: tuple[Direction, Direction] = ("read", "write")
 _AWAY = frozenset({Why.VACATION, Why.SUDDEN, Why.BRIDGE, Why.HOLIDAY})
 
 
@@ -117,8 +115,8 @@ class World:
             ],
             "half_days": [_iso(day) for day, what in days if what.why is Why.HALF_DAY],
             "open": [window for _, what in days for window in what.open],
-            "up": {way: routine.up(way, self.start, self.end) for way in _WAYS},
-            "meant": {way: _meant(routine).up(way, self.start, self.end) for way in _WAYS},
+            "up": {way: routine.up(way, self.start, self.end) for way in BOTH},
+            "meant": {way: _meant(routine).up(way, self.start, self.end) for way in BOTH},
         }
 
 

@@ -7,6 +7,7 @@ the clock of the office, so a day on which clocks change is still one row.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -238,15 +239,14 @@ class _Frame:
         record = learned.record
         for day in self.dates[: DAYS_BEFORE + 1]:
             first = (day - _EPOCH).days * SLOTS - record.base
-            begun: int | None = None
-            for slot in range(SLOTS + 1):
-                moves = slot < SLOTS and first >= 0 and record.active >> (first + slot) & 1
-                if moves and begun is None:
-                    begun = slot
-                elif not moves and begun is not None:
-                    end = min(slot * SLOT, self._passed(day))
-                    yield self._strip("moved", day, begun * SLOT, end)
-                    begun = None
+            if first < 0:
+                continue
+            moves = [record.active >> (first + slot) & 1 for slot in range(SLOTS)]
+            for is_moving, run in groupby(range(SLOTS), moves.__getitem__):
+                slots = list(run)
+                if is_moving:
+                    end = min((slots[-1] + 1) * SLOT, self._passed(day))
+                    yield self._strip("moved", day, slots[0] * SLOT, end)
 
     def usual(self, learned: Learned) -> Iterator[Strip]:
         """In which hours of the days ahead it usually moves; nothing while that is not known."""

@@ -1,24 +1,23 @@
-"""Write the table of values into the chart's README: `python helm/readme.py [--check]`.
+"""Write the table of values into the chart's README, from values.yaml.
 
 A key of values.yaml is described by the comment above it that begins with `# -- `; sections begin
-with `# @section `. The keys of `settings` are described by the program itself. With `--check`
-nothing is written, and the exit code is 1 when README.md is not what would be written.
+with `# @section `. The keys of `settings` are described by the program itself.
 """
-# ruff: noqa: INP001 - a script, not a package
 
 import json
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import yaml
+from generated import ROOT, write_or_check
 
 from nexhealth_exporter.settings import Settings
 from nexhealth_exporter.settings.table import default_text
 
-CHART = Path(__file__).resolve().parent / "nexhealth-exporter"
+CHART = ROOT / "helm/nexhealth-exporter"
+README = CHART / "README.md"
 BEGIN, END = "<!-- values -->\n", "<!-- end of values -->\n"
 
 # What the chart itself decides.
@@ -101,18 +100,12 @@ def table(text: str) -> str:
     return "".join(lines) + "\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Write README.md or compare it."""
-    readme = CHART / "README.md"
-    before = readme.read_text("utf-8")
-    head, _, rest = before.partition(BEGIN)
+def page() -> str:
+    """The README with a fresh table."""
+    head, _, rest = README.read_text("utf-8").partition(BEGIN)
     _, _, tail = rest.partition(END)
-    after = head + BEGIN + table((CHART / "values.yaml").read_text("utf-8")) + END + tail
-    if "--check" in arguments:
-        return 0 if after == before else 1
-    readme.write_text(after, "utf-8")
-    return 0
+    return head + BEGIN + table((CHART / "values.yaml").read_text("utf-8")) + END + tail
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check({README: page()}))
