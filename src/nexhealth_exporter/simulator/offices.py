@@ -114,10 +114,11 @@ def plain_office(
     subdomain: str | None = None,
     emr: Emr | None = None,
     behaviour: Behaviour | None = None,
+    timezone: str | None = "America/New_York",
 ) -> Office:
     """An office with one location and one sync, for tests that do not care about its habits."""
     chosen = emr or (DENTRIX, DENTRIX_ASCEND)[number % 2]
-    location = Location(id=number * 10 + 1, name="Main")
+    location = Location(id=number * 10 + 1, name="Main", timezone=timezone)
     sync = Sync(f"{chosen.display_name} #{number}", chosen, behaviour or Steady(), (location.id,))
     return Office(
         id=number,
