@@ -178,11 +178,15 @@ async def _replace_key(simulator: Simulator, key: Mounted, exporter: Process) ->
     """A token lasts up to a day, and that of a key for other offices never gets a 401."""
     simulator.api_key = OTHER_KEY
     asked = simulator.traffic.count("authenticates", 201)
+    listed = simulator.traffic.count("institutions", 200)
     key.hold({"key": OTHER_KEY.encode()})
     exporter.hang_up()
 
     async def is_used() -> bool:
-        return simulator.traffic.count("authenticates", 201) == asked + 1
+        return (
+            simulator.traffic.count("authenticates", 201) == asked + 1
+            and simulator.traffic.count("institutions", 200) == listed + 1
+        )
 
     await until(is_used, why=exporter.said)
 

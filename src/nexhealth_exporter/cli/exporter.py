@@ -146,7 +146,8 @@ class Exporter:
         before, seen_before = self.files.web, self._web_seen
         self.files, self._web_seen = Files(rules, web), web_seen
         self.poller.reload(policy, is_watched)
-        self._api.follow_key()
+        if self._api.follow_key():
+            self.poller.list_again()  # another key may see other institutions
         if web is not before:
             # A restart refuses connections for a moment; users and headers do not need one.
             if self._tls(web, web_seen) != self._tls(before, seen_before):

@@ -117,9 +117,9 @@ class NexHealth:
         """How many seconds one question may take, retries and a pause included."""
         return LARGE_LIMIT * self._timeout + LONGEST_PAUSE
 
-    def follow_key(self) -> None:
-        """Renew the token with the next call if the key is another by now."""
-        self._authenticator.follow_key()
+    def follow_key(self) -> bool:
+        """Renew the token with the next call if the key is another by now; whether it is."""
+        return self._authenticator.follow_key()
 
     async def inventory(self) -> Inventory:
         """Every institution that the key can see, with its locations and their time zones.

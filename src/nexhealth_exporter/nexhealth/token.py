@@ -136,14 +136,17 @@ class Authenticator:
         """What must not be shown: the token, and the key that was sent for it."""
         return (self._token.value if self._token else "", self._sent_key)
 
-    def follow_key(self) -> None:
+    def follow_key(self) -> bool:
         """If the key has changed since it was sent, renew the token with the next call.
 
-        A token of the old key may see other institutions, or none, without ever getting a 401. It
-        is used for as long as the new key gives none.
+        Returns whether it has. A token of the old key may see other institutions, or none, without
+        ever getting a 401. It is used for as long as the new key gives none.
         """
+        is_another = False
         with suppress(OSError, ConfigError):
-            self._is_of_old_key |= self._key().strip() != self._sent_key
+            is_another = self._key().strip() != self._sent_key
+        self._is_of_old_key |= is_another
+        return is_another
 
     async def token(self) -> Token:
         """A token that is not due for renewal, or at least has not expired. Raises PollError."""

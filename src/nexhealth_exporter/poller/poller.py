@@ -88,6 +88,7 @@ class Poller:
         self._is_listed = False
         """Whether the inventory came from the API, and not from before a restart."""
         self._attempted = asyncio.Event()
+        self._list_again = asyncio.Event()
         self._ended = asyncio.Event()
         self._plan: Plan | None = None
         self._listing_due = math.inf
@@ -139,6 +140,10 @@ class Poller:
         if self._inventory is not None:
             self._watch(self._inventory)
 
+    def list_again(self) -> None:
+        """List the institutions soon, without waiting until the next inventory is due."""
+        self._list_again.set()
+
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
         self._latest.recall(memories)
@@ -150,13 +155,14 @@ class Poller:
             # Waiting for the budget may take days; that is not being stuck.
             self._listing_due = math.inf
             await self._budget.turn()
+            self._list_again.clear()
             self._listing_due = now() + LONGEST_LISTING
             with self._budget.asking():
                 await self._take_inventory()
             made = self._plan if self._is_listed else None
             wait = made.inventory_interval if made else self._soon
             self._listing_due = now() + wait
-            await asyncio.sleep(wait)
+            await either(self._list_again, wait)
 
     @property
     def _soon(self) -> float:
