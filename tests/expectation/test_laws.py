@@ -47,7 +47,7 @@ def expectations(draw: st.DrawFn) -> Expectation:
     schedule = draw(schedules)
     first = draw(st.dates(date(2020, 1, 1), date(2029, 12, 1)))
     return Expectation(
-        source=Source.CONFIGURED,
+        source=draw(st.sampled_from([Source.CONFIGURED, Source.DEFAULT])),
         schedule=schedule.name,
         timezone=draw(st.sampled_from(ZONES)),
         days=week_plan(schedule, draw(st.sampled_from(IntegrationType))),
@@ -108,10 +108,31 @@ def test_the_deadline_is_the_first_instant_at_which_the_allowance_is_used_up(
         first = expectation.piece(mark)
         is_in_rest = not first.value and first.start < mark and first.reason not in ANNOUNCED
         used = expectation.unexpected(mark, deadline - 1)
-        # After a mark in a rest, one that is used up at a closing runs out at the next opening.
+        # After a mark in a rest, one that is used up at a closing runs out at the next opening,
+        # unless the hours are configured.
         assert used < allowance or (
-            is_in_rest and used == allowance and expectation.piece(deadline).start == deadline
+            expectation.source is not Source.CONFIGURED
+            and is_in_rest
+            and used == allowance
+            and expectation.piece(deadline).start == deadline
         )
+
+
+@pytest.mark.parametrize(
+    ("source", "deadline"),
+    [(Source.CONFIGURED, "2026-11-23 17:00"), (Source.DEFAULT, "2026-11-24 08:00")],
+)
+def test_an_allowance_of_a_whole_day_ends_with_that_day_if_its_hours_are_configured(
+    source: Source, deadline: str
+) -> None:
+    expectation = Expectation(
+        source=source,
+        schedule="own",
+        timezone="America/New_York",
+        days=week_plan(hours(8, 17, days=5), IntegrationType.SERVER),
+    )
+
+    assert expectation.deadline(at("2026-11-22 12:00"), 9 * HOUR) == at(deadline)
 
 
 @given(expectations(), instants, st.integers(0, 5 * DAY), st.integers(0, 2 * DAY))

@@ -19,6 +19,7 @@ from tests.web.test_plain import basic
 pytestmark = pytest.mark.e2e
 
 OLD_KEY, NEW_KEY = "old-key-0123456789", "new-key-9876543210"
+OTHER_KEY = "key-of-another-account"
 PASSWORD, NEW_PASSWORD = "correct horse", "battery staple"
 
 
@@ -142,12 +143,13 @@ async def test_everything_secret_is_rotated_without_a_restart(tmp_path: Path) ->
             await until(lambda: scraper.says("up", 1), why=exporter.said)
             assert await scraper.page("wrong") == 401
             await _rotate_key(simulator, key, scraper, exporter)
+            await _replace_key(simulator, key, exporter)
             await _rotate_certificate(tls, authority, scraper, exporter)
             await _rotate_password(tmp_path / "web.yaml", scraper, exporter)
             await _refuse_tls_1_2(tmp_path / "web.yaml", scraper, exporter)
             listed = Path(f"/proc/{exporter.pid}/cmdline").read_bytes().decode()
             assert await exporter.stop() == 0
-    for secret in (OLD_KEY, NEW_KEY, PASSWORD, NEW_PASSWORD, "$2b$"):
+    for secret in (OLD_KEY, NEW_KEY, OTHER_KEY, PASSWORD, NEW_PASSWORD, "$2b$"):
         assert secret not in exporter.said + listed
     assert "Traceback" not in exporter.said
 
@@ -170,6 +172,23 @@ async def _rotate_key(
     await until(lambda: scraper.says("up", 1), why=exporter.said)
     # It was read because it was sent, and not because files are looked at now and then.
     assert "configuration reloaded" not in exporter.said
+
+
+async def _replace_key(simulator: Simulator, key: Mounted, exporter: Process) -> None:
+    """A token lasts up to a day, and that of a key for other offices never gets a 401."""
+    simulator.api_key = OTHER_KEY
+    asked = simulator.traffic.count("authenticates", 201)
+    listed = simulator.traffic.count("institutions", 200)
+    key.hold({"key": OTHER_KEY.encode()})
+    exporter.hang_up()
+
+    async def is_used() -> bool:
+        return (
+            simulator.traffic.count("authenticates", 201) == asked + 1
+            and simulator.traffic.count("institutions", 200) == listed + 1
+        )
+
+    await until(is_used, why=exporter.said)
 
 
 async def _rotate_certificate(

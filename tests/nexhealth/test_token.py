@@ -235,6 +235,26 @@ async def test_the_key_is_read_when_a_token_is_asked_for_and_not_with_each_poll(
     assert all(isinstance(answer, tuple) for answer in answers)
 
 
+async def test_the_token_of_a_key_that_was_replaced_is_renewed_although_it_still_works(
+    sim: Simulator, client: Client
+) -> None:
+    keys = ["simulated-key"]
+    async with client(sim.url, api_key=lambda: keys[-1]) as nexhealth:
+        await ask_all(nexhealth)
+        nexhealth.follow_key()
+        await ask_all(nexhealth)
+        assert sim.traffic.count("authenticates", 201) == 1
+        for key in ("unknown", "simulated-key\n"):
+            keys.append(key)
+            nexhealth.follow_key()
+            for _ in range(2):
+                assert all(isinstance(answer, tuple) for answer in await ask_all(nexhealth))
+        # The unknown key was refused once, and the old token was used meanwhile.
+        assert sim.traffic.count("authenticates", 401) == 1
+        assert sim.traffic.count("authenticates", 201) == 2
+        assert sim.traffic.count("sync_status", 401) == 0
+
+
 async def test_a_key_that_cannot_be_read_or_sent_is_told_without_asking(
     sim: Simulator, client: Client
 ) -> None:

@@ -60,6 +60,7 @@ class Exporter:
     ) -> None:
         self._settings = settings
         self._api_key = api_key
+        self._api = api
         self._persistence = persistence
         self._own = own
         self._started_at = time.monotonic()
@@ -145,6 +146,8 @@ class Exporter:
         before, seen_before = self.files.web, self._web_seen
         self.files, self._web_seen = Files(rules, web), web_seen
         self.poller.reload(policy, is_watched)
+        if self._api.follow_key():
+            self.poller.list_again()  # another key may see other institutions
         if web is not before:
             # A restart refuses connections for a moment; users and headers do not need one.
             if self._tls(web, web_seen) != self._tls(before, seen_before):

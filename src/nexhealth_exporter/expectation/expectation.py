@@ -219,8 +219,9 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
         """The first instant at which the unexpected lag since `mark` reaches `allowance`.
 
         None when it is not reached within `HORIZON`. A mark before 1970 counts from there.
-        After a mark within a rest, an allowance that is used up at the very end of hours runs out
-        at the next opening: who works at other hours than these may just have had a day off.
+        After a mark within a rest, an allowance that is used up at the very end of hours that
+        nobody configured runs out at the next opening: who works at other hours than these may
+        just have had a day off.
         """
         return self.deadlines(mark, allowance)[0]
 
@@ -245,7 +246,7 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
                     begin = opens
                 until = spent + value * (end - begin)
                 while allowance < until or (
-                    allowance == until and not self._rests_unannounced(mark)
+                    allowance == until and not self._may_keep_other_hours(mark)
                 ):
                     reached.append(begin + (allowance - spent) / value)
                     if len(reached) == len(allowances):
@@ -255,8 +256,10 @@ class Expectation(msgspec.Struct, frozen=True, eq=False, gc=False):
             day += 1
         return [*reached, *(None for _ in allowances[len(reached) :])]
 
-    def _rests_unannounced(self, at: float) -> bool:
-        """Whether an instant lies within a rest that is a matter of hours, not at its start."""
+    def _may_keep_other_hours(self, at: float) -> bool:
+        """Whether a move at `at`, within a rest and not at its start, casts doubt on the hours."""
+        if self.source is Source.CONFIGURED:
+            return False
         piece = self.piece(clamped(at))
         return not piece.value and piece.start < at and piece.reason not in _ANNOUNCED
 

@@ -162,9 +162,9 @@ POLL_SUCCESS = Family(
 )
 LAST_POLL = Family(
     "nexhealth_institution_last_poll_timestamp_seconds",
-    "When the latest successful poll of the institution ended. Polls run at their own interval; in "
-    "scope fleet, an institution without syncs is polled only as often as the inventory. "
-    "A scrape never polls.",
+    "When the latest successful poll of the institution ended. In scope fleet, an answer about the "
+    "whole fleet polls an institution known to have no sync by leaving it out. Polls run at their "
+    "own interval; a scrape never polls.",
     _INSTITUTION,
 )
 INSTITUTION_SYNCS = Family(

@@ -118,6 +118,10 @@ class NexHealth:
         self._known = inventory
         self._listed_before.add("locations")
 
+    def follow_key(self) -> bool:
+        """Renew the token with the next call if the key is another by now; whether it is."""
+        return self._authenticator.follow_key()
+
     async def inventory(self) -> Inventory:
         """Every institution that the key can see, with its locations and their time zones.
 

@@ -5,6 +5,7 @@ import logging
 import random
 from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +99,8 @@ class Authenticator:
     """Holds the token; all callers share one request for it, and its failure.
 
     `ask` exchanges the key for a token or raises a leaf of PollError. `key` is called for each
-    request, so that a rotated key is used at once, even during the wait after a refusal.
+    request, so that a rotated key is used at once, even during the wait after a refusal; while a
+    token is held, `follow_key` tells that the key may be another.
     `life` is how long (seconds) the latest token is used before it is renewed.
     """
 
@@ -119,6 +121,7 @@ class Authenticator:
         self.life = _RENEWED_AFTER * HOUR
         self._failure: PollError | None = None
         self._sent_key = ""
+        self._is_of_old_key = False
         self._asking = _Backoff(clock)
         self._replacing = _Backoff(clock)
         self._unhelpful: Token | None = None
@@ -132,6 +135,18 @@ class Authenticator:
     def secrets(self) -> tuple[str, ...]:
         """What must not be shown: the token, and the key that was sent for it."""
         return (self._token.value if self._token else "", self._sent_key)
+
+    def follow_key(self) -> bool:
+        """If the key has changed since it was sent, renew the token with the next call.
+
+        Returns whether it has. A token of the old key may see other institutions, or none, without
+        ever getting a 401. It is used for as long as the new key gives none.
+        """
+        is_another = False
+        with suppress(OSError, ConfigError):
+            is_another = self._key().strip() != self._sent_key
+        self._is_of_old_key |= is_another
+        return is_another
 
     async def token(self) -> Token:
         """A token that is not due for renewal, or at least has not expired. Raises PollError."""
@@ -174,7 +189,9 @@ class Authenticator:
 
     def _fresh(self) -> Token | None:
         token = self._token
-        return token if token is not None and self._clock() < token.renew_at else None
+        if token is None or self._is_of_old_key or self._clock() >= token.renew_at:
+            return None
+        return token
 
     async def _authenticate(self) -> Token:
         key = self._usable_key()
@@ -192,6 +209,7 @@ class Authenticator:
             )
             raise
         self._failure = None
+        self._is_of_old_key = False
         self._asking.reset()
         now = self._clock()
         expires = expiry(value, now)

@@ -90,6 +90,7 @@ class Poller:
         self._is_listed = False
         """Whether the inventory came from the API, and not from before a restart."""
         self._attempted = asyncio.Event()
+        self._list_again = asyncio.Event()
         self._ended = asyncio.Event()
         self._plan: Plan | None = None
         self._listing_due = math.inf
@@ -143,6 +144,10 @@ class Poller:
         if self._inventory is not None:
             self._watch(self._inventory)
 
+    def list_again(self) -> None:
+        """List the institutions soon, without waiting until the next inventory is due."""
+        self._list_again.set()
+
     def recall(self, memories: Mapping[str, Memory]) -> None:
         """Take over what was learned elsewhere, and judge by it at once."""
         self._latest.recall(memories)
@@ -155,12 +160,13 @@ class Poller:
             # Waiting for the budget may take days; that is not being stuck.
             self._listing_due = math.inf
             await self._budget.turn()
+            self._list_again.clear()
             self._listing_due = monotonic() + LONGEST_LISTING
             with self._budget.asking():
                 failed = 0 if await self._take_inventory() else failed + 1
             wait = self._until_next(failed)
             self._listing_due = monotonic() + wait
-            await asyncio.sleep(wait)
+            await either(self._list_again, wait)
 
     def _until_next(self, failed: int) -> float:
         """Seconds until the next inventory, after so many in a row that failed or lack something.
