@@ -321,6 +321,8 @@ def _read(path: Path, reading: Callable[[sqlite3.Connection, Path], _T]) -> _T |
                 return reading(db, path)
         except sqlite3.Error as error:
             why = str(error)
+            if _is_busy(error):
+                break  # who holds the lock is about to change it
         except _OlderError as error:
             raise StateError(
                 f"{path} was written by an older version (schema {error}); "

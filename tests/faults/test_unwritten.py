@@ -165,3 +165,21 @@ def test_a_damaged_file_that_cannot_be_replaced_stays_told_as_lost(
     assert path.read_bytes() == damaged
     persistence.save(fleet)
     assert told(own, "state_ok") == 0
+
+
+def test_what_another_process_learns_into_a_file_at_the_start_is_not_overwritten(
+    folder: Path, fleet: Fleet, opened: Opened
+) -> None:
+    path, own = folder / "state.db", OwnMetrics("test")
+    with closing(StateFile(path)) as state:
+        state.save(fleet)
+    later = lived(fleet, NAMES[:5], time.time() // DAY * DAY - 2 * DAY, 0.5)
+    with closing(StateFile(path, is_alone=True)) as learning:
+        learning.fleet()
+        learning.save(fleet)
+        persistence = opened(path, own)
+        learning.save(later)
+    persistence.save(fleet)
+    assert told(own, "state_ok") == 0
+    with closing(StateFile(path)) as state:
+        assert learned(state.fleet()) == learned(later)

@@ -166,6 +166,19 @@ async def test_what_an_endpoint_of_the_inventory_told_is_kept_while_it_tells_not
     assert await nexhealth.inventory() == known
 
 
+async def test_an_institution_that_the_list_of_locations_leaves_out_keeps_its_zone(
+    sim: Simulator, nexhealth: NexHealth
+) -> None:
+    (known, *_) = await nexhealth.inventory()
+    told = {"id": 2, "subdomain": "office-2", "locations": [{"id": 21, "tz": "America/Denver"}]}
+    sim.faults["/locations"] = f.Body(body([told, {"id": 1, "subdomain": ["unreadable"]}]))
+    sim.remove("office-3")
+    found = (await nexhealth.inventory()).institutions
+    assert list(found) == ["office-1", "office-2", "office-4"]
+    assert found["office-1"] == known
+    assert [at.timezone for at in found["office-2"].locations] == ["America/Denver"]
+
+
 async def test_who_is_listed_no_more_is_gone_though_no_locations_are_told(
     sim: Simulator, nexhealth: NexHealth
 ) -> None:

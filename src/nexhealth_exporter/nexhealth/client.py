@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Self
 from urllib.parse import quote
@@ -127,8 +127,8 @@ class NexHealth:
 
         A key that may use only one of the two endpoints gets what that one lists, and so does
         everybody while `/locations` fails in any way: see `unlisted`. What an endpoint listed once
-        is kept while it fails or is suddenly empty: without time zones, every office would be
-        judged by the default one. Institutions that are no longer listed are removed.
+        is kept while it fails or leaves that out: without time zones, offices would be judged by
+        the default one. Institutions that are no longer listed at all are removed.
         """
         found: list[list[Institution]] = []
         failed: dict[str, PollError] = {}
@@ -141,24 +141,35 @@ class NexHealth:
                 if endpoint == "institutions" and not isinstance(error, Forbidden | NotFound):
                     raise  # it may soon tell whom to poll; locations alone may leave out many
                 failed[endpoint] = error
+            kept = self._kept(endpoint, listed, {one.subdomain for some in found for one in some})
             if listed:
                 self._listed_before.add(endpoint)
-            elif endpoint in self._listed_before:
-                subdomains = {one.subdomain for others in found for one in others}
-                listed = [
-                    one for one in self._known if not subdomains or one.subdomain in subdomains
-                ]
-                if endpoint not in failed:
-                    logger.warning(
-                        "inventory endpoint lists no institutions, keeping what it listed before",
-                        extra={"endpoint": endpoint},
-                    )
-            found.append(listed)
+            elif kept and endpoint not in failed:
+                logger.warning(
+                    "inventory endpoint lists no institutions, keeping what it listed before",
+                    extra={"endpoint": endpoint},
+                )
+            found.append([*listed, *kept])
         if failed and (len(failed) == len(found) or not any(found)):
             raise next(iter(failed.values()))
         self._note_unlisted(failed)
         self._known = payload.merged(*found)
         return self._known
+
+    def _kept(
+        self, endpoint: str, listed: Iterable[Institution], others: set[str]
+    ) -> list[Institution]:
+        """What is known of institutions that an endpoint listed before and leaves out now.
+
+        `others` are those that are listed elsewhere; who is listed nowhere is gone, unless nobody
+        is listed.
+        """
+        if endpoint not in self._listed_before:
+            return []
+        told = {one.subdomain for one in listed}
+        if not told and not others:
+            return list(self._known)
+        return [i for i in self._known if i.subdomain in others and i.subdomain not in told]
 
     def _note_unlisted(self, failed: Mapping[str, PollError]) -> None:
         """Log each failure once, until it has another reason or is over."""
