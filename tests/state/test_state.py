@@ -29,7 +29,7 @@ from nexhealth_exporter.fleet import Fleet
 from nexhealth_exporter.model import Institution, IntegrationType, Inventory, Location, Poll, Sync
 from nexhealth_exporter.policy import Defaults, policy
 from nexhealth_exporter.rules import Rules
-from nexhealth_exporter.state import _TABLES, SCHEMA, StateFile, remembered
+from nexhealth_exporter.state import SCHEMA, TABLES, StateFile, remembered
 
 DAY, STEP = 86400.0, 600.0
 POLICY = policy(Rules(), Defaults("America/New_York", "US", DAY, 30 * DAY))
@@ -507,7 +507,7 @@ def _layout() -> str:
     """Names and types of all that a record is packed from, and the tables."""
     kinds = (Learned, Pattern, Week, Packed, Quiet)
     fields = [str(k.__annotations__) for k in kinds]
-    return "\n".join([*fields, _TABLES])
+    return "\n".join([*fields, TABLES])
 
 
 @pytest.mark.parametrize("more", ["", "CREATE TABLE note (text TEXT)"])
