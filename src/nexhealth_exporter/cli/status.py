@@ -89,6 +89,6 @@ def _print(found: list[report.Row]) -> None:
     # Printed here, because Rich exits the program when a pipe is closed.
     with console.capture() as drawn:
         console.print(table)
-        console.print(f"{syncs} syncs, {overdue} overdue{asides}")
+        console.print(f"{syncs} sync{'' if syncs == 1 else 's'}, {overdue} overdue{asides}")
     for line in drawn.get().splitlines():
         print(line.rstrip())  # the table fills its columns with blanks
