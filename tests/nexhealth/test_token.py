@@ -255,6 +255,23 @@ async def test_the_token_of_a_key_that_was_replaced_is_renewed_although_it_still
         assert sim.traffic.count("sync_status", 401) == 0
 
 
+async def test_a_key_that_is_replaced_while_the_old_one_is_under_way_is_followed() -> None:
+    keys, asked = ["old"], []
+
+    async def grant(key: str) -> str:
+        asked.append(key)
+        if key == "old":
+            keys.append("new")
+            assert authenticator.follow_key()
+        return jwt(exp=NOW + 3600, key=key)
+
+    authenticator = Authenticator(grant, lambda: keys[-1], clock=Clock(), on_token=lambda _: None)
+    await authenticator.token()
+    for _ in range(2):
+        assert (await authenticator.token()).value == jwt(exp=NOW + 3600, key="new")
+    assert asked == ["old", "new"]
+
+
 async def test_a_key_that_cannot_be_read_or_sent_is_told_without_asking(
     sim: Simulator, client: Client
 ) -> None:

@@ -120,7 +120,7 @@ class Authenticator:
         self._token: Token | None = None
         self.life = _RENEWED_AFTER * HOUR
         self._failure: PollError | None = None
-        self._sent_key = ""
+        self._sent_key = self._newest_key = ""
         self._is_of_old_key = False
         self._asking = _Backoff(clock)
         self._replacing = _Backoff(clock)
@@ -142,9 +142,9 @@ class Authenticator:
         Returns whether it has. A token of the old key may see other institutions, or none, without
         ever getting a 401. It is used for as long as the new key gives none.
         """
-        is_another = False
         with suppress(OSError, ConfigError):
-            is_another = self._key().strip() != self._sent_key
+            self._newest_key = self._key().strip()
+        is_another = self._newest_key != self._sent_key
         self._is_of_old_key |= is_another
         return is_another
 
@@ -197,7 +197,7 @@ class Authenticator:
         key = self._usable_key()
         if self._failure is not None and self._asking.is_on and key == self._sent_key:
             raise self._failure.with_traceback(None)
-        self._sent_key = key
+        self._sent_key = self._newest_key = key
         try:
             value = await self._ask(key)
         except PollError as error:
@@ -209,7 +209,7 @@ class Authenticator:
             )
             raise
         self._failure = None
-        self._is_of_old_key = False
+        self._is_of_old_key = key != self._newest_key  # it may have been replaced meanwhile
         self._asking.reset()
         now = self._clock()
         expires = expiry(value, now)
