@@ -100,6 +100,14 @@ async def test_a_failure_to_tell_locations_is_counted_and_logged_once(
     assert [r.msg for r in warnings] == ["inventory incomplete, keeping what is known"]
 
 
+async def test_a_key_that_may_not_list_locations_is_not_told_to_be_refused(polling: Open) -> None:
+    async with polling(CHICAGO, interval=0.3, inventory_interval=0.3) as polled:
+        polled.simulator.faults["/locations"] = f.Status(403)
+        async with running(polled):
+            await until(lambda: polled.simulator.traffic.count("locations") >= 3)
+            assert polled.count('nexhealth_poll_failures_total{reason="forbidden"}') == 0
+
+
 def test_locations_are_asked_for_again_soon_but_ever_less_often() -> None:
     calls: list[int] = []
 

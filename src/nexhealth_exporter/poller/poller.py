@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from nexhealth_exporter.errors import PollError
+from nexhealth_exporter.errors import Forbidden, NotFound, PollError
 from nexhealth_exporter.fleet import Fleet, Memory, Policy, Round
 from nexhealth_exporter.model import Answer, Institution, Inventory
 from nexhealth_exporter.plan import SPREAD, Pace, Plan, plan
@@ -193,7 +193,9 @@ class Poller:
         finally:
             self._attempted.set()
         for lacking in self._api.unlisted:
-            self._meter.poll_failed(lacking.reason)
+            # A key may be allowed only one of the endpoints: then it is not refused.
+            if not isinstance(lacking, Forbidden | NotFound):
+                self._meter.poll_failed(lacking.reason)
         self._is_listed = True
         self._watch(inventory)
         if self._rounds.is_fleet_refused and await self._rounds.try_fleet_again(inventory):
