@@ -156,6 +156,9 @@ def told(log: str) -> Counter[str]:
                 found[reason] += int(number)
         elif 'msg="inventory failed' in line or 'msg="fleet call still failing' in line:
             found.update(re.findall(r" reason=(\w+)", line)[:1])
+        elif 'msg="inventory incomplete' in line:
+            # Who may not list an endpoint is not refused.
+            found.update({*re.findall(r" reason=(\w+)", line)[:1]} - {"forbidden", "not_found"})
     return found
 
 

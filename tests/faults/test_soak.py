@@ -46,5 +46,7 @@ ts=2026-11-26T05:00:00.000Z level=info logger=rounds msg="round finished" instit
 ts=2026-11-26T05:00:01.000Z msg="round finished with failures" failed_auth=2 failed_tls=1
 ts=2026-11-26T05:00:02.000Z level=warning msg="inventory failed" reason=auth error="no"
 ts=2026-11-26T05:00:03.000Z level=warning msg="fleet call failed" reason=timeout
+ts=2026-11-26T05:00:04.000Z level=info msg="inventory incomplete" endpoint=locations reason=other
+ts=2026-11-26T05:00:05.000Z level=info msg="inventory incomplete" reason=forbidden error="no"
 """
-    assert told(log) == {"auth": 3, "tls": 1}
+    assert told(log) == {"auth": 3, "tls": 1, "other": 1}

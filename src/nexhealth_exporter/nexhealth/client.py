@@ -172,12 +172,13 @@ class NexHealth:
         return [i for i in self._known if i.subdomain in others and i.subdomain not in told]
 
     def _note_unlisted(self, failed: Mapping[str, PollError]) -> None:
-        """Log each failure once, until it has another reason or is over."""
+        """Log each failure, as a warning only once until it has another reason or is over."""
         for endpoint, error in failed.items():
             before = self._unlisted.get(endpoint)
-            if before is None or before.reason != error.reason:
-                facts = {"endpoint": endpoint, "reason": error.reason, "error": str(error)}
-                logger.warning("inventory incomplete, keeping what is known", extra=facts)
+            is_new = before is None or before.reason != error.reason
+            facts = {"endpoint": endpoint, "reason": error.reason, "error": str(error)}
+            level = logging.WARNING if is_new else logging.INFO
+            logger.log(level, "inventory incomplete, keeping what is known", extra=facts)
         self._unlisted = failed
 
     async def syncs(self, institution: Institution) -> tuple[Sync, ...]:
