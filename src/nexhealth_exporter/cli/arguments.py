@@ -175,11 +175,9 @@ def _check(command: argparse.ArgumentParser) -> None:
 
 
 def _status(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--format",
-        choices=("table", "json"),
-        default="table",
-        help="a table for people (the default), or `syncs` of /api/v1/syncs as JSON, without links",
+    _format(
+        command,
+        "a table for people (the default), or `syncs` of /api/v1/syncs as JSON, without links",
     )
 
 
@@ -195,12 +193,7 @@ def _backtest(command: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="report only alerts from this time on, but learn from everything",
     )
-    command.add_argument(
-        "--format",
-        choices=("table", "json"),
-        default="table",
-        help="a comparison for people (the default), or one JSON object with every alert",
-    )
+    _format(command, "a comparison for people (the default), or one JSON object with every alert")
 
 
 def _learn(command: argparse.ArgumentParser) -> None:
@@ -211,6 +204,10 @@ def _learn(command: argparse.ArgumentParser) -> None:
 
 def _schedules(command: argparse.ArgumentParser) -> None:
     command.add_argument("institution", help="the subdomain of the institution")
+
+
+def _format(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--format", choices=("table", "json"), default="table", help=what)
 
 
 def _prometheus(command: argparse._MutuallyExclusiveGroup, what: str) -> None:
